@@ -1,0 +1,107 @@
+"""Encryption at rest, keyed hashes and signed references, all derived from the settings' secret keys.
+
+The first key of the list encrypts and signs; the others still decrypt and verify, so that a key is
+rotated by putting a new one in front.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from services.core.errors import Forbidden
+
+REFERENCE_SECONDS = 15 * 60
+
+
+class Reference(NamedTuple):
+    """Who a Rasa turn speaks for: the conversation and the message's sequence number in it."""
+
+    conversation_id: str
+    message_seq: int
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret.encode())
+
+
+class Secrets:
+    """All that is done with the secret keys (`secret_keys`: newest first, each of at least 32 characters)."""
+
+    def __init__(self, secret_keys: list[str]) -> None:
+        if not secret_keys or any(len(key) < 32 for key in secret_keys):
+            raise ValueError("a secret key needs at least 32 characters")
+        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, "at-rest"))) for key in secret_keys])
+        # The hash key must not change with a rotation, or nothing would be found again: it hangs on the oldest key.
+        self._hash_key = _derive(secret_keys[-1], "keyed-hash")
+        self._serializer = URLSafeSerializer(
+            [_derive(key, "reference").hex() for key in reversed(secret_keys)], salt="conversation-reference"
+        )
+
+    def encrypt(self, text: str) -> str:
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, token: str) -> str:
+        """Raises ValueError when no key of the list fits."""
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken:
+            raise ValueError("stored text cannot be decrypted with the configured secret keys") from None
+
+    def keyed_hash(self, text: str) -> str:
+        """HMAC-SHA256 in hex, to find an encrypted identifier again without storing it."""
+        return hmac.new(self._hash_key, text.encode(), hashlib.sha256).hexdigest()
+
+    def sign_reference(self, conversation_id: str, message_seq: int, now: datetime) -> str:
+        """A reference that `verify_reference` accepts for 15 minutes."""
+        expires = int(now.timestamp()) + REFERENCE_SECONDS
+        signed = self._serializer.dumps([conversation_id, message_seq, expires])
+        return signed.decode() if isinstance(signed, bytes) else signed
+
+    def verify_reference(self, reference: str, now: datetime) -> Reference:
+        """Raises Forbidden when the reference is forged or has expired."""
+        try:
+            conversation_id, message_seq, expires = self._serializer.loads(reference)
+        except (BadSignature, ValueError, TypeError):
+            raise Forbidden("会话凭据无效") from None
+        if now.timestamp() > expires:
+            raise Forbidden("会话凭据已过期")
+        return Reference(str(conversation_id), int(message_seq))
+
+
+def new_token() -> str:
+    """A bearer token with 256 bits of randomness."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """Bearer tokens are stored as their SHA-256 only; they are random, so no salt is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def read_or_create_secret(path: Path) -> str:
+    """The installation's own secret key, made at the first start (mode 0600) and kept."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    made = secrets.token_urlsafe(48)
+    temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(made)
+    try:
+        # A hard link fails when another process was first, where a rename would replace its key.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,141 @@
+"""The database and the unit of work, which owns the commit.
+
+    with database.unit_of_work() as uow:
+        case = cases.open_case(uow, ...)
+        uow.commit()
+
+Leaving the block without `commit()` rolls back. PostgreSQL in production, SQLite by default; both speak through
+synchronous sessions in short transactions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from services.core.events import Event, EventBus
+
+POSTGRES_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in and out, stored as UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime where an aware one is needed")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def normalise_url(url: str) -> str:
+    """Plain `postgresql://` and `postgres://` addresses speak through psycopg 3."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+class UnitOfWork:
+    """One transaction with the events collected in it."""
+
+    def __init__(self, session: Session, bus: EventBus) -> None:
+        self.session = session
+        self._bus = bus
+        self._events: list[Event] = []
+
+    def collect(self, news: Event) -> None:
+        """Tell in-transaction handlers at once and after-commit handlers once the commit succeeded."""
+        self._events.append(news)
+        self._bus.run_inside(self, news)
+
+    def commit(self) -> None:
+        self.session.commit()
+        events, self._events = self._events, []
+        for news in events:
+            self._bus.run_after(news)
+
+
+class Database:
+    """Engine and sessions for one database address."""
+
+    def __init__(self, url: str, bus: EventBus | None = None, *, pool_size: int = 20) -> None:
+        self.url = normalise_url(url)
+        self.bus = bus or EventBus()
+        self.is_sqlite = make_url(self.url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
+
+    @contextmanager
+    def unit_of_work(self, *, read_only: bool = False) -> Iterator[UnitOfWork]:
+        """One transaction; `read_only` lets SQLite readers run beside its one writer."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if read_only:
+                session.connection(execution_options={"huiying_read_only": True})
+            yield UnitOfWork(session, self.bus)
+            # A session that closes without a commit rolls back.
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _server_engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": POSTGRES_OPTIONS},
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    location = make_url(url).database
+    if location and location != ":memory:":
+        Path(location).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 15, "check_same_thread": False}, pool_size=20, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        # The driver's own implicit BEGIN would come too late for BEGIN IMMEDIATE below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads first and then writes fails at once when another wrote in between.
+        read_only = connection.get_execution_options().get("huiying_read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,62 @@
+"""Errors that carry their HTTP status; rendered as RFC 9457 problem details or one CLI line."""
+
+
+class HuiyingError(Exception):
+    """Base of every expected error.
+
+    `title` is short and stable, `detail` is written for the person who reads it and never repeats
+    what that person typed. `extra` members are added to the problem document (RFC 9457, section 3.2).
+    """
+
+    status = 500
+    title = "内部错误"
+
+    def __init__(self, detail: str, **extra: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class BadRequest(HuiyingError):
+    status = 400
+    title = "请求有误"
+
+
+class Unauthorized(HuiyingError):
+    status = 401
+    title = "请先登录"
+
+
+class Forbidden(HuiyingError):
+    status = 403
+    title = "没有权限"
+
+
+class NotFound(HuiyingError):
+    status = 404
+    title = "没有找到"
+
+
+class Conflict(HuiyingError):
+    status = 409
+    title = "状态冲突"
+
+
+class TooLarge(HuiyingError):
+    status = 413
+    title = "内容过大"
+
+
+class Unprocessable(HuiyingError):
+    status = 422
+    title = "内容无法处理"
+
+
+class TooManyRequests(HuiyingError):
+    status = 429
+    title = "请求过于频繁"
+
+
+class Unavailable(HuiyingError):
+    status = 503
+    title = "服务暂不可用"

@@ -1,0 +1,96 @@
+"""One typed settings object, read once in a composition root.
+
+Environment variables win over `var/runtime.json`, which a running `huiying up` leaves for commands started
+beside it (addresses of its internal services; readable by its owner only).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from services.core.crypto import read_or_create_secret
+
+RUNTIME_FILE = "runtime.json"
+
+
+class Settings(BaseSettings):
+    """Every setting, by environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore")
+
+    var_dir: Path = Field(Path("var"), validation_alias="HUIYING_VAR")
+    database_url: str = ""
+    redis_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    city_dir: Path | None = None
+    city_name: str = "示范市"
+
+    embedding_model: str = ""
+    reranker_model: str = ""
+
+    rasa_url: str = ""
+    rasa_token: SecretStr = SecretStr("")
+    action_url: str = ""
+    sandbox_url: str = ""
+    worker_heartbeat_seconds: float = 5.0
+
+    secret_keys: SecretStr = SecretStr("")
+    secure_cookies: bool = False
+
+    turn_seconds: float = Field(10.0, description="a turn is bounded by this (DESIGN, life of a message, 9)")
+    patience_seconds: float = Field(2.0, description="after this the citizen reads 正在查询")
+    claim_lapse_minutes: int = 15
+    message_limit: int = Field(2000, description="characters of one message")
+    body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
+    upload_limit: int = Field(32 * 1024 * 1024, description="bytes of an uploaded file")
+
+    @model_validator(mode="after")
+    def _fill_defaults(self) -> "Settings":
+        self.var_dir = self.var_dir.absolute()
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.var_dir / 'huiying.db'}"
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _RuntimeFile(settings_cls, env_settings, init_settings)
+
+    def secret_key_list(self) -> list[str]:
+        """The secret keys, newest first: from SECRET_KEYS (comma-separated), else the installation's own file."""
+        given = [key.strip() for key in self.secret_keys.get_secret_value().split(",") if key.strip()]
+        return given or [read_or_create_secret(self.var_dir / "secret.key")]
+
+
+class _RuntimeFile(PydanticBaseSettingsSource):
+    """`var/runtime.json` of the supervisor that runs on this machine, when there is one."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *stronger: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._stronger = stronger
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # this source answers as a whole
+
+    def __call__(self) -> dict[str, Any]:
+        var_dir = Path("var")
+        for source in self._stronger:
+            found = source().get("HUIYING_VAR") or source().get("var_dir")
+            if found:
+                var_dir = Path(found)
+        try:
+            content = json.loads((var_dir / RUNTIME_FILE).read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {key: value for key, value in content.items() if key in Settings.model_fields}

@@ -1,0 +1,85 @@
+"""Wake-up hints over Redis: "something is new", never the news itself.
+
+A hint may be lost; whoever waits for one looks into the database anyway every few seconds. So a failed publish
+is logged and forgotten.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import redis
+import redis.asyncio
+import structlog
+
+log = structlog.get_logger(__name__)
+
+CONVERSATION = "huiying:wake:conversation:"
+OUTBOX = "huiying:wake:outbox"
+KNOWLEDGE = "huiying:wake:knowledge"
+SOCKET_TIMEOUT = 2.0
+RECONNECT_SECONDS = 1.0
+
+
+def connect(url: str) -> redis.Redis:
+    """A synchronous client with bounded waits."""
+    return redis.Redis.from_url(
+        url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT, decode_responses=True
+    )
+
+
+class Signals:
+    """Publishes hints, and hands those of conversations and of the knowledge base to waiters of this process."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.client = connect(url)
+        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def publish(self, channel: str) -> None:
+        """Hint at `channel`, in this process at once and in the others through Redis. Callable from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, channel)
+        try:
+            self.client.publish(channel, "1")
+        except redis.RedisError as error:
+            log.warning("hint not published", kind=type(error).__name__)
+
+    @contextlib.asynccontextmanager
+    async def listen(self, channel: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever a hint for `channel` arrives; the listener clears it."""
+        event = asyncio.Event()
+        self._waiters[channel].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[channel].discard(event)
+            if not self._waiters[channel]:
+                del self._waiters[channel]
+
+    def _wake(self, channel: str) -> None:
+        for event in self._waiters.get(channel, ()):
+            event.set()
+
+    async def run(self) -> None:
+        """Receive hints of other processes until cancelled; reconnects by itself."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            client = redis.asyncio.Redis.from_url(
+                self._url, socket_connect_timeout=SOCKET_TIMEOUT, health_check_interval=10, decode_responses=True
+            )
+            try:
+                async with client, client.pubsub() as pubsub:
+                    await pubsub.psubscribe(CONVERSATION + "*", KNOWLEDGE)
+                    while True:
+                        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                        if message is not None:
+                            self._wake(message["channel"])
+            except (redis.RedisError, OSError) as error:
+                log.warning("hints interrupted", kind=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def close(self) -> None:
+        self.client.close()

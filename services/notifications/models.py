@@ -1,0 +1,48 @@
+"""The outbox, and the notices that it delivers to staff."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.core.database import Base, UtcDateTime
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+class OutboxRow(Base):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        sa.Index(
+            "ix_outbox_pending",
+            "next_attempt_at",
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    recipient: Mapped[str] = mapped_column(sa.String(120))
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    body: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    dedupe_key: Mapped[str] = mapped_column(sa.String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
+    next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dead: Mapped[bool] = mapped_column(sa.Boolean, default=False)
+    last_error: Mapped[str | None] = mapped_column(sa.String(200))
+
+
+class StaffNotice(Base):
+    """A delivered notice; its outbox row's id makes a second delivery the same row."""
+
+    __tablename__ = "staff_notices"
+
+    outbox_id: Mapped[int] = mapped_column(BIG_ID, primary_key=True, autoincrement=False)
+    recipient: Mapped[str] = mapped_column(sa.String(120), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    body: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

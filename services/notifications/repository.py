@@ -1,0 +1,45 @@
+"""All SQL of notifications."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.core.database import Base
+from services.notifications.models import OutboxRow, StaffNotice
+
+
+def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> None:
+    """INSERT ... ON CONFLICT DO NOTHING: the unique index is what makes a thing happen once."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.execute(dialect.insert(model).values(**values).on_conflict_do_nothing())
+
+
+def due_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(OutboxRow.id)
+        .where(OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now)
+        .order_by(OutboxRow.next_attempt_at, OutboxRow.id)
+        .limit(limit)
+    ).all()
+
+
+def lock_due(session: Session, row_id: int, now: datetime) -> OutboxRow | None:
+    """The row, locked, if it is still due and nobody else holds it."""
+    return session.scalar(
+        sa.select(OutboxRow)
+        .where(OutboxRow.id == row_id, OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:
+    return session.scalars(
+        sa.select(StaffNotice)
+        .where(StaffNotice.recipient.in_(recipients))
+        .order_by(StaffNotice.outbox_id.desc())
+        .limit(limit)
+    ).all()
