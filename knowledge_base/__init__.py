@@ -1,0 +1,55 @@
+"""FAQ entries in, ranked answers with calibrated confidence out. See README.md in this folder."""
+
+from pathlib import Path
+
+from knowledge_base.base import KnowledgeBase
+from knowledge_base.embedding.cache import SqliteEmbeddingCache
+from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress
+from knowledge_base.entry import Entry
+from knowledge_base.errors import ImportRejected, IndexMismatch, KnowledgeBaseError, ModelUnavailable, SnapshotDamaged
+from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
+from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
+from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.snapshot import Manifest
+
+__all__ = [
+    "Bands",
+    "Embedder",
+    "EmbeddingCache",
+    "Entry",
+    "Hit",
+    "ImportRejected",
+    "ImportResult",
+    "IndexMismatch",
+    "KnowledgeBase",
+    "KnowledgeBaseError",
+    "Manifest",
+    "ModelUnavailable",
+    "Note",
+    "OutOfScope",
+    "Progress",
+    "Query",
+    "Rejection",
+    "SearchResult",
+    "SnapshotDamaged",
+    "SqliteEmbeddingCache",
+    "evaluate",
+    "export_bytes",
+    "export_file",
+    "import_bytes",
+    "import_file",
+    "load_embedder",
+    "read_out_of_scope",
+    "read_queries",
+]
+
+
+def load_embedder(model: str | None = None, models_directory: Path | None = None) -> Embedder:
+    """The embedder named by `model` (a sentence-transformers name or folder); None is the bundled offline model.
+
+    The bundled model is unpacked below `models_directory` (var/models) on first use. Raises ModelUnavailable.
+    """
+    # Imported here: torch takes seconds, and much of the library works without it.
+    from knowledge_base.embedding.sentence_transformer import load_embedder as load
+
+    return load(model) if models_directory is None else load(model, models_directory)

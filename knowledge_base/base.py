@@ -1,0 +1,268 @@
+"""The knowledge base: build a snapshot of entries, open it, search it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_base.embedding.cache import embed_passages_cached
+from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
+from knowledge_base.entry import Entry
+from knowledge_base.index.bm25 import Bm25Index
+from knowledge_base.retrieval.ranker import Ranker, calibration_features
+from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
+from knowledge_base.text import clean, clean_query, plain
+
+# How many rows each index brings to the common ranking.
+_POOL = 100
+# Characters of an answer that the answer indexes see; what it is about stands at its beginning.
+_ANSWER_EMBEDDED = 300
+_ANSWER_LEXICAL = 2_000
+
+
+class KnowledgeBase:
+    """An opened snapshot. Searching is safe from several threads; the snapshot never changes.
+
+    >>> from datetime import UTC, datetime
+    >>> from tempfile import TemporaryDirectory
+    >>> from knowledge_base.testing import FakeEmbedder
+    >>> entry = Entry(id="a", question="怎么办身份证", answer="到派出所办理。")
+    >>> with TemporaryDirectory() as folder:
+    ...     kb = KnowledgeBase.build([entry], FakeEmbedder(), Path(folder) / "1", created_at=datetime.now(UTC))
+    ...     kb.search("身份证怎么办").hits[0].entry_id
+    'a'
+    """
+
+    def __init__(self, directory: Path, embedder: Embedder, manifest: Manifest, parts: Parts, bands: Bands) -> None:
+        """Use `build` or `open`."""
+        self.directory = directory
+        self.manifest = manifest
+        self.bands = bands
+        self._embedder = embedder
+        self._parts = parts
+        entries = list(parts.entries)
+        self._rows = {entry.id: row for row, entry in enumerate(entries)}
+        self._ids = [entry.id for entry in entries]
+        self._departments = np.array([entry.department or "" for entry in entries], dtype=object)
+        self._regions = np.array([entry.region or "" for entry in entries], dtype=object)
+        self._from = np.array([e.valid_from.toordinal() if e.valid_from else 0 for e in entries], dtype=np.int64)
+        self._to = np.array([e.valid_to.toordinal() if e.valid_to else 2**31 for e in entries], dtype=np.int64)
+        counts = np.diff(parts.wording_starts)
+        self._wording_entry = np.repeat(np.arange(len(entries), dtype=np.int64), counts)
+
+    @classmethod
+    def build(
+        cls,
+        entries: Iterable[Entry],
+        embedder: Embedder,
+        directory: Path,
+        *,
+        created_at: datetime,
+        cache: EmbeddingCache | None = None,
+        progress: Progress | None = None,
+        ranker: Ranker | None = None,
+        bands: Bands | None = None,
+    ) -> KnowledgeBase:
+        """Embed `entries`, write a snapshot into the new folder `directory` and open it.
+
+        `created_at` is an aware datetime; `progress(done, total)` counts texts. Raises ValueError on duplicate ids,
+        FileExistsError when `directory` exists.
+        """
+        listed = list(entries)
+        if len({entry.id for entry in listed}) != len(listed):
+            raise ValueError("两个条目的编号相同")
+        wordings = [clean(wording) for entry in listed for wording in entry.wordings]
+        passages = [_passage(entry) for entry in listed]
+        starts = np.cumsum([0, *(len(entry.wordings) for entry in listed)], dtype=np.int64)
+        vectors = embed_passages_cached(embedder, wordings + passages, cache, progress)
+        write_snapshot(
+            directory,
+            listed,
+            model=embedder.identity,
+            created_at=created_at,
+            wording_starts=starts,
+            answer_groups=_answer_groups(listed),
+            question_vectors=vectors[: len(wordings)],
+            answer_vectors=vectors[len(wordings) :],
+            lexical=Bm25Index.build([_lexical_question(entry) for entry in listed]),
+            lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
+            ranker=ranker or Ranker.load(),
+        )
+        return cls.open(directory, embedder, check=False, bands=bands)
+
+    @classmethod
+    def open(
+        cls, directory: Path, embedder: Embedder, *, check: bool = True, bands: Bands | None = None
+    ) -> KnowledgeBase:
+        """Open a snapshot; `check` compares every file with its checksum.
+
+        Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
+        """
+        manifest = read_manifest(directory)
+        check_model(manifest, embedder.identity, embedder.dimension)
+        if check:
+            verify(directory, manifest)
+        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands())
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """All entries, in the order of the build."""
+        return iter(self._parts.entries)
+
+    @property
+    def answer_groups(self) -> npt.NDArray[np.int32]:
+        """A number for each entry; entries with the same answer text share it."""
+        return self._parts.answer_groups
+
+    def entry(self, entry_id: str) -> Entry:
+        """The entry with this id. KeyError when there is none."""
+        return self._parts.entries[self._rows[entry_id]]
+
+    def embed(self, text: str) -> Vectors:
+        """The vector of a question, float32 (dimension,); zeros when it holds nothing to search for."""
+        cleaned = clean_query(text)
+        return self._embed(cleaned)
+
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        embedding: Vectors | None = None,
+        department: str | None = None,
+        region: str | None = None,
+        today: date | None = None,
+    ) -> SearchResult:
+        """Find the `k` best entries for a citizen's question.
+
+        `embedding` is what `embed` gave for the same text. `department` keeps that department's entries; `region` keeps
+        those of the region or of none; `today` leaves out entries not valid on that day. Entries with the same answer
+        text are folded into the best of them. Odd text never raises: without anything to search for there are no hits.
+        """
+        query = clean_query(text)
+        vector = self._embed(query) if embedding is None else np.asarray(embedding, dtype=np.float32)
+        if vector.shape != (self.manifest.dimension,):
+            raise ValueError(f"embedding has shape {vector.shape}, not ({self.manifest.dimension},)")
+        if not query or k <= 0 or not len(self):
+            return SearchResult((), "none", vector)
+        rows, scores, nearest = self.candidates(query, vector, self._allowed(department, region, today))
+        if not len(rows):
+            return SearchResult((), "none", vector)
+        ranker = self._parts.ranker
+        fused = ranker.fuse(scores)
+        order = np.lexsort((rows, -fused))
+        order = order[_first_of_each(self._parts.answer_groups[rows[order]])][: max(k, 2)]
+        features = calibration_features(scores[order], fused[order], len(query))
+        # The order is the fusion's; a confidence never rises on the way down.
+        confidences = np.minimum.accumulate(ranker.confidences(features))
+        hits = tuple(
+            self._hit(int(rows[at]), float(confidence), int(nearest[at]), scores[at])
+            for at, confidence in zip(order[:k], confidences, strict=False)
+        )
+        return SearchResult(hits, self.bands.of(hits[0].confidence), vector)
+
+    def _embed(self, cleaned: str) -> Vectors:
+        if not cleaned:
+            return np.zeros(self.manifest.dimension, dtype=np.float32)
+        vector: Vectors = self._embedder.embed_queries([cleaned])[0]
+        return vector
+
+    def _allowed(self, department: str | None, region: str | None, today: date | None) -> npt.NDArray[np.bool_] | None:
+        if department is None and region is None and today is None:
+            return None
+        allowed = np.ones(len(self), dtype=np.bool_)
+        if department is not None:
+            allowed &= self._departments == department
+        if region is not None:
+            allowed &= (self._regions == region) | (self._regions == "")
+        if today is not None:
+            day = today.toordinal()
+            allowed &= (self._from <= day) & (day <= self._to)
+        return allowed
+
+    def candidates(
+        self, query: str, vector: Vectors, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """What the ranker ranks: entry rows that any index finds near, their SCORES, and their nearest wordings' rows.
+
+        `query` is cleaned (`clean_query`), `vector` its embedding, `allowed` a mask over entries.
+        """
+        parts = self._parts
+        lexical, total = parts.lexical.scores(query)
+        lexical_answer, total_answer = parts.lexical_answer.scores(query)
+        found = np.zeros(len(self), dtype=np.bool_)
+        # A filter is applied afterwards, so more rows are asked for when there is one.
+        pool = _POOL if allowed is None else max(_POOL, len(self))
+        _, wordings = parts.questions.search(vector[None], pool)
+        found[self._wording_entry[wordings[0][wordings[0] >= 0]]] = True
+        _, passages = parts.answers.search(vector[None], pool)
+        found[passages[0][passages[0] >= 0]] = True
+        for column in (lexical, lexical_answer):
+            best = np.argpartition(-column, pool)[:pool] if len(column) > pool else np.arange(len(column))
+            found[best[column[best] > 0]] = True
+        if allowed is not None:
+            found &= allowed
+        rows = np.flatnonzero(found)
+        dense, nearest = self._nearest_wordings(rows, vector)
+        dense_answer = parts.answer_vectors[rows].astype(np.float32) @ vector
+        scores = np.column_stack(
+            [
+                dense,
+                dense_answer,
+                lexical[rows] / max(total, 1e-9),
+                lexical_answer[rows] / max(total_answer, 1e-9),
+            ]
+        ).astype(np.float64)
+        return rows, scores, nearest
+
+    def _nearest_wordings(self, rows: npt.NDArray[np.int64], vector: Vectors) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        starts = self._parts.wording_starts
+        counts = starts[rows + 1] - starts[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        wordings = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts) + np.repeat(starts[rows], counts)
+        cosines = self._parts.question_vectors[wordings].astype(np.float32) @ vector
+        if not len(rows):
+            return cosines, wordings
+        best = np.maximum.reduceat(cosines, offsets[:-1])
+        # Reversed, so that of equal wordings the first one (the question itself) is written last and stays.
+        nearest = np.zeros(len(rows), dtype=np.int64)
+        owner = np.repeat(np.arange(len(rows)), counts)
+        at = np.flatnonzero(cosines == best[owner])[::-1]
+        nearest[owner[at]] = wordings[at]
+        return best, nearest
+
+    def _hit(self, row: int, confidence: float, wording: int, scores: npt.NDArray[np.float64]) -> Hit:
+        entry = self._parts.entries[row]
+        text = entry.wordings[wording - int(self._parts.wording_starts[row])]
+        dense, dense_answer, lexical, _ = (float(value) for value in scores)
+        return Hit(entry.id, confidence, text, dense, dense_answer, lexical)
+
+
+def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    _, first = np.unique(groups, return_index=True)
+    return np.sort(first)
+
+
+def _answer_groups(entries: list[Entry]) -> npt.NDArray[np.int32]:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(entry.answer.strip(), len(numbers)) for entry in entries], dtype=np.int32)
+
+
+def _passage(entry: Entry) -> str:
+    return clean(f"{entry.question}\n{plain(entry.answer)[:_ANSWER_EMBEDDED]}")
+
+
+def _lexical_question(entry: Entry) -> str:
+    return clean("\n".join((*entry.wordings, *entry.keywords)))
+
+
+def _lexical_answer(entry: Entry) -> str:
+    return clean("\n".join((*entry.wordings, *entry.keywords, plain(entry.answer)[:_ANSWER_LEXICAL])))

@@ -1,0 +1,219 @@
+"""A published snapshot: a folder that is written once, checked, and renamed into place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_base.embedding.protocol import Vectors
+from knowledge_base.entry import Entry
+from knowledge_base.errors import IndexMismatch, SnapshotDamaged
+from knowledge_base.index.bm25 import Bm25Index
+from knowledge_base.index.faiss_flat import FaissFlatIndex
+from knowledge_base.retrieval.ranker import Ranker
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a snapshot is: `created_at` is ISO 8601 with zone, `checksums` SHA-256 (hex) by file name."""
+
+    format: int
+    model: str
+    dimension: int
+    entries: int
+    wordings: int
+    created_at: str
+    checksums: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The arrays and indexes of a snapshot.
+
+    Wordings stand in entry order: those of entry i are rows wording_starts[i] up to wording_starts[i + 1].
+    `answer_groups` gives entries with the same answer text the same number.
+    """
+
+    entries: EntryFile
+    wording_starts: npt.NDArray[np.int64]
+    answer_groups: npt.NDArray[np.int32]
+    question_vectors: npt.NDArray[np.float16]
+    answer_vectors: npt.NDArray[np.float16]
+    questions: FaissFlatIndex
+    answers: FaissFlatIndex
+    lexical: Bm25Index
+    lexical_answer: Bm25Index
+    ranker: Ranker
+
+
+class EntryFile:
+    """The entries of a snapshot, read from disk one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._offsets: npt.NDArray[np.int64] = np.load(folder / "entries.offsets.npy")
+        path = folder / "entries.jsonl"
+        size = path.stat().st_size
+        self._data = np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, row: int) -> Entry:
+        line = self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        return Entry.from_dict(json.loads(line))
+
+
+def write_snapshot(
+    directory: Path,
+    entries: Sequence[Entry],
+    *,
+    model: str,
+    created_at: datetime,
+    wording_starts: npt.NDArray[np.int64],
+    answer_groups: npt.NDArray[np.int32],
+    question_vectors: Vectors,
+    answer_vectors: Vectors,
+    lexical: Bm25Index,
+    lexical_answer: Bm25Index,
+    ranker: Ranker,
+) -> None:
+    """Write a snapshot into the new folder `directory`: aside first, flushed to disk, checked, then renamed.
+
+    Raises FileExistsError when `directory` exists, ValueError when `created_at` has no zone.
+    """
+    if created_at.tzinfo is None:
+        raise ValueError("created_at needs a time zone")
+    if directory.exists():
+        raise FileExistsError(directory.name)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        _write_entries(staging, entries)
+        np.save(staging / "wording_starts.npy", wording_starts)
+        np.save(staging / "answer_groups.npy", answer_groups)
+        np.save(staging / "question_vectors.npy", question_vectors.astype(np.float16))
+        np.save(staging / "answer_vectors.npy", answer_vectors.astype(np.float16))
+        FaissFlatIndex.build(question_vectors).save(staging / "questions.faiss")
+        FaissFlatIndex.build(answer_vectors).save(staging / "answers.faiss")
+        lexical.save(staging, "lexical")
+        lexical_answer.save(staging, "lexical_answer")
+        ranker.save(staging / "ranker.json")
+        names = sorted(path.name for path in staging.iterdir())
+        manifest = Manifest(
+            format=FORMAT,
+            model=model,
+            dimension=question_vectors.shape[1],
+            entries=len(entries),
+            wordings=len(question_vectors),
+            created_at=created_at.isoformat(),
+            checksums={name: _sha256(staging / name) for name in names},
+        )
+        text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n"
+        (staging / _MANIFEST).write_text(text, encoding="utf-8")
+        read_parts(staging, read_manifest(staging))
+        for path in staging.iterdir():
+            _flush(path)
+        staging.chmod(0o755)
+        os.rename(staging, directory)
+        _flush(directory.parent)
+    except OSError:
+        if directory.exists():
+            raise FileExistsError(directory.name) from None
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read the manifest. SnapshotDamaged when there is none or it is of another format."""
+    try:
+        values = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**values)
+    except (OSError, ValueError, TypeError) as error:
+        raise SnapshotDamaged(f"快照 {directory.name} 不存在或清单无法读取") from error
+    if manifest.format != FORMAT:
+        raise SnapshotDamaged(f"快照 {directory.name} 的格式是 {manifest.format}，本版本只读 {FORMAT}，请重新发布")
+    return manifest
+
+
+def check_model(manifest: Manifest, identity: str, dimension: int) -> None:
+    """Raise IndexMismatch unless the snapshot was built with this model and dimension."""
+    if manifest.model != identity or manifest.dimension != dimension:
+        raise IndexMismatch(f"{manifest.model}（{manifest.dimension} 维）", f"{identity}（{dimension} 维）")
+
+
+def verify(directory: Path, manifest: Manifest) -> None:
+    """Compare every file with its checksum. SnapshotDamaged when one is missing or altered."""
+    for name, expected in manifest.checksums.items():
+        try:
+            actual = _sha256(directory / name)
+        except OSError:
+            actual = ""
+        if actual != expected:
+            raise SnapshotDamaged(f"快照 {directory.name} 的文件 {name} 缺失或已损坏，请重新发布")
+
+
+def read_parts(directory: Path, manifest: Manifest) -> Parts:
+    """Map the parts of a snapshot into memory. SnapshotDamaged when they do not fit together."""
+    try:
+        parts = Parts(
+            entries=EntryFile(directory),
+            wording_starts=np.load(directory / "wording_starts.npy"),
+            answer_groups=np.load(directory / "answer_groups.npy"),
+            question_vectors=np.load(directory / "question_vectors.npy", mmap_mode="r"),
+            answer_vectors=np.load(directory / "answer_vectors.npy", mmap_mode="r"),
+            questions=FaissFlatIndex.open(directory / "questions.faiss"),
+            answers=FaissFlatIndex.open(directory / "answers.faiss"),
+            lexical=Bm25Index.open(directory, "lexical", manifest.entries),
+            lexical_answer=Bm25Index.open(directory, "lexical_answer", manifest.entries),
+            ranker=Ranker.load(directory / "ranker.json"),
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise SnapshotDamaged(f"快照 {directory.name} 不完整，请重新发布") from error
+    fits = (
+        len(parts.entries) == manifest.entries == len(parts.answers) == len(parts.answer_groups)
+        and len(parts.wording_starts) == manifest.entries + 1
+        and len(parts.questions) == manifest.wordings == len(parts.question_vectors)
+        and parts.questions.dimension == manifest.dimension == parts.answers.dimension
+    )
+    if not fits:
+        raise SnapshotDamaged(f"快照 {directory.name} 的各部分不一致，请重新发布")
+    return parts
+
+
+def _write_entries(folder: Path, entries: Sequence[Entry]) -> None:
+    offsets = np.zeros(len(entries) + 1, dtype=np.int64)
+    with (folder / "entries.jsonl").open("wb") as file:
+        for row, entry in enumerate(entries):
+            file.write(json.dumps(entry.to_dict(), ensure_ascii=False).encode("utf-8") + b"\n")
+            offsets[row + 1] = file.tell()
+    np.save(folder / "entries.offsets.npy", offsets)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
