@@ -1,0 +1,138 @@
+"""The FastAPI application: the composition root of the API process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services import health
+from services.accounts import endpoints as accounts
+from services.cases import endpoints as cases
+from services.channels.web import endpoints as web_chat
+from services.container import Container, build_container
+from services.conversations.decisions import Decider
+from services.conversations.dialogue import RasaDialogue
+from services.conversations.turns import TurnRunner
+from services.core.clock import SHANGHAI
+from services.core.logs import configure_logging
+from services.core.settings import Settings
+from services.core.signals import KNOWLEDGE
+from services.core.web import RequestGuard, container_of, install_error_handlers
+from services.knowledge import endpoints as knowledge
+from services.notifications import endpoints as notifications
+from services.statistics import endpoints as statistics
+from services.web.endpoints import build_router, mount_static
+
+log = structlog.get_logger(__name__)
+
+THREADS = 64
+RECOVER_SECONDS = 3.0
+REFRESH_SECONDS = 2.0
+
+
+def create_app(container: Container | None = None) -> FastAPI:
+    """The application around a container; uvicorn calls it without one."""
+    if container is None:
+        configure_logging("api")
+        container = build_container(Settings())
+    composed = container
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        settings = composed.settings
+        dialogue = RasaDialogue(settings.rasa_url, settings.rasa_token.get_secret_value(), settings.turn_seconds)
+        composed.turns = build_turns(composed, dialogue)
+        await anyio.to_thread.run_sync(composed.knowledge.refresh)
+        background = [
+            asyncio.create_task(composed.signals.run()),
+            asyncio.create_task(_follow_knowledge(composed)),
+            asyncio.create_task(_recover(composed)),
+        ]
+        yield
+        composed.stopping.set()
+        await composed.turns.drain()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await dialogue.close()
+        composed.signals.close()
+        composed.database.dispose()
+
+    app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
+    app.state.container = composed
+    install_error_handlers(app)
+    for feature in (accounts, web_chat, cases, knowledge, notifications, statistics):
+        app.include_router(feature.router)
+    app.include_router(build_router(composed.settings.city_name))
+    mount_static(app)
+    _add_operations(app)
+    app.add_middleware(
+        RequestGuard,
+        default_limit=composed.settings.body_limit,
+        limits={"/knowledge/import": composed.settings.upload_limit},
+    )
+    return app
+
+
+def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
+    """The turn runner over the container's parts and a dialogue."""
+    decider = Decider(
+        container.knowledge,
+        dialogue,
+        anyio.to_thread.run_sync,
+        lambda conversation_id, seq: container.secrets.sign_reference(conversation_id, seq, container.clock.now()),
+        lambda: container.clock.now().astimezone(SHANGHAI).date(),
+    )
+    return TurnRunner(
+        container.database,
+        container.conversations,
+        decider,
+        container.signals,
+        container.clock,
+        patience=container.settings.patience_seconds,
+        turn_seconds=container.settings.turn_seconds,
+    )
+
+
+async def _follow_knowledge(container: Container) -> None:
+    """Switch to another published version when there is one."""
+    async with container.signals.listen(KNOWLEDGE) as news:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), REFRESH_SECONDS)
+            news.clear()
+            try:
+                await anyio.to_thread.run_sync(container.knowledge.refresh)
+            except Exception as error:  # the database may be away for a while
+                log.warning("knowledge not refreshed", kind=type(error).__name__)
+
+
+async def _recover(container: Container) -> None:
+    while True:
+        await asyncio.sleep(RECOVER_SECONDS)
+        try:
+            await container.turns.recover()
+        except Exception as error:  # the database may be away for a while
+            log.warning("recovery failed", kind=type(error).__name__)
+
+
+def _add_operations(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operations"])
+    def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["operations"])
+    async def ready(request: Request) -> JSONResponse:
+        """200 while citizens can be answered (also degraded), 503 when not; the checks say what is down."""
+        report = await health.check(container_of(request))
+        return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
+
+    @app.get("/metrics", tags=["operations"])
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

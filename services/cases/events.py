@@ -1,0 +1,55 @@
+"""News of the case desk, for the rooms above it (architecture, Cases upward)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.core.events import Event
+
+
+@dataclass(frozen=True)
+class CaseNews(Event):
+    """What every news carries; `actor` is a staff member's name, or "citizen" or "bot"."""
+
+    case_no: str
+    conversation_id: str | None
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CaseOpened(CaseNews):
+    priority: str = "normal"
+
+
+@dataclass(frozen=True)
+class CaseClaimed(CaseNews):
+    """The actor holds the case, and from now on the conversation; told again when the holder claims once more."""
+
+
+@dataclass(frozen=True)
+class CaseReplied(CaseNews):
+    """`seq` is the event's number in the case: together with case_no it names this reply."""
+
+    text: str = ""
+    clerk: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class CaseResolved(CaseNews):
+    pass
+
+
+@dataclass(frozen=True)
+class CaseClosed(CaseNews):
+    pass
+
+
+@dataclass(frozen=True)
+class CaseReopened(CaseNews):
+    pass
+
+
+@dataclass(frozen=True)
+class CaseTransferred(CaseNews):
+    department: str = ""

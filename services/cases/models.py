@@ -1,0 +1,122 @@
+"""Tables of the case desk. What a citizen or a clerk wrote is encrypted; events are only ever appended."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.core.database import Base, UtcDateTime
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+OPEN_STATUSES = ("new", "assigned", "in_progress")
+_OPEN = sa.text("status IN ('new', 'assigned', 'in_progress')")
+
+
+class Case(Base):
+    __tablename__ = "cases"
+    __table_args__ = (
+        # One open case per conversation, whoever asks twice at once.
+        sa.Index(
+            "uq_cases_open_conversation", "conversation_id", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN
+        ),
+        sa.Index("ix_cases_status_next_due_at", "status", "next_due_at"),
+        sa.Index("ix_cases_department_status", "department", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    case_no: Mapped[str] = mapped_column(sa.String(24), unique=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    department: Mapped[str] = mapped_column(sa.String(64))
+    priority: Mapped[str] = mapped_column(sa.String(16), default="normal")
+    status: Mapped[str] = mapped_column(sa.String(16))
+    channel: Mapped[str] = mapped_column(sa.String(32))
+    title_encrypted: Mapped[str] = mapped_column(sa.Text)
+    conversation_id: Mapped[str | None] = mapped_column(sa.String(64), index=True)
+    citizen_id: Mapped[str | None] = mapped_column(sa.String(64), index=True)
+    transcript_upto: Mapped[int | None] = mapped_column(sa.Integer)
+    source_no: Mapped[str | None] = mapped_column(sa.String(64), unique=True)
+    assignee: Mapped[str | None] = mapped_column(sa.String(64), index=True)
+    event_seq: Mapped[int] = mapped_column(sa.Integer, default=0)
+    cycle: Mapped[int] = mapped_column(sa.Integer, default=1)
+    reopened_count: Mapped[int] = mapped_column(sa.Integer, default=0)
+    satisfaction: Mapped[int | None] = mapped_column(sa.Integer)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    # The month of created_at in Shanghai, as "2026-11": neither database groups by it alike.
+    created_month: Mapped[str] = mapped_column(sa.String(7))
+    next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    first_response_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    first_response_by: Mapped[str | None] = mapped_column(sa.String(64))
+    first_response_minutes: Mapped[float | None] = mapped_column(sa.Float)
+    first_response_working_minutes: Mapped[float | None] = mapped_column(sa.Float)
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    resolution_minutes: Mapped[float | None] = mapped_column(sa.Float)
+    resolution_working_minutes: Mapped[float | None] = mapped_column(sa.Float)
+    # When the case stopped being open, by resolving or by closing.
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # An imported case that has a reply but not its time.
+    reply_time_unknown: Mapped[bool] = mapped_column(sa.Boolean, default=False)
+
+
+class CaseEvent(Base):
+    __tablename__ = "case_events"
+    __table_args__ = (sa.UniqueConstraint("case_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
+    seq: Mapped[int] = mapped_column(sa.Integer)
+    type: Mapped[str] = mapped_column(sa.String(16))
+    actor: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    text_encrypted: Mapped[str | None] = mapped_column(sa.Text)
+    data: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+
+
+class CaseClock(Base):
+    """One running limit: of one case, one target, one cycle (a reopened case begins a new cycle)."""
+
+    __tablename__ = "case_clocks"
+    __table_args__ = (sa.UniqueConstraint("case_id", "target", "cycle"),)
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
+    target: Mapped[str] = mapped_column(sa.String(16))
+    cycle: Mapped[int] = mapped_column(sa.Integer, default=1)
+    policy_id: Mapped[int] = mapped_column(sa.ForeignKey("sla_policies.id"))
+    policy: Mapped[str] = mapped_column(sa.String(80))
+    source: Mapped[str] = mapped_column(sa.Text)
+    unit: Mapped[str] = mapped_column(sa.String(16))
+    state: Mapped[str] = mapped_column(sa.String(16), default="running")
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    warning_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    escalate_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    provisional: Mapped[bool] = mapped_column(sa.Boolean, default=False)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The moment of the first level that has not been raised; empty when the sweep has nothing to do with this clock,
+    # so that a sweep costs what is due and not what is open.
+    next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class CaseAlert(Base):
+    """A level that was raised. The unique pair is what makes it happen once."""
+
+    __tablename__ = "case_alerts"
+    __table_args__ = (sa.UniqueConstraint("clock_id", "level"),)
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    clock_id: Mapped[int] = mapped_column(sa.ForeignKey("case_clocks.id"))
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"), index=True)
+    level: Mapped[str] = mapped_column(sa.String(16))
+    planned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CaseCounter(Base):
+    """The last case number given out per day (of Shanghai)."""
+
+    __tablename__ = "case_counters"
+
+    day: Mapped[str] = mapped_column(sa.String(8), primary_key=True)
+    last: Mapped[int] = mapped_column(sa.Integer)

@@ -1,0 +1,155 @@
+"""Opening a case, at most one open case per conversation, with a number of its day."""
+
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from services.cases import log, repository, timekeeping, views
+from services.cases.events import CaseOpened
+from services.cases.models import Case
+from services.cases.schemas import CaseOut
+from services.core.clock import SHANGHAI
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.notifications import service as notifications
+from services.sla import service as sla
+from services.sla.policies import Kind, Priority
+
+TITLE_LIMIT = 100
+
+
+def open_case(
+    uow: UnitOfWork,
+    secrets: Secrets,
+    *,
+    kind: Kind,
+    title: str,
+    channel: str,
+    now: datetime,
+    department: str | None = None,
+    priority: Priority = "normal",
+    conversation_id: str | None = None,
+    citizen_id: str | None = None,
+    transcript_upto: int | None = None,
+    actor: str = "citizen",
+) -> CaseOut:
+    """Open a case and start its clocks. The case of `kind` "urgent" is always of urgent priority.
+
+    A conversation whose case is still open gets that one back (`reused` is True); an urgent request raises it to
+    urgent first. An unknown department becomes 未分配: a case is never lost over a name.
+    """
+    priority = sla.effective_priority(kind, priority)
+    if conversation_id is not None:
+        existing = repository.lock_open_case_of(uow.session, conversation_id)
+        if existing is not None:
+            return _ask_again(uow, secrets, existing, priority, transcript_upto, actor, now)
+    try:
+        # A savepoint, so that a second opener of the same conversation falls back to the first one's case.
+        with uow.session.begin_nested():
+            case = Case(
+                case_no=case_number(uow, now),
+                kind=kind,
+                department=_known_department(uow, department),
+                priority=priority,
+                status="new",
+                channel=channel,
+                title_encrypted=secrets.encrypt(title.strip()[:TITLE_LIMIT]),
+                conversation_id=conversation_id,
+                citizen_id=citizen_id,
+                transcript_upto=transcript_upto,
+                created_at=now,
+                created_month=month_of(now),
+                cycle=1,
+                event_seq=0,
+                reopened_count=0,
+                reply_time_unknown=False,
+            )
+            uow.session.add(case)
+            uow.session.flush()
+    except IntegrityError:
+        existing = repository.lock_open_case_of(uow.session, conversation_id) if conversation_id else None
+        if existing is None:
+            raise
+        return _ask_again(uow, secrets, existing, priority, transcript_upto, actor, now)
+    data = {"kind": kind, "priority": priority, "department": case.department}
+    log.append(uow, case, "opened", actor=actor, now=now, data=data)
+    timekeeping.start_clocks(uow, case, now, cycle=1)
+    if priority == "urgent":
+        alert_urgent(uow, case, now)
+    uow.collect(CaseOpened(case.case_no, conversation_id, actor, now, priority))
+    return views.show(uow, secrets, case, now)
+
+
+def raise_to_urgent(uow: UnitOfWork, case: Case, *, actor: str, now: datetime) -> None:
+    """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
+    case.priority = "urgent"
+    log.append(uow, case, "raised", actor=actor, now=now)
+    answered = all(
+        clock.state != "running"
+        for clock in repository.clocks_of(uow.session, [case.id])
+        if clock.target == "first_response"
+    )
+    timekeeping.recompute(uow, case, now, raised=True)
+    if answered:
+        # An answer that was given before the danger was known does not settle it.
+        case.cycle += 1
+        timekeeping.start_clocks(uow, case, now, cycle=case.cycle, targets=("first_response",))
+    alert_urgent(uow, case, now)
+
+
+def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
+    """Tell the supervisors, the departments on duty and whoever has the case in hand."""
+    recipients = ["role:supervisor", *(f"department:{name}" for name in sla.duty_departments(uow))]
+    recipients += [who for who in timekeeping.responsible(uow, case) if who not in recipients]
+    for recipient in recipients:
+        notifications.enqueue(
+            uow,
+            channel="staff",
+            recipient=recipient,
+            kind="case_urgent",
+            body={"case_no": case.case_no, "conversation_id": case.conversation_id},
+            dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
+            now=now,
+        )
+
+
+def case_number(uow: UnitOfWork, at: datetime) -> str:
+    """GD, the day in Shanghai, and the day's counter with at least five digits."""
+    day = at.astimezone(SHANGHAI).strftime("%Y%m%d")
+    return number_text(day, repository.take_numbers(uow.session, day))
+
+
+def number_text(day: str, counter: int) -> str:
+    return f"GD{day}{counter:05d}"
+
+
+def month_of(at: datetime) -> str:
+    return at.astimezone(SHANGHAI).strftime("%Y-%m")
+
+
+def _ask_again(
+    uow: UnitOfWork,
+    secrets: Secrets,
+    case: Case,
+    priority: Priority,
+    transcript_upto: int | None,
+    actor: str,
+    now: datetime,
+) -> CaseOut:
+    if transcript_upto is not None:
+        case.transcript_upto = max(case.transcript_upto or 0, transcript_upto)
+    if priority == "urgent" and case.priority != "urgent":
+        raise_to_urgent(uow, case, actor=actor, now=now)
+    else:
+        log.append(uow, case, "asked_again", actor=actor, now=now, data={"priority": priority})
+        if priority == "urgent":
+            alert_urgent(uow, case, now)
+    shown = views.show(uow, secrets, case, now)
+    shown.reused = True
+    return shown
+
+
+def _known_department(uow: UnitOfWork, name: str | None) -> str:
+    if not name:
+        return sla.UNASSIGNED
+    return sla.find_department(uow, name) or sla.UNASSIGNED

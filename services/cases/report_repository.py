@@ -1,0 +1,170 @@
+"""SQL of the report: counts are aggregated by the database, and a percentile reads four rows per group."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from services.cases.models import OPEN_STATUSES, Case, CaseClock
+
+By = Literal["department", "month"]
+Key = str | None
+
+
+def counts(
+    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None
+) -> dict[Key, dict[str, Any]]:
+    """Per group (the only one is None without `by`) the counts as of `now` of the cases created in [start, end)."""
+    first = aliased(CaseClock)
+    answered = sa.and_(Case.first_response_at.is_not(None), Case.first_response_at <= now)
+    limited = first.id.is_not(None)
+    unanswered_late = sa.and_(
+        sa.not_(answered), Case.reply_time_unknown.is_(False), first.due_at < now, first.state != "cancelled"
+    )
+    query = (
+        sa.select(
+            _key(by).label("key"),
+            sa.func.count().label("cases"),
+            _count(answered).label("answered"),
+            _count(sa.and_(answered, Case.first_response_at <= first.due_at)).label("in_time"),
+            # A reply without a known time cannot be shown to have been in time.
+            _count(sa.and_(limited, sa.or_(answered, unanswered_late, Case.reply_time_unknown.is_(True)))).label(
+                "decided"
+            ),
+            _count(Case.reply_time_unknown.is_(True)).label("reply_time_unknown"),
+            _count(_open_at(now)).label("open"),
+            _count(_overdue_at(now)).label("overdue"),
+            _count(Case.reopened_count > 0).label("reopened"),
+            sa.func.avg(Case.satisfaction).label("satisfaction"),
+            sa.func.count(Case.satisfaction).label("satisfaction_n"),
+        )
+        .select_from(Case)
+        .outerjoin(first, sa.and_(first.case_id == Case.id, first.target == "first_response", first.cycle == 1))
+        .where(*_period(start, end, now))
+        .group_by(*([_key(by)] if by else []))
+    )
+    return {row["key"]: dict(row) for row in session.execute(query).mappings()}
+
+
+def percentiles(
+    session: Session,
+    column: InstrumentedAttribute[float | None],
+    moment: InstrumentedAttribute[datetime | None],
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    by: By | None,
+) -> dict[Key, dict[int, float]]:
+    """The 50th and 90th percentile (linear interpolation) of a column of minutes, where `moment` is not after `now`."""
+    conditions = [*_period(start, end, now), column.is_not(None), moment <= now]
+    return _ranked(session, column, column.asc(), conditions, by)
+
+
+def backlog_created(
+    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None
+) -> dict[Key, dict[int, float]]:
+    """Percentiles of the age in minutes of the cases that are open at `now`."""
+    conditions = [*_period(start, end, now), _open_at(now)]
+    # The youngest first: the order of ages.
+    found = _ranked_values(session, Case.created_at, Case.created_at.desc(), conditions, by)
+    return {
+        key: _interpolated({rank: (now - created).total_seconds() / 60 for rank, created in ranks.items()}, total)
+        for key, (ranks, total) in found.items()
+    }
+
+
+def open_and_overdue(session: Session, now: datetime) -> tuple[int, int]:
+    """How many cases are open and how many of them overdue, of any period."""
+    row = session.execute(
+        sa.select(_count(_open_at(now)), _count(_overdue_at(now))).where(Case.created_at <= now)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def _key(by: By | None) -> sa.ColumnElement[Any]:
+    match by:
+        case "department":
+            return Case.__table__.c.department
+        case "month":
+            return Case.__table__.c.created_month
+        case None:
+            return sa.null()
+
+
+def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+
+
+def _period(start: datetime | None, end: datetime | None, now: datetime) -> list[sa.ColumnElement[bool]]:
+    conditions = [Case.created_at <= now]
+    if start is not None:
+        conditions.append(Case.created_at >= start)
+    if end is not None:
+        conditions.append(Case.created_at < end)
+    return conditions
+
+
+def _open_at(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(Case.status.in_(OPEN_STATUSES), Case.ended_at > now)
+
+
+def _overdue_at(now: datetime) -> sa.ColumnElement[bool]:
+    late = sa.exists().where(
+        CaseClock.case_id == Case.id,
+        CaseClock.due_at < now,
+        CaseClock.state != "cancelled",
+        sa.or_(CaseClock.stopped_at.is_(None), CaseClock.stopped_at > now),
+    )
+    return sa.and_(_open_at(now), late)
+
+
+def _ranked(
+    session: Session,
+    column: InstrumentedAttribute[float | None],
+    order: sa.UnaryExpression[Any],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    by: By | None,
+) -> dict[Key, dict[int, float]]:
+    found = _ranked_values(session, column, order, conditions, by)
+    return {key: _interpolated(ranks, total) for key, (ranks, total) in found.items()}
+
+
+def _ranked_values(
+    session: Session,
+    column: InstrumentedAttribute[Any],
+    order: sa.UnaryExpression[Any],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    by: By | None,
+) -> dict[Key, tuple[dict[int, Any], int]]:
+    """Per group the values at the (0-based) ranks that the two percentiles lie between, and the group's size."""
+    partition = _key(by) if by else None
+    ranked = (
+        sa.select(
+            _key(by).label("key"),
+            column.label("value"),
+            (sa.func.row_number().over(order_by=order, partition_by=partition) - 1).label("rank"),
+            sa.func.count().over(partition_by=partition).label("total"),
+        )
+        .where(*conditions)
+        .subquery()
+    )
+    steps = ranked.c.total - 1
+    wanted = [sa.or_(ranked.c.rank == floor, ranked.c.rank == floor + 1) for floor in (steps // 2, steps * 9 // 10)]
+    result: dict[Key, tuple[dict[int, Any], int]] = defaultdict(lambda: ({}, 0))
+    for key, value, rank, total in session.execute(sa.select(ranked).where(sa.or_(*wanted))):
+        result[key][0][int(rank)] = value
+        result[key] = (result[key][0], int(total))
+    return dict(result)
+
+
+def _interpolated(ranks: dict[int, float], total: int) -> dict[int, float]:
+    result: dict[int, float] = {}
+    for percent in (50, 90):
+        floor, remainder = divmod((total - 1) * percent, 100)
+        low = ranks[floor]
+        result[percent] = low + (ranks.get(floor + 1, low) - low) * remainder / 100
+    return result

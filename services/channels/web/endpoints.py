@@ -1,0 +1,115 @@
+"""The web chat: open a conversation, send, read back, and follow what comes later."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from services.accounts.endpoints import set_session_cookie, token_from
+from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, SendAnswer
+from services.core.signals import CONVERSATION
+from services.core.web import container_of, server_sent_event
+
+CITIZEN_COOKIE = "huiying_citizen"
+COOKIE_DAYS = 30
+STREAM_LOOK_SECONDS = 5.0
+HEARTBEAT_EVERY = 3
+STREAM_BATCH = 100
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+
+@router.post("", status_code=201)
+def open_conversation(request: Request, response: Response) -> NewConversation:
+    """Begin a conversation. The token comes back once, and as an HttpOnly cookie."""
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        opened = container.conversations.open(uow, channel="web", now=container.clock.now())
+        uow.commit()
+    set_session_cookie(request, response, CITIZEN_COOKIE, opened.token, days=COOKIE_DAYS)
+    return opened
+
+
+@router.get("/current")
+def current_conversation(request: Request) -> dict[str, str]:
+    container = container_of(request)
+    with container.database.unit_of_work(read_only=True) as uow:
+        row = container.conversations.of_token(uow, token_from(request, CITIZEN_COOKIE))
+    return {"conversation_id": row.id}
+
+
+@router.post("/{conversation_id}/messages")
+async def send(conversation_id: str, body: InboundMessage, request: Request) -> SendAnswer:
+    """Send a message and read its answer; the same `client_message_id` gets the same answer again."""
+    await anyio.to_thread.run_sync(_authorise, request, conversation_id)
+    return await container_of(request).turns.receive(conversation_id, body)
+
+
+@router.get("/{conversation_id}/messages")
+def read(
+    conversation_id: str,
+    request: Request,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 100,
+) -> MessagePage:
+    _authorise(request, conversation_id)
+    return _page(request, conversation_id, after, limit)
+
+
+@router.get("/{conversation_id}/stream")
+async def stream(conversation_id: str, request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+    """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes."""
+    await anyio.to_thread.run_sync(_authorise, request, conversation_id)
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() else after
+    return StreamingResponse(
+        _events(request, conversation_id, start),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _events(request: Request, conversation_id: str, after: int) -> AsyncIterator[str]:
+    container = container_of(request)
+    shown_handler: tuple[str, str | None] | None = None
+    idle = 0
+    yield "retry: 2000\n\n"
+    async with container.signals.listen(CONVERSATION + conversation_id) as news:
+        while not container.stopping.is_set():
+            news.clear()
+            page = await anyio.to_thread.run_sync(_page, request, conversation_id, after, STREAM_BATCH)
+            if (page.handler, page.clerk) != shown_handler:
+                shown_handler = (page.handler, page.clerk)
+                yield server_sent_event("handler", {"handler": page.handler, "clerk": page.clerk})
+            for message in page.messages:
+                after = message.id
+                if message.sender != "citizen":
+                    yield server_sent_event("message", message.model_dump(mode="json"), message.id)
+            if len(page.messages) == STREAM_BATCH:
+                continue
+            try:
+                await asyncio.wait_for(news.wait(), STREAM_LOOK_SECONDS)
+                idle = 0
+            except TimeoutError:
+                idle += 1
+                if idle % HEARTBEAT_EVERY == 0:
+                    yield ": still here\n\n"
+
+
+def _page(request: Request, conversation_id: str, after: int, limit: int) -> MessagePage:
+    container = container_of(request)
+    with container.database.unit_of_work(read_only=True) as uow:
+        messages = container.conversations.messages_after(uow, conversation_id, after, limit)
+        handler, clerk = container.conversations.handler_of(uow, conversation_id)
+    return MessagePage.model_validate({"messages": messages, "handler": handler, "clerk": clerk})
+
+
+def _authorise(request: Request, conversation_id: str) -> None:
+    """Raises Unauthorized without a token, NotFound for anybody else's conversation."""
+    container = container_of(request)
+    token = token_from(request, CITIZEN_COOKIE)
+    with container.database.unit_of_work(read_only=True) as uow:
+        container.conversations.own(uow, token, conversation_id)

@@ -1,0 +1,1 @@
+"""The commands of `huiying`, one file per group."""

@@ -1,0 +1,30 @@
+"""`huiying city`: what a city configures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.commands.console import container
+from services.sla import service
+
+app = typer.Typer(help="City configuration: departments, policies, calendar.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """City configuration."""
+
+
+@app.command("apply")
+def apply(directory: Annotated[Path, typer.Argument(help="The folder with the city's files.")]) -> None:
+    """Make the files of a folder the current versions; running clocks keep the policy they started with."""
+    parts = container()
+    with parts.database.unit_of_work() as uow:
+        applied = service.apply_city(uow, directory, parts.clock.now())
+        uow.commit()
+    for document in applied:
+        typer.echo(
+            f"{document.document} {document.name}: version {document.version}"
+            f"{'' if document.changed else ' (unchanged)'}"
+        )

@@ -1,0 +1,47 @@
+"""`huiying sla`: time limits."""
+
+from typing import Annotated
+
+import typer
+
+from services.commands.console import JsonFlag, container, show
+from services.core.clock import SHANGHAI, parse_moment
+from services.core.errors import BadRequest
+from services.sla import service
+
+app = typer.Typer(help="Time limits.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Time limits."""
+
+
+@app.command("due")
+def due(
+    at: Annotated[str, typer.Option(help="When the case was opened, ISO 8601; without a zone Asia/Shanghai.")],
+    kind: Annotated[str, typer.Option(help="consultation, help, complaint, suggestion, urgent ...")],
+    department: Annotated[str | None, typer.Option()] = None,
+    priority: Annotated[str, typer.Option()] = "normal",
+    policy: Annotated[str | None, typer.Option(help="A policy's name; the default one without it.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """When a case opened at a moment would be due, per target."""
+    parts = container()
+    try:
+        moment = parse_moment(at)
+    except ValueError:
+        raise BadRequest("--at 不是 ISO 8601 时间，例如 2026-09-30T16:30") from None
+    with parts.database.unit_of_work(read_only=True) as uow:
+        found = service.due(uow, at=moment, kind=kind, department=department, priority=priority, policy=policy)
+    figures = {
+        target: {
+            "due_at": times.due_at.astimezone(SHANGHAI).isoformat(),
+            "warning_at": times.warning_at.astimezone(SHANGHAI).isoformat(),
+            "provisional": times.provisional,
+            "policy": times.policy,
+            "source": times.source,
+        }
+        for target, times in found.items()
+    }
+    show(figures, as_json)

@@ -1,0 +1,93 @@
+"""`huiying up`, `huiying doctor`, `huiying db`."""
+
+import asyncio
+import signal
+import time
+from types import FrameType
+
+import typer
+
+from services import health, schema
+from services.commands.console import JsonFlag, container, show
+from services.core.logs import configure_logging
+from services.core.settings import Settings
+from services.supervision.stack import Stack
+
+database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+
+WATCH_SECONDS = 0.5
+
+
+@database.callback()
+def group() -> None:
+    """The database's schema."""
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Bring the database to the newest schema."""
+    schema.upgrade(container().database)
+    typer.echo("the database is up to date")
+
+
+def up() -> None:
+    """Start everything on this machine and keep it running until Ctrl-C."""
+    configure_logging("supervisor")
+    began = time.monotonic()
+    stack = Stack(Settings(), say=lambda line: typer.echo(f"huiying: {line}"))
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            return
+        stopping = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        stack.start()
+        _greet(stack, time.monotonic() - began)
+        while True:
+            for child in stack.children.restart_fallen():
+                typer.echo(f"huiying: {child.name} ended and will be restarted; see {child.log}")
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        typer.echo("\nhuiying: stopping ...")
+    finally:
+        stopping = True
+        stack.stop()
+    typer.echo("huiying: stopped")
+
+
+def _greet(stack: Stack, seconds: float) -> None:
+    typer.echo(f"huiying: ready after {seconds:.0f} s")
+    for what, path in (
+        ("chat", "/"),
+        ("staff", "/staff"),
+        ("manager", "/manager"),
+        ("editor", "/editor"),
+        ("API", "/docs"),
+    ):
+        typer.echo(f"  {what:<8} {stack.url}{path}")
+    if stack.accounts:
+        typer.echo(
+            "  accounts (the passwords are shown this once; more with: .venv/bin/huiying user add NAME --role ROLE)"
+        )
+        for account in stack.accounts:
+            typer.echo(f"    {account.name:<12} {account.password}")
+    typer.echo("  Ctrl-C stops everything")
+
+
+def doctor(as_json: JsonFlag = False) -> None:
+    """Check configuration, database, knowledge base and every running part."""
+    parts = container()
+    connectors = sorted(parts.gateway.connectors)
+    parts.knowledge.refresh()
+    report = asyncio.run(health.check(parts))
+    report["schema"] = "current" if schema.is_current(parts.database) else "behind: huiying db upgrade"
+    report["connectors"] = connectors
+    show(report, as_json)
+    if report["status"] == "down" or report["schema"] != "current":
+        raise typer.Exit(1)

@@ -1,0 +1,270 @@
+"""One turn's decision: a message and what is known become a `TurnOutcome`. Waits for Rasa, touches no database."""
+
+import base64
+from collections.abc import Callable
+from typing import Any, Protocol, get_args
+
+import numpy as np
+import structlog
+
+from knowledge_base import KnowledgeBase, SearchResult
+from services.conversations import rendering, texts
+from services.conversations.dialogue import Dialogue, DialogueUnavailable
+from services.conversations.extraction import IDENTIFIER_TYPES
+from services.conversations.schemas import Outgoing, TurnContext, TurnOutcome
+from services.sla.policies import Kind
+
+log = structlog.get_logger(__name__)
+
+HITS_SENT = 10
+ROUTES = frozenset(
+    [
+        "faq",
+        "query_violation",
+        "book_appointment",
+        "query_bill",
+        "query_progress",
+        "nearby_service",
+        "human",
+        "urgent",
+        "complaint",
+        "chitchat",
+        "abuse",
+    ]
+)
+CASE_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+CANCEL = "取消"
+YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
+NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
+# Without Rasa only these words reach a person; with it the dialogue decides.
+HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人")
+EMPTY = SearchResult(hits=(), band="none", embedding=np.zeros(0, dtype=np.float32))
+
+
+class Search(Protocol):
+    """The live knowledge base: the snapshot of the moment (None before the first publish)."""
+
+    @property
+    def current(self) -> KnowledgeBase | None: ...
+
+
+class Decider:
+    """Decides turns. `search_in_thread` runs the CPU-bound search off the event loop; `sign` makes the reference."""
+
+    def __init__(
+        self,
+        knowledge: Search,
+        dialogue: Dialogue,
+        run_in_thread: Callable[..., Any],
+        sign: Callable[[str, int], str],
+        today: Callable[[], Any],
+    ) -> None:
+        self._knowledge = knowledge
+        self._dialogue = dialogue
+        self._run_in_thread = run_in_thread
+        self._sign = sign
+        self._today = today
+
+    async def decide(
+        self, context: TurnContext, deferred: tuple[str, list[dict[str, Any]]] | None = None
+    ) -> TurnOutcome:
+        """What to answer. `deferred` is the message that waited for the consent which this turn may bring."""
+        if context.handler == "human":
+            return _unchanged(context, route="human")
+        if context.deferred_seq is not None or context.deferred_payloads is not None:
+            consent = _consent_in(context)
+            if consent is not None:
+                return await self._after_consent(context, consent, deferred)
+        if context.kind == "choice":
+            chosen = self._choice(context)
+            if chosen is not None:
+                return chosen
+        if not context.has_consent and _has_identifier(context.entities):
+            return TurnOutcome(
+                replies=[texts.CONSENT],
+                deferred_seq=context.seq,
+                misses=context.misses,
+                requested_slot=context.requested_slot,
+                failures=context.failures,
+            )
+        return await self._dialogue_turn(context, context.text, context.entities, has_consent=context.has_consent)
+
+    # -- consent ------------------------------------------------------------------------------------------------
+
+    async def _after_consent(
+        self, context: TurnContext, granted: bool, deferred: tuple[str, list[dict[str, Any]]] | None
+    ) -> TurnOutcome:
+        if granted:
+            if deferred is not None:
+                outcome = await self._dialogue_turn(context, *deferred, has_consent=True)
+            else:
+                outcome = self._rendered(context, context.deferred_payloads or [], EMPTY, None, has_consent=True)
+            outcome.grant_consent = True
+            outcome.replies.insert(0, texts.CONSENT_GRANTED)
+            return outcome
+        if deferred is not None:
+            text, entities = deferred
+            kept = [entity for entity in entities if entity["type"] not in IDENTIFIER_TYPES]
+            outcome = await self._dialogue_turn(context, text, kept, has_consent=False)
+            if outcome.deferred_payloads is not None:
+                # It would ask for what has just been refused: leave the form instead.
+                outcome = await self._dialogue_turn(context, CANCEL, [], has_consent=False)
+        else:
+            outcome = await self._dialogue_turn(context, CANCEL, [], has_consent=False)
+        outcome.refuse_consent = True
+        outcome.replies.insert(0, texts.CONSENT_REFUSED)
+        return outcome
+
+    # -- choices that need no dialogue --------------------------------------------------------------------------
+
+    def _choice(self, context: TurnContext) -> TurnOutcome | None:
+        payload = context.text
+        if payload == texts.HUMAN_YES:
+            return _unchanged(context, route="human", case_kind="help")
+        if payload == texts.HUMAN_NO:
+            return _unchanged(context, route="human", replies=[texts.HUMAN_DECLINED])
+        if payload == texts.NONE_OF_THESE:
+            missed = _unchanged(context, route="faq", replies=[texts.OFFER_HUMAN])
+            missed.misses = context.misses + 1
+            return missed
+        if payload.startswith(texts.ENTRY_CHOICE):
+            snapshot = self._knowledge.current
+            try:
+                entry = snapshot.entry(payload.removeprefix(texts.ENTRY_CHOICE)) if snapshot else None
+            except KeyError:
+                entry = None
+            reply = rendering.answer(entry) if entry else texts.ENTRY_GONE
+            outcome = _unchanged(context, route="faq", replies=[reply])
+            outcome.misses = 0
+            return outcome
+        return None
+
+    # -- the dialogue -------------------------------------------------------------------------------------------
+
+    async def _dialogue_turn(
+        self, context: TurnContext, text: str, entities: list[dict[str, Any]], *, has_consent: bool
+    ) -> TurnOutcome:
+        snapshot = self._knowledge.current
+        found = EMPTY
+        if snapshot is not None:
+            found = await self._run_in_thread(lambda: snapshot.search(text, HITS_SENT, today=self._today()))
+        metadata = {
+            "ref": self._sign(context.conversation_id, context.seq),
+            "knowledge": {
+                "band": found.band,
+                "hits": [{"id": hit.entry_id, "confidence": round(float(hit.confidence), 4)} for hit in found.hits],
+            },
+            "entities": entities,
+            "misses": context.misses,
+            "requested_slot": context.requested_slot,
+            "failures": context.failures,
+            "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
+        }
+        try:
+            payloads = await self._dialogue.turn(context.conversation_id, text, metadata)
+        except DialogueUnavailable as error:
+            log.warning("dialogue unavailable", kind=str(error))
+            return self._without_dialogue(context, text, found, snapshot)
+        return self._rendered(context, payloads, found, snapshot, has_consent=has_consent)
+
+    def _without_dialogue(
+        self, context: TurnContext, text: str, found: SearchResult, snapshot: KnowledgeBase | None
+    ) -> TurnOutcome:
+        """Rasa is down: the knowledge base alone answers, or a human is offered (DESIGN, life of a message, 9)."""
+        if any(word in text for word in HUMAN_WORDS):
+            return _unchanged(context, route="human", case_kind="help")
+        if snapshot is not None and found.band == "answer":
+            payloads: list[dict[str, Any]] = [{"type": "faq_answer", "route": "faq"}]
+        elif snapshot is not None and found.band == "candidates":
+            payloads = [{"type": "faq_candidates", "route": "faq"}]
+        else:
+            return _unchanged(context, route="faq", replies=[texts.DIALOGUE_DOWN, texts.OFFER_HUMAN])
+        outcome = self._rendered(context, payloads, found, snapshot, has_consent=context.has_consent)
+        # The form is still open in Rasa's tracker, which knows nothing of this turn.
+        outcome.requested_slot, outcome.failures = context.requested_slot, context.failures
+        return outcome
+
+    def _rendered(
+        self,
+        context: TurnContext,
+        payloads: list[dict[str, Any]],
+        found: SearchResult,
+        snapshot: KnowledgeBase | None,
+        *,
+        has_consent: bool,
+    ) -> TurnOutcome:
+        outcome = TurnOutcome(misses=0)
+        named = [str(payload["route"]) for payload in payloads if payload.get("route") in ROUTES]
+        outcome.route = named[0] if named else None
+        if rendering.needs_consent(payloads) and not has_consent:
+            outcome.deferred_payloads = [payload for payload in payloads if payload.get("type") == "ask"]
+        asked = None
+        for payload in payloads:
+            kind = payload.get("type")
+            if kind == "ask":
+                asked = str(payload.get("slot") or "") or None
+                if outcome.deferred_payloads is None:
+                    outcome.replies.append(rendering.ask(payload))
+            elif kind == "faq_answer" and snapshot is not None and found.hits:
+                outcome.replies.append(rendering.answer(snapshot.entry(found.hits[0].entry_id)))
+                outcome.confidence = round(float(found.hits[0].confidence), 4)
+            elif kind == "faq_candidates" and snapshot is not None and found.hits:
+                outcome.replies.append(rendering.candidates(snapshot, found.hits))
+                outcome.confidence = round(float(found.hits[0].confidence), 4)
+            elif kind in ("faq_miss", "faq_answer", "faq_candidates"):
+                outcome.replies.append(texts.MISS)
+                outcome.misses = context.misses + 1
+            elif kind == "offer_human":
+                if payload.get("text"):
+                    outcome.replies.append(Outgoing(rendering.payload_text(payload)))
+                outcome.replies.append(texts.OFFER_HUMAN)
+            elif kind == "open_case":
+                outcome.case_kind = CASE_KINDS.get(str(payload.get("kind")), "help")
+            elif kind == "lookup_result":
+                outcome.replies.append(rendering.lookup_result(payload))
+            elif rendering.payload_text(payload):
+                outcome.replies.append(Outgoing(rendering.payload_text(payload)))
+        if outcome.deferred_payloads is not None:
+            outcome.replies.append(texts.CONSENT)
+        outcome.requested_slot = asked
+        if asked is not None and asked == context.requested_slot:
+            # Asked again after an answer that did not fit; a question in between is not a failure.
+            outcome.failures = context.failures + (1 if len(payloads) == 1 or _is_refusal(payloads) else 0)
+        if not outcome.replies and outcome.case_kind is None:
+            outcome.replies.append(texts.MISS)
+            outcome.misses = context.misses + 1
+        return outcome
+
+
+def _unchanged(
+    context: TurnContext, *, route: str, replies: list[Outgoing] | None = None, case_kind: Kind | None = None
+) -> TurnOutcome:
+    """An outcome that leaves an open form as it is."""
+    return TurnOutcome(
+        replies=replies or [],
+        route=route,
+        case_kind=case_kind,
+        misses=context.misses,
+        requested_slot=context.requested_slot,
+        failures=context.failures,
+        deferred_seq=context.deferred_seq,
+        deferred_payloads=context.deferred_payloads,
+    )
+
+
+def _consent_in(context: TurnContext) -> bool | None:
+    """True or False when this message answers the question for consent, None when it is about something else."""
+    answer = context.text.strip(" 。，！!,.")
+    if answer == texts.CONSENT_YES or (context.kind == "text" and answer in YES_WORDS):
+        return True
+    if answer == texts.CONSENT_NO or (context.kind == "text" and answer in NO_WORDS):
+        return False
+    return None
+
+
+def _has_identifier(entities: list[dict[str, Any]]) -> bool:
+    return any(entity["type"] in IDENTIFIER_TYPES for entity in entities)
+
+
+def _is_refusal(payloads: list[dict[str, Any]]) -> bool:
+    return all(payload.get("type") in ("ask", "text") for payload in payloads)

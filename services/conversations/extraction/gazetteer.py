@@ -1,0 +1,134 @@
+"""The word lists of the address matcher: administrative names (GB/T 2260) and our own place words.
+
+Names of provinces, cities and counties come with python-stdnum, which needs them to check resident
+ids and refreshes them with each release; nothing is copied.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+PlaceKind = Literal["full", "city", "short", ""]
+
+_NAMES = re.compile(r'(\d\d(?:\d\d)?) (province|county)="([^"]*)"')
+_YEARS = re.compile(r"\[[^\]]*\]")
+_GROUPS = (
+    r"(?:各族|壮族|回族|满族|苗族|土家族|彝族|藏族|蒙古族?|维吾尔|侗族|瑶族|傣族|哈尼族|白族|傈僳族|畲族|黎族|羌族|布依族|"
+    r"哈萨克族?|朝鲜族|土族|撒拉族|仡佬族|水族|景颇族|佤族|拉祜族|纳西族|东乡族|保安族|裕固族|达斡尔族?|锡伯|柯尔克孜|塔吉克|"
+    r"独龙族|怒族|普米族|布朗族|仫佬族|毛南族|鄂温克族|鄂伦春)+"
+)
+_LEVEL = re.compile(rf"(?:{_GROUPS})?(?:特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|新区|林区|特区|省|市|区|县|盟|旗)$")
+_SKIPPED = {"市辖区", "县", "市区", "郊区", "矿区", "城区", "省直辖县级行政区划", "自治区直辖县级行政区划", "新区", "特区"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gazetteer:
+    """Administrative names by surface form; `longest` reads one at a position."""
+
+    names: dict[str, PlaceKind]
+    lengths: tuple[int, ...]
+
+    def longest(self, text: str, position: int) -> tuple[int, PlaceKind]:
+        """Length and kind of the longest name starting at `position`; (0, "") when none does."""
+        for length in self.lengths:
+            kind = self.names.get(text[position : position + length])
+            if kind and position + length <= len(text):
+                return length, kind
+        return 0, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Our own place words, compiled (data/places.toml)."""
+
+    suffix: re.Pattern[str]
+    stops: re.Pattern[str]
+    kept: tuple[str, ...]
+    tail: re.Pattern[str]
+    generic: frozenset[str]
+    common_anchors: frozenset[str]
+    ambiguous: frozenset[str]
+    roads: frozenset[str]
+    waters: frozenset[str]
+
+    def kind_of(self, suffix: str) -> str:
+        """Family of a suffix: "water" needs more evidence than "named"."""
+        return "water" if suffix in self.waters else "named"
+
+    def longest_name(self, suffix: str) -> int:
+        """Characters a name may have before its suffix when no boundary was seen."""
+        return 5 if suffix in self.roads or len(suffix) == 1 else 6
+
+    def stop_ends(self, run: str) -> list[int]:
+        """Offsets behind each word that no place name continues across."""
+        ends = []
+        position = 0
+        while match := self.stops.search(run, position):
+            if any(run.startswith(name, match.start()) for name in self.kept):
+                position = match.start() + 1
+                continue
+            ends.append(match.end())
+            position = match.end()
+        return ends
+
+    def only_common(self, text: str) -> bool:
+        """True when the component is a general word after its first word is taken off ("老旧小区")."""
+        return any(text.endswith(word) and text[: -len(word)] in _COMMON_HEADS for word in self.generic)
+
+
+_COMMON_HEADS = {
+    "老", "旧", "新", "大", "小", "本", "全", "整个", "一", "两", "各", "某", "同", "别", "外", "内", "我市", "全市", "本市", "市", "县",
+    "省", "区", "镇", "乡", "村", "公", "私立", "公立", "民办", "公办", "实验", "附属", "重点", "普通", "当地", "本地", "外地", "所属", "辖区",
+    "中心", "第", "安置", "回迁", "高档", "老旧", "封闭", "城市", "农村", "孩子", "小孩", "儿子", "女儿", "我儿子", "对口", "主", "次", "干",
+    "城", "上", "下", "里", "前", "后", "左", "右", "边", "旁", "过", "读", "建", "修", "开", "封", "挖", "堵", "占", "扫", "双向", "单行", "人行", "非机动车",
+}  # fmt: skip
+
+
+@cache
+def load_gazetteer() -> Gazetteer:
+    """Provinces, cities and counties of the installed python-stdnum, with their short forms."""
+    names: dict[str, PlaceKind] = {}
+    ambiguous = load_words().ambiguous
+    data = resources.files("stdnum.cn").joinpath("loc.dat").read_text("utf-8")
+    for code, level, value in _NAMES.findall(data):
+        top = level == "province" or code.endswith("00")
+        for name in _YEARS.sub("", value).split(","):
+            if name in _SKIPPED or len(name) < 2:
+                continue
+            names[name] = "full"
+            short = _LEVEL.sub("", name)
+            if len(short) >= 2 and short not in ambiguous and short not in names:
+                names[short] = "city" if top else "short"
+            if name.endswith("市") and top and short not in ambiguous and len(short) >= 2:
+                names[short] = "city"
+    for word in ambiguous:
+        if names.get(word) != "full":
+            names.pop(word, None)
+    return Gazetteer(names, tuple(sorted({len(name) for name in names}, reverse=True)))
+
+
+@cache
+def load_words() -> Words:
+    """The place words of data/places.toml, compiled once."""
+    raw = tomllib.loads(resources.files(__package__).joinpath("data/places.toml").read_text("utf-8"))
+    suffixes = [word for family in ("roads", "areas", "estates", "facilities", "waters") for word in raw[family]]
+
+    def alternatives(words: list[str]) -> str:
+        return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
+
+    return Words(
+        suffix=re.compile(alternatives(suffixes)),
+        stops=re.compile(alternatives(raw["stops"])),
+        kept=tuple(raw["kept"]),
+        tail=re.compile(alternatives(raw["tails"])),
+        generic=frozenset(raw["generic"]),
+        common_anchors=frozenset(raw["generic"]) - {"火车站", "高铁站", "汽车站", "客运站", "机场", "口岸", "码头"},
+        ambiguous=frozenset(raw["ambiguous"]),
+        roads=frozenset(raw["roads"]),
+        waters=frozenset(raw["waters"]),
+    )

@@ -1,0 +1,113 @@
+"""All SQL of conversations."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services.conversations.models import Conversation, Identifier, Message
+
+RECEIVED, DONE = "received", "done"
+
+
+def conversation(session: Session, conversation_id: str) -> Conversation | None:
+    return session.get(Conversation, conversation_id)
+
+
+def lock(session: Session, conversation_id: str) -> Conversation | None:
+    """The conversation with its row locked until the end of the transaction."""
+    return session.scalar(
+        sa.select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def by_token_hash(session: Session, token_hash: str) -> Conversation | None:
+    return session.scalar(sa.select(Conversation).where(Conversation.token_hash == token_hash))
+
+
+def by_client_id(session: Session, conversation_id: str, client_message_id: str) -> Message | None:
+    return session.scalar(
+        sa.select(Message).where(
+            Message.conversation_id == conversation_id, Message.client_message_id == client_message_id
+        )
+    )
+
+
+def message(session: Session, conversation_id: str, seq: int) -> Message | None:
+    return session.get(Message, (conversation_id, seq))
+
+
+def replies_to(session: Session, conversation_id: str, seq: int) -> Sequence[Message]:
+    return session.scalars(
+        sa.select(Message)
+        .where(Message.conversation_id == conversation_id, Message.in_reply_to == seq)
+        .order_by(Message.seq)
+    ).all()
+
+
+def messages_after(session: Session, conversation_id: str, after: int, limit: int) -> Sequence[Message]:
+    return session.scalars(
+        sa.select(Message)
+        .where(Message.conversation_id == conversation_id, Message.seq > after)
+        .order_by(Message.seq)
+        .limit(limit)
+    ).all()
+
+
+def latest_messages(session: Session, conversation_id: str, limit: int) -> Sequence[Message]:
+    """The newest `limit` messages, oldest first."""
+    newest = session.scalars(
+        sa.select(Message).where(Message.conversation_id == conversation_id).order_by(Message.seq.desc()).limit(limit)
+    ).all()
+    return newest[::-1]
+
+
+def pending_count(session: Session, conversation_id: str) -> int:
+    return (
+        session.scalar(
+            sa.select(sa.func.count()).where(Message.conversation_id == conversation_id, Message.state == RECEIVED)
+        )
+        or 0
+    )
+
+
+def next_pending(session: Session, conversation_id: str) -> Message | None:
+    return session.scalar(
+        sa.select(Message)
+        .where(Message.conversation_id == conversation_id, Message.state == RECEIVED)
+        .order_by(Message.seq)
+        .limit(1)
+    )
+
+
+def stranded(session: Session, now: datetime, before: datetime, limit: int) -> Sequence[str]:
+    """Conversations with a message that has waited since `before` and that nobody works on."""
+    return session.scalars(
+        sa.select(Conversation.id)
+        .join(Message, Message.conversation_id == Conversation.id)
+        .where(
+            Message.state == RECEIVED,
+            Message.created_at < before,
+            sa.or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
+        )
+        .distinct()
+        .limit(limit)
+    ).all()
+
+
+def identifiers(session: Session, conversation_id: str) -> Sequence[Identifier]:
+    return session.scalars(
+        sa.select(Identifier).where(Identifier.conversation_id == conversation_id).order_by(Identifier.placeholder)
+    ).all()
+
+
+def identifier(session: Session, conversation_id: str, placeholder: str) -> Identifier | None:
+    return session.get(Identifier, (conversation_id, placeholder))
+
+
+def delete_identifiers(session: Session, conversation_id: str) -> None:
+    session.execute(sa.delete(Identifier).where(Identifier.conversation_id == conversation_id))

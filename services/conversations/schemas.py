@@ -1,0 +1,149 @@
+"""Messages on the wire, and the values that the rooms above pass around."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from services.sla.policies import Kind
+
+Handler = Literal["bot", "human"]
+Sender = Literal["citizen", "bot", "clerk", "system"]
+MessageType = Literal["text", "answer", "candidates", "options", "result", "case", "emergency"]
+
+
+class Option(BaseModel):
+    title: str
+    payload: str
+
+
+class Source(BaseModel):
+    department: str | None = None
+    source: str | None = None
+    date: str | None = None
+    sample: bool = False
+
+
+class MessageView(BaseModel):
+    """One message as a page shows it; `id` increases within its conversation."""
+
+    id: int
+    sender: Sender
+    type: MessageType
+    text: str
+    options: list[Option] | None = None
+    source: Source | None = None
+    case_no: str | None = None
+    data: dict[str, Any] | None = None
+    created_at: datetime
+
+
+class Location(BaseModel):
+    lat: float = Field(ge=-90, le=90)
+    lng: float = Field(ge=-180, le=180)
+    coordinates: Literal["gcj02", "wgs84"] = "gcj02"
+
+
+class InboundMessage(BaseModel):
+    """Exactly one of text, location and choice."""
+
+    text: str | None = None
+    location: Location | None = None
+    choice: str | None = Field(default=None, min_length=1, max_length=200)
+    client_message_id: str = Field(min_length=1, max_length=64)
+
+    @field_validator("text", "choice")
+    @classmethod
+    def _without_control_characters(cls, value: str | None) -> str | None:
+        """Neither database takes NUL, and no page shows the others."""
+        if value is None:
+            return None
+        return "".join(char for char in value if char in "\n\t" or char.isprintable() or ord(char) > 0x2000)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "InboundMessage":
+        if sum(part is not None for part in (self.text, self.location, self.choice)) != 1:
+            raise ValueError("text、location、choice 须且只须有一个")
+        return self
+
+
+class SendAnswer(BaseModel):
+    messages: list[MessageView]
+    route: str | None
+    confidence: float | None = None
+    case_no: str | None = None
+    handler: Handler
+    pending: bool = False
+
+
+class NewConversation(BaseModel):
+    conversation_id: str
+    token: str
+    messages: list[MessageView]
+
+
+class MessagePage(BaseModel):
+    messages: list[MessageView]
+    handler: Handler
+    clerk: str | None = None
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Something to say, before it has a place in the conversation."""
+
+    text: str
+    type: MessageType = "text"
+    sender: Sender = "bot"
+    options: tuple[Option, ...] = ()
+    source: Source | None = None
+    case_no: str | None = None
+    data: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A stored inbound message. `fresh` is False for one that had arrived before."""
+
+    seq: int
+    fresh: bool
+
+
+@dataclass
+class TurnContext:
+    """What a turn needs to know, read in one short transaction."""
+
+    conversation_id: str
+    seq: int
+    kind: Literal["text", "choice"]
+    text: str
+    entities: list[dict[str, Any]]
+    urgent: bool
+    handler: Handler
+    misses: int
+    requested_slot: str | None
+    failures: int
+    has_consent: bool
+    deferred_seq: int | None
+    deferred_payloads: list[dict[str, Any]] | None
+    case_no: str | None
+
+
+@dataclass
+class TurnOutcome:
+    """What a turn decided; stored in one transaction by `service.finish_turn`."""
+
+    replies: list[Outgoing] = field(default_factory=list)
+    route: str | None = None
+    confidence: float | None = None
+    case_kind: Kind | None = None
+    misses: int = 0
+    requested_slot: str | None = None
+    failures: int = 0
+    text: str | None = None
+    entities: list[dict[str, Any]] | None = None
+    grant_consent: bool = False
+    refuse_consent: bool = False
+    deferred_seq: int | None = None
+    deferred_payloads: list[dict[str, Any]] | None = None

@@ -1,0 +1,456 @@
+"""Conversations in short transactions: open, receive, take a turn, say, read.
+
+Nothing here waits for anything but the database; `turns.TurnRunner` does the waiting between these steps.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.cases import service as cases
+from services.conversations import repository, texts, vault
+from services.conversations.events import ConversationChanged
+from services.conversations.models import Conversation, Message
+from services.conversations.schemas import (
+    Arrival,
+    InboundMessage,
+    MessageView,
+    NewConversation,
+    Option,
+    Outgoing,
+    SendAnswer,
+    Source,
+    TurnContext,
+    TurnOutcome,
+)
+from services.conversations.urgency import Urgency, detect, emergency_reply
+from services.core import audit
+from services.core.crypto import Secrets, hash_token, new_token
+from services.core.database import UnitOfWork
+from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.notifications import service as notifications
+from services.sla import service as sla
+from services.sla.policies import Kind
+
+QUEUE_LIMIT = 50
+PLACEHOLDER_BRACKET = "【"
+LEASE = timedelta(seconds=30)
+RECENT_MESSAGES = 20
+
+
+class LeaseLost(Exception):
+    """Another worker took this conversation over; what this one computed is dropped."""
+
+
+class Conversations:
+    """The operations on conversations; `secrets` encrypts texts and identifiers at rest."""
+
+    def __init__(self, secrets: Secrets, *, city_name: str, message_limit: int, claim_lapse: timedelta) -> None:
+        self._secrets = secrets
+        self._city_name = city_name
+        self._message_limit = message_limit
+        self._claim_lapse = claim_lapse
+
+    # -- opening and reading ------------------------------------------------------------------------------------
+
+    def open(self, uow: UnitOfWork, *, channel: str, now: datetime) -> NewConversation:
+        token = new_token()
+        row = Conversation(
+            id=str(uuid.uuid4()),
+            channel=channel,
+            token_hash=hash_token(token),
+            created_at=now,
+            last_seq=0,
+            handler="bot",
+            misses=0,
+            failures=0,
+        )
+        uow.session.add(row)
+        uow.session.flush()
+        greeting = self._say(uow, row, texts.welcome(self._city_name), now)
+        return NewConversation(conversation_id=row.id, token=token, messages=[self._view(greeting, [])])
+
+    def of_token(self, uow: UnitOfWork, token: str | None) -> Conversation:
+        """The citizen's own conversation. Raises Unauthorized."""
+        row = repository.by_token_hash(uow.session, hash_token(token)) if token else None
+        if row is None:
+            raise Unauthorized("会话凭据无效或已过期，请重新打开页面")
+        return row
+
+    def own(self, uow: UnitOfWork, token: str | None, conversation_id: str) -> Conversation:
+        """Like `of_token`, but somebody else's conversation, or one that does not exist, is NotFound."""
+        row = self.of_token(uow, token)
+        if row.id != conversation_id:
+            raise NotFound("没有这个会话")
+        return row
+
+    def messages_after(self, uow: UnitOfWork, conversation_id: str, after: int, limit: int) -> list[MessageView]:
+        rows = repository.messages_after(uow.session, conversation_id, after, limit)
+        return self._views(uow, conversation_id, rows)
+
+    def transcript(self, uow: UnitOfWork, conversation_id: str, limit: int = 500) -> list[MessageView]:
+        """The newest messages, oldest first, with identifiers masked."""
+        return self._views(uow, conversation_id, repository.latest_messages(uow.session, conversation_id, limit))
+
+    def identifiers(self, uow: UnitOfWork, conversation_id: str) -> list[dict[str, str]]:
+        return vault.masked_identifiers(uow, conversation_id)
+
+    def resolve_identifier(self, uow: UnitOfWork, conversation_id: str, placeholder: str) -> str | None:
+        """What a placeholder stands for, once the citizen has consented to its use; else None."""
+        row = repository.conversation(uow.session, conversation_id)
+        if row is None or row.consent_at is None:
+            return None
+        return vault.resolve(uow, self._secrets, conversation_id, placeholder)
+
+    def grant_consent(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
+        """Record the citizen's consent to the use of identifiers."""
+        row = repository.lock(uow.session, conversation_id)
+        if row is not None:
+            self._grant(uow, row, now)
+
+    def _grant(self, uow: UnitOfWork, row: Conversation, now: datetime) -> None:
+        row.consent_at = now
+        audit.record(uow, actor="citizen", action="consent.grant", subject=f"conversation:{row.id}", now=now)
+
+    # -- receiving ----------------------------------------------------------------------------------------------
+
+    def arrive(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, now: datetime) -> Arrival:
+        """Store an inbound message once, identifiers hidden; danger to life is answered in the same transaction.
+
+        Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
+        """
+        text = self._text_of(uow, conversation_id, inbound)
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            raise NotFound("没有这个会话")
+        known = repository.by_client_id(uow.session, conversation_id, inbound.client_message_id)
+        if known is not None:
+            return Arrival(known.seq, fresh=False)
+        if repository.pending_count(uow.session, conversation_id) >= QUEUE_LIMIT:
+            raise TooManyRequests("消息发得太快了，请等前面的消息处理完")
+        row.last_seq += 1
+        seq = row.last_seq
+        entities: list[dict[str, Any]] = []
+        if inbound.text is not None:
+            hidden = vault.hide(
+                uow, self._secrets, conversation_id=row.id, seq=seq, text=text, now=now, expected=row.requested_slot
+            )
+            text, entities = hidden.text, hidden.entities
+        elif inbound.location is not None:
+            # Four decimals are some ten metres: enough for the nearest counter.
+            place = f"{inbound.location.lat:.4f},{inbound.location.lng:.4f}"
+            start = len(text) + 1
+            entities = [{"type": "location", "value": place, "start": start, "end": start + len(place)}]
+            text = f"{text} {place}"
+        message = Message(
+            conversation_id=row.id,
+            seq=seq,
+            sender="citizen",
+            type="text",
+            text_encrypted=self._secrets.encrypt(text),
+            extra=self._inbound_extra(entities, inbound.choice),
+            created_at=now,
+            state=repository.RECEIVED,
+            client_message_id=inbound.client_message_id,
+        )
+        uow.session.add(message)
+        uow.session.flush()
+        urgency = detect(inbound.text) if inbound.text else None
+        if urgency is not None:
+            self._answer_urgency(uow, row, message, urgency, now)
+        uow.collect(ConversationChanged(row.id))
+        return Arrival(seq, fresh=True)
+
+    def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
+        if inbound.location is not None:
+            return texts.LOCATION_TEXT
+        if inbound.choice is not None:
+            return self._title_of_choice(uow, conversation_id, inbound.choice)
+        text = (inbound.text or "").strip()
+        if not text:
+            raise Unprocessable("消息是空的，请输入您的问题")
+        if len(text) > self._message_limit:
+            raise Unprocessable(f"消息过长，请控制在 {self._message_limit} 字以内")
+        return text
+
+    def _title_of_choice(self, uow: UnitOfWork, conversation_id: str, payload: str) -> str:
+        recent = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
+        for message in reversed(recent):
+            for option in message.extra.get("options") or ():
+                if option["payload"] == payload:
+                    return str(option["title"])
+        raise BadRequest("这个选项已经失效，请重新提问")
+
+    def _answer_urgency(
+        self, uow: UnitOfWork, row: Conversation, message: Message, urgency: Urgency, now: datetime
+    ) -> None:
+        """DESIGN, life of a message, 2: a case of the highest priority, alerts and the emergency numbers at once."""
+        case = self._open_case(uow, row, "urgent", message.seq, now)
+        reply = Outgoing(emergency_reply(urgency), type="emergency", case_no=case.case_no)
+        self._say(uow, row, reply, now, in_reply_to=message.seq)
+        message.state = repository.DONE
+        message.route = "urgent"
+        message.case_no = case.case_no
+
+    # -- the turn -----------------------------------------------------------------------------------------------
+
+    def take_turn(self, uow: UnitOfWork, conversation_id: str, owner: str, now: datetime) -> TurnContext | None:
+        """Lease the conversation and read its next message; None, with the lease given back, when none waits.
+
+        Raises LeaseLost while another worker holds the lease. Because arrivals and this function lock the same row,
+        a message is either seen here or finds the lease free.
+        """
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            return None
+        if row.lease_owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
+            raise LeaseLost
+        message = repository.next_pending(uow.session, conversation_id)
+        if message is None:
+            row.lease_owner, row.lease_until = None, None
+            return None
+        row.lease_owner, row.lease_until = owner, now + LEASE
+        self._lapse_claim(uow, row, now)
+        return self._context(uow, row, message, now)
+
+    def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
+        text, entities = self._read_inbound(message)
+        choice = message.extra.get("choice")
+        if choice is None and row.requested_slot and PLACEHOLDER_BRACKET not in text:
+            # A bare answer ("3F07") that arrived before its question was known is recognised now.
+            hidden = vault.hide(
+                uow,
+                self._secrets,
+                conversation_id=row.id,
+                seq=message.seq,
+                text=text,
+                now=now,
+                expected=row.requested_slot,
+            )
+            if hidden.text != text:
+                text, entities = hidden.text, hidden.entities
+                message.text_encrypted = self._secrets.encrypt(text)
+                message.extra = self._inbound_extra(entities, None)
+        return TurnContext(
+            conversation_id=row.id,
+            seq=message.seq,
+            kind="choice" if choice is not None else "text",
+            text=choice if choice is not None else text,
+            entities=entities,
+            urgent=message.route == "urgent",
+            handler="human" if row.handler == "human" else "bot",
+            misses=row.misses,
+            requested_slot=row.requested_slot,
+            failures=row.failures,
+            has_consent=row.consent_at is not None,
+            deferred_seq=row.deferred_seq,
+            deferred_payloads=row.deferred_payloads,
+            case_no=row.case_no,
+        )
+
+    def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
+        """Text and entities of the message that waited for consent."""
+        message = repository.message(uow.session, conversation_id, seq)
+        if message is None:
+            raise NotFound("没有这条消息")
+        return self._read_inbound(message)
+
+    def finish_turn(
+        self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
+    ) -> None:
+        """Store everything that a turn decided. Raises LeaseLost when the lease has gone to another worker."""
+        row = repository.lock(uow.session, context.conversation_id)
+        if row is None or row.lease_owner != owner:
+            raise LeaseLost
+        message = repository.message(uow.session, row.id, context.seq)
+        if message is None or message.state != repository.RECEIVED:
+            raise LeaseLost
+        row.misses, row.requested_slot, row.failures = outcome.misses, outcome.requested_slot, outcome.failures
+        row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
+        if outcome.grant_consent:
+            self._grant(uow, row, now)
+        if outcome.refuse_consent:
+            repository.delete_identifiers(uow.session, row.id)
+            audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
+        for reply in outcome.replies:
+            self._say(uow, row, reply, now, in_reply_to=context.seq)
+        if outcome.case_kind is not None:
+            case = self._open_case(uow, row, outcome.case_kind, context.seq, now)
+            message.case_no = case.case_no
+            self._say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
+        message.state = repository.DONE
+        message.route = outcome.route
+        message.confidence = outcome.confidence
+        uow.collect(ConversationChanged(row.id))
+
+    def say_interim(self, uow: UnitOfWork, conversation_id: str, seq: int, reply: Outgoing, now: datetime) -> None:
+        """Say once that a turn takes longer, if it still runs."""
+        row = repository.lock(uow.session, conversation_id)
+        message = repository.message(uow.session, conversation_id, seq)
+        first = repository.next_pending(uow.session, conversation_id)
+        if row is None or message is None or first is None or first.seq != seq:
+            return
+        if row.handler == "human" or repository.replies_to(uow.session, conversation_id, seq):
+            return
+        self._say(uow, row, reply, now, in_reply_to=seq)
+        uow.collect(ConversationChanged(row.id))
+
+    def answer_of(self, uow: UnitOfWork, conversation_id: str, seq: int) -> SendAnswer:
+        """What was answered to a message so far; `pending` while its turn is not over."""
+        row = repository.conversation(uow.session, conversation_id)
+        message = repository.message(uow.session, conversation_id, seq)
+        if row is None or message is None:
+            raise NotFound("没有这条消息")
+        replies = repository.replies_to(uow.session, conversation_id, seq)
+        return SendAnswer(
+            messages=self._views(uow, conversation_id, replies),
+            route=message.route,
+            confidence=message.confidence,
+            case_no=message.case_no or row.case_no,
+            handler="human" if row.handler == "human" else "bot",
+            pending=message.state != repository.DONE,
+        )
+
+    def stranded(self, uow: UnitOfWork, now: datetime, limit: int = 100) -> Sequence[str]:
+        """Conversations whose worker died: a message has waited for over three seconds and nobody has the lease."""
+        return repository.stranded(uow.session, now, now - timedelta(seconds=3), limit)
+
+    # -- what comes from elsewhere ------------------------------------------------------------------------------
+
+    def deliver(
+        self, uow: UnitOfWork, conversation_id: str, messages: Iterable[Outgoing], now: datetime, dedupe: str
+    ) -> None:
+        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row."""
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            return
+        for message in messages:
+            self._say(uow, row, message, now)
+        notifications.enqueue(
+            uow,
+            channel=row.channel,
+            recipient=row.id,
+            kind="conversation.message",
+            body={"seq": row.last_seq},
+            dedupe_key=dedupe,
+            now=now,
+        )
+        uow.collect(ConversationChanged(row.id))
+
+    def hand_to_clerk(self, uow: UnitOfWork, conversation_id: str, clerk: str, now: datetime) -> None:
+        """From now on the citizen's messages go to this clerk's console."""
+        row = repository.lock(uow.session, conversation_id)
+        if row is not None:
+            row.handler, row.clerk, row.clerk_active_at = "human", clerk, now
+
+    def clerk_was_active(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
+        row = repository.lock(uow.session, conversation_id)
+        if row is not None and row.handler == "human":
+            row.clerk_active_at = now
+
+    def give_back(self, uow: UnitOfWork, conversation_id: str) -> None:
+        """The bot answers again."""
+        row = repository.lock(uow.session, conversation_id)
+        if row is not None:
+            row.handler, row.clerk, row.clerk_active_at = "bot", None, None
+
+    def handler_of(self, uow: UnitOfWork, conversation_id: str) -> tuple[str, str | None]:
+        row = repository.conversation(uow.session, conversation_id)
+        return (row.handler, row.clerk) if row else ("bot", None)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _lapse_claim(self, uow: UnitOfWork, row: Conversation, now: datetime) -> None:
+        """DESIGN, life of a message, 4: a claim lapses after 15 idle minutes."""
+        if row.handler == "human" and row.clerk_active_at and now - row.clerk_active_at > self._claim_lapse:
+            row.handler, row.clerk, row.clerk_active_at = "bot", None, None
+            self._say(uow, row, texts.LAPSED, now)
+
+    def _open_case(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int, now: datetime) -> cases.CaseOut:
+        case = cases.open_case(
+            uow,
+            self._secrets,
+            kind=kind,
+            conversation_id=row.id,
+            title=self._title(uow, row, upto),
+            transcript_upto=upto,
+            channel=row.channel,
+            now=now,
+        )
+        row.case_no = case.case_no
+        return case
+
+    def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
+        """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
+        newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
+        words = [self._read_inbound(message)[0] for message in newest if message.sender == "citizen"]
+        substantial = [text for text in words if len(text) > 6]
+        return (substantial or words or ["（无文字）"])[-1][:60]
+
+    def _case_message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:
+        """The case's number and its promise; outside the hall's hours also when it opens (DESIGN, 4)."""
+        due = next((clock.due_at for clock in case.clocks if clock.target == "first_response"), None)
+        opening = sla.load_calendar(uow).next_opening(now)
+        promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
+        return Outgoing(promise, type="case", case_no=case.case_no)
+
+    def _say(
+        self, uow: UnitOfWork, row: Conversation, message: Outgoing, now: datetime, in_reply_to: int | None = None
+    ) -> Message:
+        row.last_seq += 1
+        extra: dict[str, Any] = {}
+        if message.options:
+            extra["options"] = [option.model_dump() for option in message.options]
+        if message.source:
+            extra["source"] = message.source.model_dump()
+        if message.data:
+            extra["data"] = self._secrets.encrypt(json.dumps(message.data, ensure_ascii=False))
+        stored = Message(
+            conversation_id=row.id,
+            seq=row.last_seq,
+            sender=message.sender,
+            type=message.type,
+            text_encrypted=self._secrets.encrypt(message.text),
+            extra=extra,
+            created_at=now,
+            in_reply_to=in_reply_to,
+            case_no=message.case_no,
+        )
+        uow.session.add(stored)
+        uow.session.flush()
+        return stored
+
+    def _inbound_extra(self, entities: list[dict[str, Any]], choice: str | None) -> dict[str, Any]:
+        extra: dict[str, Any] = {}
+        if entities:
+            extra["entities"] = self._secrets.encrypt(json.dumps(entities, ensure_ascii=False))
+        if choice is not None:
+            extra["choice"] = choice
+        return extra
+
+    def _read_inbound(self, message: Message) -> tuple[str, list[dict[str, Any]]]:
+        sealed = message.extra.get("entities")
+        entities = json.loads(self._secrets.decrypt(sealed)) if sealed else []
+        return self._secrets.decrypt(message.text_encrypted), entities
+
+    def _views(self, uow: UnitOfWork, conversation_id: str, rows: Sequence[Message]) -> list[MessageView]:
+        identifiers = vault.masked_identifiers(uow, conversation_id)
+        return [self._view(row, identifiers) for row in rows]
+
+    def _view(self, row: Message, identifiers: list[dict[str, str]]) -> MessageView:
+        options, source, data = (row.extra.get(name) for name in ("options", "source", "data"))
+        return MessageView.model_validate(
+            {
+                "id": row.seq,
+                "sender": row.sender,
+                "type": row.type,
+                "text": vault.show_masked(self._secrets.decrypt(row.text_encrypted), identifiers),
+                "options": [Option(**option) for option in options] if options else None,
+                "source": Source(**source) if source else None,
+                "case_no": row.case_no,
+                "data": json.loads(self._secrets.decrypt(data)) if data else None,
+                "created_at": row.created_at,
+            }
+        )

@@ -1,0 +1,38 @@
+"""What happens to a conversation when its case moves: handlers of the cases' events, wired by the container."""
+
+from datetime import datetime
+
+from services.cases.events import CaseClaimed, CaseClosed, CaseReplied, CaseResolved
+from services.conversations import texts
+from services.conversations.schemas import Outgoing
+from services.conversations.service import Conversations
+from services.core.database import UnitOfWork
+
+
+class Takeover:
+    """Listens to cases inside their transactions: the clerk's reply and its outbox row are one change."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    def claimed(self, uow: UnitOfWork, event: CaseClaimed) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
+        self._say(uow, event.conversation_id, texts.claimed(event.actor), event.at, f"{event.case_no}:claimed")
+
+    def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
+        reply = Outgoing(event.text, sender="clerk", case_no=event.case_no)
+        self._say(uow, event.conversation_id, reply, event.at, f"{event.case_no}:reply")
+
+    def resolved(self, uow: UnitOfWork, event: CaseResolved | CaseClosed) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.give_back(uow, event.conversation_id)
+        self._say(uow, event.conversation_id, texts.resolved(event.case_no), event.at, f"{event.case_no}:resolved")
+
+    def _say(self, uow: UnitOfWork, conversation_id: str, message: Outgoing, at: datetime, what: str) -> None:
+        self._conversations.deliver(uow, conversation_id, [message], at, f"{what}:{at.isoformat()}")

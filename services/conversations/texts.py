@@ -1,0 +1,71 @@
+"""What the service itself says. The dialogue's own texts live in the bot's domain."""
+
+from datetime import datetime
+
+from services.conversations.schemas import Option, Outgoing
+from services.core.clock import SHANGHAI
+
+HUMAN_YES, HUMAN_NO = "human:yes", "human:no"
+CONSENT_YES, CONSENT_NO = "consent:yes", "consent:no"
+ENTRY_CHOICE = "faq:"
+NONE_OF_THESE = "faq:none"
+
+QUICK_REPLIES = ("查违章", "办事预约", "查水电气账单", "查办件进度", "附近服务网点", "转人工")
+
+
+def welcome(city_name: str) -> Outgoing:
+    return Outgoing(
+        f"您好，这里是{city_name}政务服务智能助手。办事指南直接问我，也可以查违章、查账单、查进度；"
+        "需要工作人员时请说“转人工”。遇到危险请立即拨打 110、119 或 120。",
+        type="options",
+        options=tuple(Option(title=title, payload=title) for title in QUICK_REPLIES),
+    )
+
+
+CONSENT = Outgoing(
+    "为您查询或办理时需要用到您提供的号码（如车牌、证件号、户号、手机号）。用途：仅用于本次查询或办理；"
+    "保存：加密存放，最长 180 天后删除，可随时要求删除。您是否同意？",
+    type="options",
+    options=(Option(title="同意", payload=CONSENT_YES), Option(title="不同意", payload=CONSENT_NO)),
+)
+CONSENT_REFUSED = Outgoing("好的，没有使用您的号码。不需要号码的问题我都可以继续回答，也可以为您转人工。")
+CONSENT_GRANTED = Outgoing("谢谢，已记录您的同意。")
+OFFER_HUMAN = Outgoing(
+    "需要为您转给服务大厅的工作人员吗？",
+    type="options",
+    options=(Option(title="转人工", payload=HUMAN_YES), Option(title="不用了", payload=HUMAN_NO)),
+)
+HUMAN_DECLINED = Outgoing("好的，有需要随时说“转人工”。")
+LOOKING = Outgoing("正在查询，请稍候…", sender="system")
+MISS = Outgoing("抱歉，知识库里没有找到这个问题的答案。您可以换个说法再问一次。")
+CANDIDATES = "您想问的是不是下面的问题？"
+NONE_TITLE = "都不是"
+DIALOGUE_DOWN = Outgoing("智能对话暂时不可用，查询类服务请稍后再试；办事问题仍可直接提问。")
+ENTRY_GONE = Outgoing("这条内容已经更新，请重新提问。")
+LATE = Outgoing("系统处理得比平时慢，这一条没有完成。请稍后再试，或说“转人工”。")
+LAPSED = Outgoing("工作人员暂时离开，我先继续为您服务；您的工单仍在处理中。", sender="system")
+LOCATION_TEXT = "[位置]"
+
+
+def claimed(clerk: str) -> Outgoing:
+    return Outgoing(f"工作人员 {clerk} 已接入，将直接回复您。", sender="system")
+
+
+def resolved(case_no: str) -> Outgoing:
+    return Outgoing(f"工单 {case_no} 已办结。还有问题可以继续问我。", sender="system", case_no=case_no)
+
+
+def promise(case_no: str, due_at: datetime | None, opening: datetime | None, *, reused: bool) -> str:
+    """The case's number and the time by which it is answered; `opening` is when a closed hall opens again."""
+    text = f"已记入您正在办理的工单 {case_no}" if reused else f"已为您转给服务大厅，工单号 {case_no}"
+    if due_at is not None:
+        text += f"，最迟于 {_moment(due_at)} 前回复您"
+    text += "。"
+    if opening is not None:
+        text += f"现在是非工作时间，大厅将于 {_moment(opening)} 开始受理。"
+    return text + "工作人员接入前，您可以继续向我提问。"
+
+
+def _moment(moment: datetime) -> str:
+    local = moment.astimezone(SHANGHAI)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"

@@ -1,0 +1,172 @@
+"""Runs turns: the messages of one conversation strictly one at a time, in order of arrival, over all replicas.
+
+Whoever holds a conversation's lease (a database row with an expiry) works off its messages until none waits. A
+request waits for its own message for as long as a person is patient, then the turn runs on and its result comes by
+the stream. A worker that dies leaves an expired lease and a waiting message, which `recover` picks up.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio.to_thread
+import structlog
+
+from services.conversations import texts
+from services.conversations.decisions import Decider
+from services.conversations.schemas import InboundMessage, SendAnswer, TurnContext, TurnOutcome
+from services.conversations.service import Conversations, LeaseLost
+from services.core.clock import Clock
+from services.core.database import Database, UnitOfWork
+from services.core.signals import CONVERSATION, Signals
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+POLL_SECONDS = 0.25
+LEASE_RETRY_SECONDS = 0.1
+TURNS_LIMIT = 200
+
+
+class TurnRunner:
+    """Receives messages and runs their turns. `patience` and `turn_seconds` are in seconds (DESIGN, 9)."""
+
+    def __init__(
+        self,
+        database: Database,
+        conversations: Conversations,
+        decider: Decider,
+        signals: Signals,
+        clock: Clock,
+        *,
+        patience: float,
+        turn_seconds: float,
+    ) -> None:
+        self._database = database
+        self._conversations = conversations
+        self._decider = decider
+        self._signals = signals
+        self._clock = clock
+        self._patience = patience
+        self._turn_seconds = turn_seconds
+        self._owner = secrets.token_hex(8)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def receive(self, conversation_id: str, inbound: InboundMessage) -> SendAnswer:
+        """Store a message, run its turn and answer; after `patience` the rest comes by the stream."""
+        arrival = await self._write(
+            lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now())
+        )
+        async with self._signals.listen(CONVERSATION + conversation_id) as news:
+            self.start(conversation_id)
+            deadline = asyncio.get_running_loop().time() + self._patience
+            while True:
+                news.clear()
+                answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
+                left = deadline - asyncio.get_running_loop().time()
+                if not answer.pending or left <= 0:
+                    break
+                try:
+                    await asyncio.wait_for(news.wait(), min(left, POLL_SECONDS))
+                except TimeoutError:
+                    continue
+        if answer.pending and arrival.fresh:
+            await self._write(
+                lambda uow: self._conversations.say_interim(
+                    uow, conversation_id, arrival.seq, texts.LOOKING, self._clock.now()
+                )
+            )
+            answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
+        return answer
+
+    def start(self, conversation_id: str) -> None:
+        """Work off a conversation in the background, unless this process does so already."""
+        running = self._running.get(conversation_id)
+        if running is not None and not running.done():
+            return
+        task = asyncio.create_task(self._work_off(conversation_id))
+        self._running[conversation_id] = task
+        task.add_done_callback(lambda done: self._forget(conversation_id, done))
+
+    def _forget(self, conversation_id: str, done: "asyncio.Task[None]") -> None:
+        if self._running.get(conversation_id) is done:
+            del self._running[conversation_id]
+
+    async def recover(self) -> None:
+        """Pick up conversations that a worker left behind."""
+        stranded = await self._read(lambda uow: self._conversations.stranded(uow, self._clock.now()))
+        for conversation_id in stranded:
+            self.start(conversation_id)
+
+    async def drain(self) -> None:
+        """Let the running turns finish (at shutdown)."""
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=self._turn_seconds + 2)
+
+    async def _work_off(self, conversation_id: str) -> None:
+        owner = f"{self._owner}:{conversation_id[:8]}"
+        waited = 0.0
+        for _ in range(TURNS_LIMIT):
+            try:
+                context = await self._write(
+                    lambda uow: self._conversations.take_turn(uow, conversation_id, owner, self._clock.now())
+                )
+                if context is None:
+                    return
+                await self._one_turn(context, owner)
+                waited = 0.0
+            except LeaseLost:
+                # Another replica works on it; look again until it is done or its lease has run out.
+                waited += LEASE_RETRY_SECONDS
+                if waited > 4 * self._turn_seconds:
+                    return
+                await asyncio.sleep(LEASE_RETRY_SECONDS)
+            except Exception as error:
+                log.error("turn failed", kind=type(error).__name__, conversation=conversation_id)
+                return
+
+    async def _one_turn(self, context: TurnContext, owner: str) -> None:
+        deferred = None
+        if context.deferred_seq is not None:
+            deferred_seq = context.deferred_seq
+            deferred = await self._read(
+                lambda uow: self._conversations.deferred_message(uow, context.conversation_id, deferred_seq)
+            )
+        try:
+            outcome = await asyncio.wait_for(self._decider.decide(context, deferred), self._turn_seconds)
+        except TimeoutError:
+            log.warning("turn took too long")
+            outcome = self._late(context)
+        except Exception as error:  # a citizen never meets silence
+            log.error("turn not decided", kind=type(error).__name__)
+            outcome = self._late(context)
+        await self._write(lambda uow: self._conversations.finish_turn(uow, context, outcome, owner, self._clock.now()))
+
+    @staticmethod
+    def _late(context: TurnContext) -> TurnOutcome:
+        return TurnOutcome(
+            replies=[texts.LATE, texts.OFFER_HUMAN],
+            misses=context.misses,
+            requested_slot=context.requested_slot,
+            failures=context.failures,
+        )
+
+    def _read(self, step: Callable[[UnitOfWork], T]) -> "Coroutine[Any, Any, T]":
+        def run() -> T:
+            with self._database.unit_of_work(read_only=True) as uow:
+                return step(uow)
+
+        return anyio.to_thread.run_sync(run)
+
+    def _write(self, step: Callable[[UnitOfWork], T]) -> "Coroutine[Any, Any, T]":
+        def run() -> T:
+            with self._database.unit_of_work() as uow:
+                result = step(uow)
+                uow.commit()
+                return result
+
+        return anyio.to_thread.run_sync(run)

@@ -1,0 +1,104 @@
+"""The conversation's vault: what its placeholders stand for, encrypted, found again by keyed hash."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.conversations import repository
+from services.conversations.extraction import Entity, mask, pseudonymise
+from services.conversations.models import Identifier
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A text without identifiers, and its entities as they travel to the dialogue."""
+
+    text: str
+    entities: list[dict[str, Any]]
+
+
+def hide(
+    uow: UnitOfWork,
+    secrets: Secrets,
+    *,
+    conversation_id: str,
+    seq: int,
+    text: str,
+    now: datetime,
+    expected: str | None = None,
+) -> Hidden:
+    """Put the identifiers of `text` into the vault and placeholders into their places.
+
+    The same value keeps its number within the conversation. The caller holds the conversation's row lock.
+    """
+    known = {
+        (row.type, row.value_hash): row.placeholder for row in repository.identifiers(uow.session, conversation_id)
+    }
+    counts: dict[str, int] = {}
+    for (kind, _), placeholder in known.items():
+        counts[kind] = max(counts.get(kind, 0), _number(placeholder))
+    numbers: dict[tuple[str, str], int] = {}
+
+    def numbering(kind: str, normalised: str) -> int:
+        value_hash = secrets.keyed_hash(f"{kind}:{normalised}")
+        if (kind, value_hash) in known:
+            return _number(known[kind, value_hash])
+        if (kind, value_hash) not in numbers:
+            counts[kind] = counts.get(kind, 0) + 1
+            numbers[kind, value_hash] = counts[kind]
+        return numbers[kind, value_hash]
+
+    hidden = pseudonymise(text, numbering, now=now, expected=expected)
+    for placeholder, entity in hidden.identifiers:
+        value_hash = secrets.keyed_hash(f"{entity.type}:{entity.normalised}")
+        if (entity.type, value_hash) in known:
+            continue
+        known[entity.type, value_hash] = placeholder
+        uow.session.add(_row(secrets, conversation_id, seq, placeholder, entity, value_hash))
+    return Hidden(
+        hidden.text,
+        [
+            {"type": entity.type, "value": entity.value, "start": entity.start, "end": entity.end}
+            for entity in hidden.entities
+        ],
+    )
+
+
+def resolve(uow: UnitOfWork, secrets: Secrets, conversation_id: str, placeholder: str) -> str | None:
+    """What a placeholder stands for in this conversation, or None."""
+    row = repository.identifier(uow.session, conversation_id, placeholder)
+    return secrets.decrypt(row.value_encrypted) if row else None
+
+
+def masked_identifiers(uow: UnitOfWork, conversation_id: str) -> list[dict[str, str]]:
+    return [
+        {"placeholder": row.placeholder, "type": row.type, "masked": row.masked}
+        for row in repository.identifiers(uow.session, conversation_id)
+    ]
+
+
+def show_masked(text: str, identifiers: list[dict[str, str]]) -> str:
+    """The text as people read it: masks in the places of the placeholders."""
+    for identifier in identifiers:
+        text = text.replace(identifier["placeholder"], identifier["masked"])
+    return text
+
+
+def _number(placeholder: str) -> int:
+    return int("".join(char for char in placeholder if char.isdigit()))
+
+
+def _row(
+    secrets: Secrets, conversation_id: str, seq: int, placeholder: str, entity: Entity, value_hash: str
+) -> Identifier:
+    return Identifier(
+        conversation_id=conversation_id,
+        placeholder=placeholder,
+        type=entity.type,
+        value_encrypted=secrets.encrypt(entity.normalised),
+        value_hash=value_hash,
+        masked=mask(entity),
+        first_seq=seq,
+    )

@@ -1,0 +1,1 @@
+"""Measuring the whole: figures for the command line."""

@@ -1,0 +1,127 @@
+"""Routing and entities, measured through the whole pipeline and a real Rasa server.
+
+Each message is the first of a conversation of its own whose citizen has given consent, as after a first lookup.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from services.app import build_turns
+from services.container import Container
+from services.conversations.decisions import ROUTES
+from services.conversations.dialogue import RasaDialogue
+from services.conversations.extraction import extract
+from services.conversations.schemas import InboundMessage
+from services.conversations.turns import TurnRunner
+from services.core.errors import Unprocessable
+
+Progress = Callable[[int, int], None]
+NO_ROUTE = "none"
+WAIT_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Row:
+    text: str
+    route: str
+    entities: tuple[tuple[str, str], ...]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows {text, route, entities: [{type, value}]}. Raises Unprocessable naming the first bad line."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            entities = tuple((str(entity["type"]), str(entity["value"])) for entity in row.get("entities", ()))
+            rows.append(Row(str(row["text"]), str(row["route"]), entities))
+        except (ValueError, KeyError, TypeError):
+            raise Unprocessable(f"{path.name} 第 {number} 行不是 {{text, route, entities}}") from None
+        if rows[-1].route not in ROUTES:
+            raise Unprocessable(f"{path.name} 第 {number} 行的 route 不在十一种之内")
+    return rows
+
+
+async def evaluate(container: Container, rows: list[Row], progress: Progress) -> dict[str, Any]:
+    """The figures of `huiying dialogue evaluate` (DESIGN, Contracts)."""
+    settings = container.settings
+    dialogue = RasaDialogue(settings.rasa_url, settings.rasa_token.get_secret_value(), settings.turn_seconds)
+    await anyio.to_thread.run_sync(container.knowledge.refresh)
+    turns = build_turns(container, dialogue)
+    hints = asyncio.create_task(container.signals.run())
+    decided = []
+    for number, row in enumerate(rows, start=1):
+        decided.append(await _route_of(container, turns, row.text))
+        progress(number, len(rows))
+    hints.cancel()
+    await dialogue.close()
+    return {"messages": len(rows), **_routing(rows, decided), **_entities(rows)}
+
+
+async def _route_of(container: Container, turns: TurnRunner, text: str) -> str:
+    def begin() -> str:
+        with container.database.unit_of_work() as uow:
+            opened = container.conversations.open(uow, channel="web", now=container.clock.now())
+            container.conversations.grant_consent(uow, opened.conversation_id, container.clock.now())
+            uow.commit()
+        return opened.conversation_id
+
+    conversation_id = await anyio.to_thread.run_sync(begin)
+    inbound = InboundMessage(text=text, client_message_id="1")
+    answer = await turns.receive(conversation_id, inbound)
+    waited = 0.0
+    while answer.pending and waited < container.settings.turn_seconds + 5:
+        await asyncio.sleep(WAIT_STEP)
+        waited += WAIT_STEP
+        answer = await turns.receive(conversation_id, inbound)
+    return answer.route or NO_ROUTE
+
+
+def _routing(rows: list[Row], decided: list[str]) -> dict[str, Any]:
+    pairs = Counter((row.route, got) for row, got in zip(rows, decided, strict=True))
+    right = sum(count for (want, got), count in pairs.items() if want == got)
+    per_route = {}
+    for route in sorted(ROUTES):
+        wanted = sum(count for (want, _), count in pairs.items() if want == route)
+        given = sum(count for (_, got), count in pairs.items() if got == route)
+        hit = pairs[route, route]
+        per_route[route] = {"precision": _share(hit, given), "recall": _share(hit, wanted), "n": wanted}
+    urgent = sum(1 for row in rows if row.route == "urgent")
+    false_alarms = sum(count for (want, got), count in pairs.items() if got == "urgent" and want != "urgent")
+    confusions = [
+        {"route": want, "decided": got, "n": count} for (want, got), count in pairs.most_common() if want != got
+    ]
+    return {
+        "route_accuracy": _share(right, len(rows)),
+        "per_route": per_route,
+        "urgent_recall": _share(pairs["urgent", "urgent"], urgent),
+        "urgent_false_alarm_rate": _share(false_alarms, len(rows) - urgent),
+        "confusions": confusions,
+    }
+
+
+def _entities(rows: list[Row]) -> dict[str, Any]:
+    """Exact type and value; rows of route faq are left out (DESIGN, Contracts)."""
+    found = wanted = hits = 0
+    for row in rows:
+        if row.route == "faq":
+            continue
+        got = Counter((str(entity.type), entity.value) for entity in extract(row.text))
+        want = Counter(row.entities)
+        found += got.total()
+        wanted += want.total()
+        hits += (got & want).total()
+    return {"entity_precision": _share(hits, found), "entity_recall": _share(hits, wanted)}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None

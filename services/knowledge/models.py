@@ -1,0 +1,41 @@
+"""Entries as editors keep them, and the published snapshots made of them."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.core.database import Base, UtcDateTime
+
+
+class KnowledgeEntry(Base):
+    __tablename__ = "knowledge_entries"
+
+    id: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    question: Mapped[str] = mapped_column(sa.Text)
+    department: Mapped[str | None] = mapped_column(sa.String(100), index=True)
+    content: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    content_hash: Mapped[str] = mapped_column(sa.String(64))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[str] = mapped_column(sa.String(64))
+
+
+class KnowledgeSnapshot(Base):
+    __tablename__ = "knowledge_snapshots"
+
+    version: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    state: Mapped[str] = mapped_column(sa.String(12))
+    entries: Mapped[int] = mapped_column(sa.Integer)
+    model: Mapped[str] = mapped_column(sa.String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(sa.String(64))
+
+
+class ActiveSnapshot(Base):
+    """One row: the version that every replica answers from."""
+
+    __tablename__ = "knowledge_active"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    version: Mapped[int] = mapped_column(sa.ForeignKey("knowledge_snapshots.version"))

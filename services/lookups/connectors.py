@@ -1,0 +1,278 @@
+"""Connectors: a departmental system described in YAML, checked before anything is asked of it.
+
+connectors = load_connectors(folder, variables={"sandbox_url": url}, secrets={"sandbox": key})
+connectors["violation"].base_url
+"""
+
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jmespath
+import yaml
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from services.core.errors import HuiyingError
+from services.lookups.schemas import Kind
+from services.lookups.validators import NORMALISERS
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_SECRET_PREFIX = "CONNECTOR_SECRET_"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the plain scalars of version 1.2: `no` and `02` are texts, not false and 2."""
+
+
+_KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:float")
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT_TAGS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+# Before the floats, whose pattern takes whole numbers too.
+for _first in "-0123456789":
+    _whole = ("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]*)$"))
+    _Loader.yaml_implicit_resolvers[_first] = [_whole, *_Loader.yaml_implicit_resolvers.get(_first, [])]
+
+
+class ConnectorMistake(HuiyingError):
+    """`problems` are lines of the form `FILE:LINE: what is wrong`."""
+
+    title = "连接器配置有误"
+
+    def __init__(self, problems: list[str]) -> None:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(problems[0] + more)
+        self.problems = problems
+
+
+def _expression(text: str) -> str:
+    try:
+        jmespath.compile(text)
+    except JMESPathError as mistake:
+        first_line = str(mistake).splitlines()[0]
+        raise ValueError(f"no JMESPath expression: {first_line}") from None
+    return text
+
+
+def _parameter(name: str) -> str:
+    if name not in NORMALISERS:
+        raise ValueError(f"unknown parameter, the known ones are {', '.join(NORMALISERS)}")
+    return name
+
+
+Expression = Annotated[str, AfterValidator(_expression)]
+Parameter = Annotated[str, AfterValidator(_parameter)]
+Outcome = Literal["not_found", "mismatch", "failed"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Auth(_Part):
+    """The API key `secret` (a name, never the value) travels in `header`, behind `prefix`."""
+
+    header: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    secret: str
+    prefix: str = ""
+
+
+class Timeouts(_Part):
+    """Seconds; `total` bounds one attempt, also against a system that trickles bytes."""
+
+    connect: float = Field(2.0, gt=0, le=30)
+    read: float = Field(20.0, gt=0, le=60)
+    total: float = Field(25.0, gt=0, le=60)
+
+
+class Retry(_Part):
+    """For safe requests only; waits are random between zero and a bound that doubles."""
+
+    attempts: int = Field(3, ge=1, le=10)
+    first_wait: float = Field(0.2, gt=0)
+    longest_wait: float = Field(2.0, gt=0)
+
+
+class Breaker(_Part):
+    """Opens after `failures` in a row and lets the next request try after `open_seconds`."""
+
+    failures: int = Field(5, ge=1)
+    open_seconds: float = Field(30.0, gt=0)
+
+
+class Request(_Part):
+    """One way to ask: taken when all its `parameters` are known; `optional` ones go along.
+
+    `query`, `body` and `result` are JMESPath: the first two over the parameters (after `codes`), the last over the
+    JSON answer. `outcomes` are JMESPath conditions over the answer, the first that holds wins; `statuses` the same by
+    HTTP status. `safe` says that asking twice does no harm; by default only GET is.
+    """
+
+    parameters: list[Parameter] = Field(min_length=1)
+    optional: list[Parameter] = []
+    method: Literal["GET", "POST"]
+    path: str = Field(pattern=r"^/")
+    safe: bool | None = None
+    codes: dict[Parameter, dict[str, str]] = {}
+    query: dict[str, Expression] = {}
+    body: dict[str, Expression] = {}
+    statuses: dict[int, Outcome] = {}
+    outcomes: dict[Outcome, Expression] = {}
+    result: Expression
+
+    @property
+    def is_safe(self) -> bool:
+        return self.method == "GET" if self.safe is None else self.safe
+
+
+class Connector(_Part):
+    """A departmental system for one kind of lookup. `system` is its name as citizens read it."""
+
+    kind: Kind
+    system: str
+    base_url: str = Field(pattern=r"^https?://")
+    auth: Auth | None = None
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()
+    cache_seconds: float = Field(0, ge=0)
+    texts: dict[Literal["pay", "pay_link", "elsewhere", "map_link"], str] = {}
+    requests: list[Request] = Field(min_length=1)
+    key: SecretStr | None = Field(None, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_key(cls, value: object) -> object:
+        if isinstance(value, dict) and "key" in value:
+            raise ValueError("a key is never written here: name it under auth.secret")
+        return value
+
+    def request_for(self, parameters: Mapping[str, str]) -> Request | None:
+        """The first request whose parameters are all given."""
+        return next((one for one in self.requests if all(parameters.get(name) for name in one.parameters)), None)
+
+
+def secrets_from(environment: Mapping[str, str]) -> dict[str, str]:
+    """Connector secrets by lower-case name: `CONNECTOR_SECRET_TRAFFIC=x` is the secret `traffic`."""
+    return {
+        name.removeprefix(_SECRET_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(_SECRET_PREFIX) and value
+    }
+
+
+def load_connectors(folder: Path, variables: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, Connector]:
+    """Read every `*.yaml` of a folder, by kind.
+
+    `variables` fill `${name}`, `secrets` the named keys. Raises ConnectorMistake with all mistakes of all files.
+    """
+    connectors: dict[str, Connector] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            connector = read_connector(path, variables, secrets)
+        except ConnectorMistake as mistake:
+            problems.extend(mistake.problems)
+            continue
+        if connector.kind in connectors:
+            problems.append(f"{path.name}:1: there is another connector of kind {connector.kind}")
+        connectors[connector.kind] = connector
+    if problems:
+        raise ConnectorMistake(problems)
+    return connectors
+
+
+def read_connector(path: Path, variables: Mapping[str, str], secrets: Mapping[str, str]) -> Connector:
+    """Read one file; raises ConnectorMistake."""
+
+    def mistake(line: int, text: str) -> str:
+        return f"{path.name}:{line}: {text}"
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=_Loader)
+    except UnicodeDecodeError:
+        raise ConnectorMistake([mistake(1, "not UTF-8")]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConnectorMistake([mistake(line, f"no YAML: {error.problem}")]) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise ConnectorMistake([mistake(1, "a mapping is needed")])
+    lines: dict[tuple[Hashable, ...], int] = {}
+    problems = [mistake(line, text) for line, text in _walk(root, (), lines)]
+    if problems:
+        raise ConnectorMistake(problems)
+
+    def line_of(place: tuple[Hashable, ...]) -> int:
+        while place and place not in lines:
+            place = place[:-1]
+        return lines.get(place, 1)
+
+    content = yaml.load(text, Loader=_Loader)
+    unknown: list[str] = []
+    for place, name in _unknown_variables(content, (), variables):
+        unknown.append(mistake(line_of(place), f"unknown variable ${{{name}}}"))
+    if unknown:
+        raise ConnectorMistake(unknown)
+    try:
+        connector = Connector.model_validate(_fill(content, variables))
+    except ValidationError as error:
+        raise ConnectorMistake([_describe(one, line_of, mistake) for one in error.errors()]) from None
+    if connector.auth is None:
+        return connector
+    key = secrets.get(connector.auth.secret)
+    if not key:
+        raise ConnectorMistake([mistake(line_of(("auth", "secret")), f"no secret named {connector.auth.secret}")])
+    return connector.model_copy(update={"key": SecretStr(key)})
+
+
+def _walk(
+    node: yaml.Node, place: tuple[Hashable, ...], lines: dict[tuple[Hashable, ...], int]
+) -> Iterator[tuple[int, str]]:
+    """Note the line of every value by its place; yields keys that stand twice, of which YAML keeps only the last."""
+    if isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            key = int(key_node.value) if key_node.tag.endswith(":int") else key_node.value
+            line = key_node.start_mark.line + 1
+            if (*place, key) in lines:
+                yield line, f"{key} stands twice"
+            lines[(*place, key)] = line
+            yield from _walk(value_node, (*place, key), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, one in enumerate(node.value):
+            lines[(*place, number)] = one.start_mark.line + 1
+            yield from _walk(one, (*place, number), lines)
+
+
+def _describe(error: Any, line_of: Any, mistake: Any) -> str:
+    place = tuple(part for part in error["loc"] if part != "[key]")
+    reason = error["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in place)
+    return str(mistake(line_of(place), f"{where}: {reason}" if where else reason))
+
+
+def _unknown_variables(
+    value: object, place: tuple[Hashable, ...], variables: Mapping[str, str]
+) -> Iterator[tuple[tuple[Hashable, ...], str]]:
+    if isinstance(value, str):
+        yield from ((place, name) for name in _VARIABLE.findall(value) if name not in variables)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _unknown_variables(one, (*place, key), variables)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _unknown_variables(one, (*place, number), variables)
+
+
+def _fill(value: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: variables[found[1]], value)
+    if isinstance(value, dict):
+        return {key: _fill(one, variables) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fill(one, variables) for one in value]
+    return value

@@ -1,0 +1,198 @@
+"""Asking a departmental system: bounded in time, retried where that is safe, behind a circuit breaker.
+
+Breakers live in the process (one action server, one worker each learn for themselves).
+"""
+
+import asyncio
+import json
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+import jmespath
+import structlog
+from jmespath.exceptions import JMESPathError
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from pydantic import ValidationError
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from services.lookups.connectors import Connector, Request
+from services.lookups.coordinates import read_position
+from services.lookups.schemas import ANSWERS
+
+log = structlog.get_logger(__name__)
+
+ANSWER_LIMIT = 2 * 1024 * 1024
+
+
+class SystemTrouble(Exception):
+    """The departmental system gave no usable answer. `since` says from when on the breaker knows it as down."""
+
+    def __init__(self, reason: str, *, retryable: bool = True, since: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+        self.since = since
+
+
+class SystemSlow(SystemTrouble):
+    """It took longer than the time it was given."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`data` is what the answer model of the kind holds, as JSON-ready values; empty unless done."""
+
+    state: Literal["done", "not_found", "mismatch"]
+    data: dict[str, Any]
+
+
+class Gateway:
+    """Speaks to the systems of `connectors` (by kind).
+
+    >>> answer = await gateway.ask("bill", {"household_no": "80013327", "bill_kind": "水费"}, seconds=8.5)
+    """
+
+    def __init__(
+        self, connectors: Mapping[str, Connector], *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.connectors = connectors
+        self._transport = transport
+        self._breakers = AsyncCircuitBreakerFactory()
+        # Connections belong to one event loop; the worker runs a new loop for every sweep.
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def ask(self, kind: str, parameters: Mapping[str, str], *, seconds: float) -> Answer:
+        """Ask within so many seconds.
+
+        Raises KeyError for a kind without connector, ValueError when no request takes these parameters,
+        SystemSlow and SystemTrouble.
+        """
+        connector = self.connectors[kind]
+        request = connector.request_for(parameters)
+        if request is None:
+            raise ValueError("no request of the connector takes these parameters")
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(connector.retry.attempts if request.is_safe else 1),
+            wait=wait_random_exponential(connector.retry.first_wait, connector.retry.longest_wait),
+            retry=retry_if_exception(lambda error: isinstance(error, SystemTrouble) and error.retryable),
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await attempts(self._ask_once, connector, request, parameters)
+        except TimeoutError:
+            raise SystemSlow("no answer in time") from None
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    async def _ask_once(self, connector: Connector, request: Request, parameters: Mapping[str, str]) -> Answer:
+        breaker = await self._breakers.get_breaker(
+            connector.kind, connector.breaker.failures, connector.breaker.open_seconds
+        )
+        try:
+            async with breaker:
+                return await self._send(connector, request, parameters)
+        except OpenedState as opened:
+            since = datetime.fromtimestamp(opened.opened_at, UTC)
+            raise SystemTrouble("breaker open", retryable=False, since=since) from None
+        except SystemTrouble as trouble:
+            log.warning("departmental system gave no answer", kind=connector.kind, reason=trouble.reason)
+            raise
+
+    async def _send(self, connector: Connector, request: Request, parameters: Mapping[str, str]) -> Answer:
+        known = _coded(request, parameters)
+        headers = {}
+        if connector.auth is not None and connector.key is not None:
+            headers[connector.auth.header] = connector.auth.prefix + connector.key.get_secret_value()
+        timeout = httpx.Timeout(connector.timeouts.read, connect=connector.timeouts.connect)
+        try:
+            async with (
+                asyncio.timeout(connector.timeouts.total),
+                self._client().stream(
+                    request.method,
+                    connector.base_url.rstrip("/") + request.path,
+                    params=_mapped(request.query, known) or None,
+                    json=_mapped(request.body, known) if request.method == "POST" else None,
+                    headers=headers,
+                    timeout=timeout,
+                ) as response,
+            ):
+                content = await _read_bounded(response)
+        except (TimeoutError, httpx.TimeoutException):
+            raise SystemSlow("timeout") from None
+        except httpx.HTTPError as error:
+            raise SystemTrouble(type(error).__name__) from None
+        return _understand(connector, request, response.status_code, content)
+
+    def _client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            # The machine's proxy settings are not meant for departmental systems.
+            client = httpx.AsyncClient(transport=self._transport, trust_env=False)
+            self._clients[loop] = client
+        return client
+
+
+async def _read_bounded(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > ANSWER_LIMIT:
+            raise SystemTrouble("answer too large", retryable=False)
+    return bytes(content)
+
+
+def _coded(request: Request, parameters: Mapping[str, str]) -> dict[str, object]:
+    """The parameters with the system's own codes, and a position beside a location that is one."""
+    known: dict[str, object] = {
+        name: request.codes.get(name, {}).get(value, value) for name, value in parameters.items()
+    }
+    position = read_position(parameters.get("location", ""))
+    if position is not None:
+        known |= {"location": None, "lat": round(position.lat, 6), "lng": round(position.lng, 6)}
+    return known
+
+
+def _mapped(expressions: Mapping[str, str], known: Mapping[str, object]) -> dict[str, Any]:
+    values = {name: jmespath.search(expression, known) for name, expression in expressions.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _understand(connector: Connector, request: Request, status: int, content: bytes) -> Answer:
+    by_status = request.statuses.get(status)
+    if by_status == "failed" or (by_status is None and status >= 400):
+        retryable = status >= 500 or status == 429
+        raise SystemTrouble(f"HTTP {status}", retryable=retryable)
+    if by_status is not None:
+        return Answer(by_status, {})
+    try:
+        body = json.loads(content)
+    except ValueError:
+        raise SystemTrouble("malformed JSON") from None
+    for outcome, condition in request.outcomes.items():
+        if jmespath.search(condition, body):
+            if outcome == "failed":
+                raise SystemTrouble("refused by the system", retryable=False)
+            return Answer(outcome, {})
+    try:
+        answer = ANSWERS[connector.kind].model_validate(jmespath.search(request.result, body))
+    except ValidationError as error:
+        # Where and what kind, never the value: that is the citizen's.
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SystemTrouble(f"unexpected answer: {where} {first['type']}", retryable=False) from None
+    except JMESPathError:
+        raise SystemTrouble("unexpected answer: result mapping failed", retryable=False) from None
+    return Answer("done", answer.model_dump(mode="json"))

@@ -1,0 +1,39 @@
+"""One row per lookup, which is what makes it idempotent, resumable and countable."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.core.database import Base, UtcDateTime
+
+
+class LookupJob(Base):
+    """A lookup asked for by one message.
+
+    `state` is running, pending, done, failed, not_found or mismatch. `next_attempt_at` is when the worker may
+    take it: while it runs that is the end of the lease, so that a killed process loses nothing.
+    """
+
+    __tablename__ = "lookup_jobs"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "message_seq", "kind"),
+        Index(None, "state", "next_attempt_at"),
+        Index(None, "identifier_hash", "created_at"),
+        Index(None, "request_hash", "finished_at"),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(String(64))
+    message_seq: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    parameters: Mapped[str | None] = mapped_column(Text, doc="encrypted; forgotten when the job ends")
+    result: Mapped[str | None] = mapped_column(Text, doc="encrypted {text, data, answer}")
+    identifier_hash: Mapped[str | None] = mapped_column(String(64))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

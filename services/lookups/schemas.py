@@ -1,0 +1,129 @@
+"""What lookups speak in: the result a caller gets and the shape each kind of answer is brought to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.core.clock import parse_moment
+
+Kind = Literal["violation", "bill", "progress", "nearby"]
+State = Literal["done", "pending", "failed", "not_found", "mismatch"]
+
+ROUTES: dict[str, str] = {
+    "violation": "query_violation",
+    "bill": "query_bill",
+    "progress": "query_progress",
+    "nearby": "nearby_service",
+}
+
+Resolve = Callable[[str, str], str | None]
+"""`(conversation_id, placeholder) -> value | None`; called in a worker thread."""
+
+CaseProgress = Callable[[str, str], dict[str, Any] | None]
+"""`(case_no, conversation_id) -> case | None`; None unless it is this citizen's own; called in a worker thread."""
+
+
+@dataclass(frozen=True)
+class LookupResult:
+    """`text` for the citizen, identifiers masked; `data` the same facts as JSON-ready values.
+
+    `data["reason"]` says why a lookup failed: unknown_placeholder, invalid, incomplete, limited, system_down,
+    no_connector.
+    """
+
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    state: State = "done"
+
+
+def _moment(value: object) -> object:
+    return parse_moment(value) if isinstance(value, str) else value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""An ISO 8601 moment; one without a zone is Asia/Shanghai."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Violation(_Answer):
+    at: Moment
+    place: str
+    behaviour: str
+    points: int = Field(ge=0, le=12)
+    fine: Decimal = Field(ge=0, description="yuan")
+    handled: bool
+
+
+class ViolationAnswer(_Answer):
+    violations: list[Violation]
+
+
+def _month(value: object) -> object:
+    return f"{value[:4]}-{value[4:]}" if isinstance(value, str) and len(value) == 6 and value.isdigit() else value
+
+
+class BillPeriod(_Answer):
+    """`period` is YYYY-MM; YYYYMM is taken too."""
+
+    period: Annotated[str, BeforeValidator(_month), Field(pattern=r"^\d{4}-\d{2}$")]
+    usage: Decimal | None = None
+    unit: str = ""
+    amount: Decimal = Field(description="yuan")
+    paid: bool
+    due: date | None = None
+    tier: int | None = None
+
+
+class BillAnswer(_Answer):
+    balance: Decimal = Field(Decimal(0), description="prepaid balance in yuan")
+    periods: list[BillPeriod]
+
+
+class Stage(_Answer):
+    name: str
+    at: Moment | None = None
+
+
+class ProgressAnswer(_Answer):
+    title: str
+    department: str
+    status: str
+    stages: list[Stage]
+
+
+class OpeningHours(_Answer):
+    """Open on these ISO weekdays (1 Monday .. 7 Sunday), times HH:MM; closing at 24:00 is the end of the day."""
+
+    days: list[Annotated[int, Field(ge=1, le=7)]]
+    opens: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    closes: str = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")
+
+
+class ServicePoint(_Answer):
+    name: str
+    kind: str
+    address: str
+    phone: str = ""
+    lat: float
+    lng: float
+    distance: int = Field(ge=0, description="metres")
+    hours: list[OpeningHours] = []
+
+
+class NearbyAnswer(_Answer):
+    points: list[ServicePoint]
+
+
+ANSWERS: dict[str, type[_Answer]] = {
+    "violation": ViolationAnswer,
+    "bill": BillAnswer,
+    "progress": ProgressAnswer,
+    "nearby": NearbyAnswer,
+}

@@ -1,0 +1,64 @@
+"""Reading and checking a city's directory: policies.yaml, calendar.yaml, departments.yaml."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from services.core.errors import Unprocessable
+from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED
+from services.sla.schemas import CalendarFile, DepartmentsFile, PoliciesFile
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_city(directory: Path) -> tuple[DepartmentsFile, CalendarFile, PoliciesFile]:
+    """The three files, each checked by itself and against the others.
+
+    Raises Unprocessable with one line that names the file and the field.
+    """
+    departments = _read(directory / "departments.yaml", DepartmentsFile)
+    calendar = _read(directory / "calendar.yaml", CalendarFile)
+    policies = _read(directory / "policies.yaml", PoliciesFile)
+    known = {department.name for department in departments.departments} | {UNASSIGNED, SEVERAL_DEPARTMENTS}
+    for set_index, policy in enumerate(policies.policies):
+        for row_index, row in enumerate(policy.rows):
+            if row.department is not None and row.department not in known:
+                field = f"policies[{set_index}].rows[{row_index}].department"
+                raise Unprocessable(f"policies.yaml: {field}: not in departments.yaml")
+    return departments, calendar, policies
+
+
+def digest(content: BaseModel) -> str:
+    """Equal for equal content, however it was written down."""
+    text = json.dumps(content.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(path: Path, model: type[M]) -> M:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Unprocessable(f"{path.name}: missing in the city directory") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unprocessable(f"{path.name}: cannot be read ({type(error).__name__})") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise Unprocessable(f"{path.name}: not valid YAML{where}") from None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise Unprocessable(f"{path.name}: {_place(first['loc'])}{first['msg']}{more}") from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return f"{text}: " if text else ""

@@ -1,0 +1,168 @@
+"""The city's files as they are written, and the values that the sla service hands out."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from services.sla.calendar import MINUTES_OF_DAY
+from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED, Kind, Priority, Target, Unit
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Written(BaseModel):
+    """A part of a city file: an unknown field is a mistake, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class PolicyIn(Written):
+    target: Target
+    limit: int = Field(ge=1, le=60 * 24 * 366)
+    unit: Unit
+    kind: Kind | None = None
+    department: Name | None = None
+    priority: Priority | None = None
+    channel: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    warning_share: float = Field(0.8, gt=0, le=1)
+    source: str = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> "PolicyIn":
+        if self.unit == "working_days" and self.limit > 366:
+            raise ValueError("a limit of more than 366 working days")
+        return self
+
+    def condition(self) -> tuple[str | None, ...]:
+        return (self.target, self.kind, self.department, self.priority, self.channel)
+
+
+class PolicySetIn(Written):
+    name: Name
+    default: bool = False
+    rows: list[PolicyIn] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> "PolicySetIn":
+        conditions = [row.condition() for row in self.rows]
+        for index, condition in enumerate(conditions):
+            if condition in conditions[:index]:
+                raise ValueError(f"row {index} repeats the conditions of row {conditions.index(condition)}")
+        return self
+
+
+class PoliciesFile(Written):
+    policies: list[PolicySetIn] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_default(self) -> "PoliciesFile":
+        names = [policy.name for policy in self.policies]
+        if len(set(names)) != len(names):
+            raise ValueError("two policies have the same name")
+        if sum(policy.default for policy in self.policies) != 1:
+            raise ValueError("exactly one policy must have default: true")
+        return self
+
+
+def _minute_of_day(value: object) -> object:
+    if isinstance(value, int):
+        # YAML 1.1 reads an unquoted 9:00 as the number 540, which would hide a mistake such as 9:75.
+        raise ValueError('write the time of day in quotes, as "09:00"')
+    if not isinstance(value, str):
+        raise ValueError('expected a time of day as "09:00"')
+    hour, _, minute = value.partition(":")
+    if not (hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(minute) < 60):
+        raise ValueError('expected a time of day as "09:00"')
+    minutes = int(hour) * 60 + int(minute)
+    if minutes > MINUTES_OF_DAY:
+        raise ValueError("a day ends at 24:00")
+    return minutes
+
+
+class SpanIn(Written):
+    start: Annotated[int, BeforeValidator(_minute_of_day)]
+    end: Annotated[int, BeforeValidator(_minute_of_day)]
+
+    @model_validator(mode="after")
+    def _forward(self) -> "SpanIn":
+        if self.start >= self.end:
+            raise ValueError("working time must start before it ends")
+        return self
+
+
+class CalendarDayIn(Written):
+    day: date
+    working: bool
+    hours: list[SpanIn] | None = Field(None, min_length=1)
+    source: str = Field(min_length=2)
+
+
+class CalendarFile(Written):
+    source: str = Field(min_length=2)
+    hours: list[SpanIn] = Field(min_length=1)
+    announced_years: list[int] = []
+    days: list[CalendarDayIn] = []
+
+    @model_validator(mode="after")
+    def _each_day_once(self) -> "CalendarFile":
+        days = [entry.day for entry in self.days]
+        for index, day in enumerate(days):
+            if day in days[:index]:
+                raise ValueError(f"{day} is listed twice")
+        return self
+
+
+class DepartmentIn(Written):
+    name: Name
+    short_name: Annotated[str, Field(min_length=1, max_length=32)]
+    aliases: list[Name] = []
+    duty: bool = False
+
+
+class DepartmentsFile(Written):
+    departments: list[DepartmentIn] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> "DepartmentsFile":
+        names = [department.name for department in self.departments]
+        for index, name in enumerate(names):
+            if name in (UNASSIGNED, SEVERAL_DEPARTMENTS):
+                raise ValueError(f"{name} is no department")
+            if name in names[:index]:
+                raise ValueError(f"{name} is listed twice")
+        if not any(department.duty for department in self.departments):
+            raise ValueError("at least one department must have duty: true, it hears of urgent cases")
+        return self
+
+
+@dataclass(frozen=True)
+class Department:
+    """A department; `duty` marks one that hears of urgent and unassigned cases."""
+
+    name: str
+    short_name: str
+    aliases: tuple[str, ...]
+    duty: bool
+
+
+@dataclass(frozen=True)
+class AppliedDocument:
+    """What `apply_city` did with one document; `changed` is False when the same content was there already."""
+
+    document: str
+    name: str
+    version: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class DueTimes:
+    """The moments of one target, in UTC, with the policy (name and version) and the source of its limit."""
+
+    due_at: datetime
+    warning_at: datetime
+    provisional: bool
+    policy: str
+    source: str

@@ -1,0 +1,78 @@
+"""What an empty installation gets: the demo city, the starter knowledge base, one account per role."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import knowledge_base
+from knowledge_base import import_file
+from services.accounts import service as accounts
+from services.container import Container
+from services.core.database import UnitOfWork
+from services.knowledge import service as knowledge
+from services.sla import service as sla
+
+STARTER = Path(knowledge_base.__file__).resolve().parent / "starter"
+DEMO_ACCOUNTS = (
+    ("clerk", "clerk"),
+    ("supervisor", "supervisor"),
+    ("manager", "manager"),
+    ("editor", "editor"),
+    ("admin", "admin"),
+)
+ACTOR = "setup"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account just made; its password is shown once and stored nowhere."""
+
+    name: str
+    role: str
+    password: str
+
+
+def prepare_data(container: Container, say: Callable[[str], None]) -> list[Account]:
+    """Fill what is empty and leave the rest alone; returns the accounts that were made."""
+    now = container.clock.now()
+    with container.database.unit_of_work() as uow:
+        if not sla.departments(uow):
+            sla.apply_city(uow, container.city_dir, now)
+        made = _make_accounts(uow, container)
+        uow.commit()
+    with container.database.unit_of_work(read_only=True) as uow:
+        version = knowledge.active_version(uow)
+        is_empty = not knowledge.find_entries(uow, "", None, 1, 0)[1]
+    if is_empty:
+        say("loading the starter knowledge base ...")
+        _load_starter(container)
+    if version is None:
+        say("publishing the knowledge base (embeds every question and answer once) ...")
+        container.publish_knowledge(actor=ACTOR)
+    return made
+
+
+def _make_accounts(uow: UnitOfWork, container: Container) -> list[Account]:
+    if accounts.has_accounts(uow):
+        return []
+    made = [Account(name, role, secrets.token_urlsafe(12)) for name, role in DEMO_ACCOUNTS]
+    for account in made:
+        accounts.create_account(
+            uow,
+            name=account.name,
+            role=account.role,
+            department=None,
+            password=account.password,
+            actor=ACTOR,
+            now=container.clock.now(),
+        )
+    return made
+
+
+def _load_starter(container: Container) -> None:
+    for path in sorted(STARTER.glob("*.jsonl")):
+        result = import_file(path)
+        with container.database.unit_of_work() as uow:
+            knowledge.store_import(uow, result, actor=ACTOR, now=container.clock.now())
+            uow.commit()

@@ -1,0 +1,96 @@
+"""Training the Rasa model when its sources changed, with the project's own sentence embeddings."""
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from knowledge_base import Embedder
+from services.supervision.processes import StartError
+
+PROJECT = Path(__file__).resolve().parents[2]
+BOT = PROJECT / "bot"
+BOT_PYTHON = BOT / ".venv" / "bin" / "python"
+SOURCES = (
+    "*.yml",
+    "*.py",
+    "components/**/*.py",
+    "components/**/*.json",
+    "data/**/*.yml",
+    "domain/**/*.yml",
+    "requirements.lock",
+)
+TRAIN_SECONDS = 15 * 60
+MODELS_KEPT = 3
+
+
+def fingerprint(embedder_identity: str) -> str:
+    """A digest of everything that a trained model depends on."""
+    digest = hashlib.sha256(embedder_identity.encode())
+    files = {path for pattern in SOURCES for path in BOT.glob(pattern) if ".venv" not in path.parts}
+    for path in sorted(files):
+        digest.update(str(path.relative_to(BOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
+    """The trained model for the present sources, trained now if there is none. Raises StartError."""
+    folder = var_dir / "rasa"
+    name = fingerprint(embedder.identity)
+    model = folder / "models" / f"{name}.tar.gz"
+    if model.exists():
+        return model
+    if not BOT_PYTHON.exists():
+        raise StartError("the Rasa runtime is missing: run 'make setup'.")
+    (folder / "models").mkdir(parents=True, exist_ok=True)
+    embeddings = folder / f"{name}.npz"
+    _embed_examples(embeddings, embedder)
+    command = [
+        BOT_PYTHON, "-m", "rasa", "train", "--quiet",
+        "--config", BOT / "config.yml", "--domain", BOT / "domain", "--data", BOT / "data",
+        "--out", folder / "models", "--fixed-model-name", f"part-{name}",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "RASA_TELEMETRY_ENABLED": "false",
+        "HUIYING_NLU_EMBEDDINGS": str(embeddings),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    log = var_dir / "log" / "rasa-train.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        try:
+            done = subprocess.run(
+                [str(part) for part in command], env=environment, cwd=BOT, stdout=output, stderr=output,
+                stdin=subprocess.DEVNULL, timeout=TRAIN_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise StartError(f"training the Rasa model took longer than {TRAIN_SECONDS // 60} minutes") from None
+    part = folder / "models" / f"part-{name}.tar.gz"
+    if done.returncode != 0 or not part.exists():
+        raise StartError(f"the Rasa model could not be trained; see {log}")
+    part.rename(model)
+    _forget_old(folder)
+    return model
+
+
+def _embed_examples(target: Path, embedder: Embedder) -> None:
+    listed = subprocess.run(
+        [str(BOT_PYTHON), str(BOT / "export_texts.py")], capture_output=True, text=True, timeout=60, check=False
+    )
+    if listed.returncode != 0:
+        raise StartError("the Rasa training examples could not be read")
+    texts = json.loads(listed.stdout)
+    np.savez(target, texts=np.array(texts), vectors=embedder.embed_queries(texts).astype(np.float16))
+
+
+def _forget_old(folder: Path) -> None:
+    """Keep the newest models; also what only served their training."""
+    models = sorted((folder / "models").glob("[!p]*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in models[MODELS_KEPT:]:
+        old.unlink(missing_ok=True)
+        (folder / f"{old.name.removesuffix('.tar.gz')}.npz").unlink(missing_ok=True)

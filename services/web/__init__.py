@@ -1,0 +1,1 @@
+"""Server-rendered pages (chat, login, staff console, manager, editor) and their static files."""

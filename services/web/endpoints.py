@@ -1,0 +1,190 @@
+"""Page routes. Every page is an HTML shell; its data comes from `/api/v1` by the script of the page.
+
+The pages carry no inline script and no inline style, so they run under
+`Content-Security-Policy: default-src 'self'; img-src 'self' data:`. Location sharing needs
+`Permissions-Policy: geolocation=(self)` (or no such header).
+"""
+
+import re
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+
+from services.accounts.endpoints import page_user
+from services.accounts.schemas import StaffUser
+from services.core.errors import HuiyingError
+
+HERE = Path(__file__).resolve().parent
+STATIC_DIR = HERE / "static"
+
+STAFF_ROLES = ("clerk", "supervisor", "admin")
+MANAGER_ROLES = ("supervisor", "manager", "admin")
+EDITOR_ROLES = ("editor", "reviewer", "admin")
+
+ROLE_NAMES = {
+    "clerk": "经办人员",
+    "supervisor": "主管",
+    "manager": "管理者",
+    "editor": "编辑",
+    "reviewer": "审核",
+    "admin": "管理员",
+}
+
+# (label on the chip, what is sent as the citizen's words)
+QUICK_REPLIES: tuple[tuple[str, str], ...] = (
+    ("查违章", "查违章"),
+    ("办事预约", "办事预约"),
+    ("水电气账单", "查水电气账单"),
+    ("办件进度", "查办件进度"),
+    ("附近网点", "附近服务网点"),
+    ("转人工", "转人工"),
+)
+
+EMERGENCY_NUMBERS: tuple[tuple[str, str], ...] = (
+    ("110", "报警"),
+    ("119", "火警"),
+    ("120", "急救"),
+    ("122", "交通事故"),
+    ("12345", "政务热线"),
+)
+
+_LOCAL_PATH = re.compile(r"/(?![/\\])[^\s\\]*\Z")
+
+
+class _RevalidatedStatic(StaticFiles):
+    """Static files that browsers keep but ask about each time (ETag), so an upgrade shows at once."""
+
+    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve `services/web/static` at `/static/` (a router cannot carry a mount through `include_router`)."""
+    app.mount("/static", _RevalidatedStatic(directory=STATIC_DIR), name="static")
+
+
+def safe_next(target: str | None) -> str:
+    """Return `target` when it is a path on this site, else an empty string (no open redirect after login)."""
+    return target if target and _LOCAL_PATH.match(target) else ""
+
+
+def _pages_for(role: str) -> list[dict[str, str]]:
+    pages = (
+        ("/staff", "工单", STAFF_ROLES),
+        ("/manager", "统计", MANAGER_ROLES),
+        ("/editor", "知识库", EDITOR_ROLES),
+    )
+    return [{"href": href, "label": label} for href, label, roles in pages if role in roles]
+
+
+class _Renderer:
+    """Jinja environment with the texts every page shares."""
+
+    def __init__(self, city_name: str, service_name: str) -> None:
+        self._templates = Jinja2Templates(directory=HERE / "templates")
+        self._templates.env.globals.update(city_name=city_name, service_name=service_name)
+
+    def page(self, request: Request, name: str, status: int = 200, **context: Any) -> HTMLResponse:
+        response = self._templates.TemplateResponse(request, name, context, status_code=status)
+        # Pages behind a login must not come back from a shared or back-button cache after logout.
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def staff_page(self, request: Request, name: str, user: StaffUser, **context: Any) -> HTMLResponse:
+        return self.page(
+            request,
+            name,
+            user=user,
+            role_name=ROLE_NAMES.get(user.role, user.role),
+            pages=_pages_for(user.role),
+            **context,
+        )
+
+
+def _page_route(render: _Renderer) -> type[APIRoute]:
+    """A route class whose expected errors (a wrong role, say) come back as a page, not as problem details."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handler = super().get_route_handler()
+
+            async def guarded(request: Request) -> Response:
+                try:
+                    return await handler(request)
+                except HuiyingError as error:
+                    return render.page(
+                        request,
+                        "error.html",
+                        status=error.status,
+                        status_code=error.status,
+                        title=error.title,
+                        detail=error.detail,
+                    )
+
+            return guarded
+
+    return PageRoute
+
+
+def build_router(
+    city_name: str,
+    *,
+    service_name: str | None = None,
+    departments: Sequence[str] = (),
+    quick_replies: Sequence[tuple[str, str]] = QUICK_REPLIES,
+    max_message_length: int = 2000,
+) -> APIRouter:
+    """Build the router of the pages; the static files are mounted apart by `mount_static(app)`.
+
+    Args:
+        city_name: name of the city shown on the pages, e.g. `示范市`.
+        service_name: title of the chat; `<city_name>政务服务` when not given.
+        departments: names offered when a case is transferred (the clerk may type another).
+        quick_replies: (label, text sent) of the chips above the input line.
+        max_message_length: characters a citizen's message may have; longer ones are held back with a hint.
+    """
+    render = _Renderer(city_name, service_name or f"{city_name}政务服务")
+    router = APIRouter(include_in_schema=False, route_class=_page_route(render))
+    staff_user = page_user(*STAFF_ROLES)
+    manager_user = page_user(*MANAGER_ROLES)
+    editor_user = page_user(*EDITOR_ROLES)
+
+    @router.get("/", response_class=HTMLResponse)
+    def chat(request: Request) -> HTMLResponse:
+        return render.page(
+            request,
+            "chat.html",
+            quick_replies=quick_replies,
+            emergency_numbers=EMERGENCY_NUMBERS,
+            max_length=max_message_length,
+        )
+
+    @router.get("/login", response_class=HTMLResponse)
+    def login(request: Request, next: str | None = None) -> HTMLResponse:
+        return render.page(request, "login.html", next_path=safe_next(next))
+
+    @router.get("/staff", response_class=HTMLResponse)
+    def staff(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+        return render.staff_page(request, "staff.html", user, case_no="", departments=departments)
+
+    @router.get("/staff/cases/{case_no}", response_class=HTMLResponse)
+    def staff_case(request: Request, case_no: str, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+        return render.staff_page(request, "staff.html", user, case_no=case_no, departments=departments)
+
+    @router.get("/manager", response_class=HTMLResponse)
+    def manager(request: Request, user: Annotated[StaffUser, Depends(manager_user)]) -> HTMLResponse:
+        return render.staff_page(request, "manager.html", user)
+
+    @router.get("/editor", response_class=HTMLResponse)
+    def editor(request: Request, user: Annotated[StaffUser, Depends(editor_user)]) -> HTMLResponse:
+        return render.staff_page(request, "editor.html", user)
+
+    return router

@@ -1,0 +1,45 @@
+// One modal dialog per page: a title, fields, two buttons. Escape and 取消 close it.
+import { byId, h } from "./dom.js";
+
+/**
+ * Ask for input or a confirmation.
+ * @param {{title: string, text?: string, confirm: string, danger?: boolean,
+ *   fields?: {name: string, label: string, multiline?: boolean, list?: string[], maxlength?: number}[]}} what
+ * @param {(values: Object<string, string>) => Promise<void>} act runs on confirm; what it throws is shown, and the dialog stays
+ */
+export function ask(what, act) {
+  const dialog = byId("dialog");
+  const error = h("p", { class: "form-error", role: "alert", hidden: true });
+  const confirm = h("button", { type: "submit", class: `weui-btn weui-btn_mini ${what.danger ? "weui-btn_warn" : "weui-btn_primary"}` }, what.confirm);
+  const fields = (what.fields || []).map((field) => {
+    const common = { class: "input", name: field.name, required: true, maxlength: field.maxlength || 2000 };
+    const list = field.list && h("datalist", { id: `list-${field.name}` }, field.list.map((value) => h("option", { value })));
+    const input = field.multiline ? h("textarea", { ...common, rows: 4 })
+      : h("input", { ...common, list: list && `list-${field.name}`, autocomplete: "off" });
+    return { input, node: h("label", { class: "field" }, h("span", {}, field.label), input, list) };
+  });
+  const form = h("form", { method: "dialog", on: { submit } },
+    h("h2", { id: "dialog-title" }, what.title),
+    what.text && h("p", { class: "muted" }, what.text),
+    fields.map((field) => field.node), error,
+    h("div", { class: "dialog__buttons" },
+      h("button", { type: "button", class: "weui-btn weui-btn_mini weui-btn_default", on: { click: () => dialog.close() } }, "取消"), confirm));
+
+  async function submit(event) {
+    event.preventDefault();
+    error.hidden = true;
+    confirm.disabled = true;
+    try {
+      await act(Object.fromEntries(fields.map(({ input }) => [input.name, input.value.trim()])));
+      dialog.close();
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+      confirm.disabled = false;
+    }
+  }
+
+  dialog.replaceChildren(form);
+  dialog.showModal();
+  (fields[0]?.input || confirm).focus();
+}

@@ -1,0 +1,15 @@
+// The logout button of the staff bar.
+import { byId, toast } from "./dom.js";
+import { post } from "./api.js";
+
+byId("logout").addEventListener("click", async () => {
+  try {
+    await post("/logout");
+  } catch (error) {
+    if (error.status !== 401) {
+      toast(error.message, { alert: true });
+      return;
+    }
+  }
+  location.assign("/login");
+});

@@ -1,0 +1,69 @@
+// What queue and detail both show of a case.
+import { h } from "../dom.js";
+import { span, when, word } from "../format.js";
+
+/**
+ * Time left of a running clock against the wall clock.
+ * @returns {{level: "normal"|"warning"|"overdue", text: string}}
+ */
+export function timeLeft(dueAt, warningAt, now) {
+  const left = Date.parse(dueAt) - now;
+  if (left <= 0) return { level: "overdue", text: `已逾期 ${span(-left)}` };
+  return { level: Date.parse(warningAt) <= now ? "warning" : "normal", text: `剩 ${span(left)}` };
+}
+
+/** Is this clock still counting? A breached one is, until what it waits for has come. */
+function counts(clock, kase) {
+  if (clock.state === "running") return true;
+  const answered = clock.target === "resolution" ? kase.resolved_at : kase.first_response_at;
+  return clock.state === "breached" && isOpen(kase) && !answered;
+}
+
+/** The counting clock that ends first, or null. */
+export function nextClock(kase) {
+  return (kase.clocks || []).filter((clock) => counts(clock, kase))
+    .sort((a, b) => Date.parse(a.due_at) - Date.parse(b.due_at))[0] || null;
+}
+
+/** A chip that counts down; `tick` keeps it fresh. */
+export function countdown(dueAt, warningAt) {
+  const node = h("span", { class: "left", dataset: { due: dueAt, warning: warningAt || dueAt } });
+  refresh(node, Date.now());
+  return node;
+}
+
+/** The chip of a case for the queue: countdown, or how it ended. */
+export function caseTime(kase) {
+  const clock = nextClock(kase);
+  if (clock) return countdown(clock.due_at, clock.warning_at);
+  if (!kase.first_response_at) return h("span", { class: "left left_done" }, "无时限");
+  const late = (kase.clocks || []).some((one) => one.state === "breached");
+  return h("span", { class: "left left_done" }, late ? "已答复（逾期）" : "已答复");
+}
+
+export function tick() {
+  const now = Date.now();
+  for (const node of document.querySelectorAll(".left[data-due]")) refresh(node, now);
+}
+
+function refresh(node, now) {
+  const { level, text } = timeLeft(node.dataset.due, node.dataset.warning, now);
+  if (node.textContent !== text) node.textContent = text;
+  node.className = `left left_${level}`;
+}
+
+export const isOpen = (kase) => kase.status !== "resolved" && kase.status !== "closed";
+
+export function tags(kase) {
+  return [
+    kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
+    kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
+    h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
+  ];
+}
+
+export const clockState = (clock, kase) => (counts(clock, kase)
+  ? countdown(clock.due_at, clock.warning_at)
+  : h("span", { class: `left left_${clock.state === "met" ? "done" : clock.state === "breached" ? "overdue" : "normal"}` }, word("clock", clock.state)));
+
+export const timeTag = (value) => (value ? h("time", { datetime: value, title: value }, when(value)) : null);

@@ -1,0 +1,124 @@
+"""The worker: sends the outbox, sweeps the clocks of cases, finishes pending lookups. Run as many as needed."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import redis
+import structlog
+
+from services.cases import tasks as case_tasks
+from services.container import Container, build_container
+from services.core.logs import configure_logging
+from services.core.settings import Settings
+from services.core.signals import CONVERSATION, OUTBOX, connect
+from services.lookups import tasks as lookup_tasks
+from services.notifications import service as notifications
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_KEY = "huiying:worker:heartbeat"
+OUTBOX_SECONDS = 2.0
+SWEEP_SECONDS = 10.0
+LOOKUP_SECONDS = 1.0
+DAY_SECONDS = 24 * 3600.0
+FAILURE_PAUSE = 3.0
+
+
+class Worker:
+    """Independent loops in threads; each job takes its own short transactions."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._stop = threading.Event()
+        self._outbox_grew = threading.Event()
+
+    def run(self) -> None:
+        """Work until `stop` is called."""
+        loops = [
+            threading.Thread(target=self._repeat, args=(name, job, seconds, wake), name=name, daemon=True)
+            for name, job, seconds, wake in (
+                ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
+                ("sweep", self._sweep, SWEEP_SECONDS, None),
+                ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
+                ("tidy", self._tidy, DAY_SECONDS, None),
+                ("heartbeat", self._beat, self._container.settings.worker_heartbeat_seconds, None),
+            )
+        ]
+        loops.append(threading.Thread(target=self._listen, name="listen", daemon=True))
+        for loop in loops:
+            loop.start()
+        log.info("worker ready")
+        self._stop.wait()
+        self._outbox_grew.set()
+        for loop in loops:
+            loop.join(timeout=10)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _repeat(self, name: str, job: Callable[[], object], seconds: float, wake: threading.Event | None) -> None:
+        while not self._stop.is_set():
+            pause = seconds
+            try:
+                job()
+            except Exception as error:  # the next round tries again; nothing is lost, all state is in the database
+                log.error("worker job failed", job=name, kind=type(error).__name__)
+                pause = max(seconds, FAILURE_PAUSE)
+            if wake is not None:
+                wake.wait(pause)
+                wake.clear()
+            else:
+                self._stop.wait(pause)
+
+    def _send(self) -> None:
+        container = self._container
+        senders = {
+            "web": lambda row: container.signals.publish(CONVERSATION + row.recipient),
+            "staff": notifications.deliver_to_staff(container.database),
+        }
+        while notifications.send_due(container.database, senders, container.clock.now()):
+            if self._stop.is_set():
+                return
+
+    def _sweep(self) -> None:
+        case_tasks.sweep(self._container.database, self._container.clock.now())
+
+    def _finish_lookups(self) -> None:
+        lookup_tasks.run_pending(self._container.lookups, self._container.gateway)
+
+    def _tidy(self) -> None:
+        lookup_tasks.forget_old(self._container.lookups)
+
+    def _beat(self) -> None:
+        seconds = int(self._container.settings.worker_heartbeat_seconds * 3)
+        self._container.signals.client.set(HEARTBEAT_KEY, self._container.clock.now().isoformat(), ex=seconds)
+
+    def _listen(self) -> None:
+        """Wake the outbox loop at once when a row is committed; without Redis it looks every two seconds."""
+        while not self._stop.is_set():
+            try:
+                with connect(self._container.settings.redis_url) as client, client.pubsub() as pubsub:
+                    pubsub.subscribe(OUTBOX)
+                    while not self._stop.is_set():
+                        if pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0):
+                            self._outbox_grew.set()
+            except (redis.RedisError, OSError):
+                self._stop.wait(FAILURE_PAUSE)
+
+
+def main() -> None:
+    configure_logging("worker")
+    worker = Worker(build_container(Settings()))
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
