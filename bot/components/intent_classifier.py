@@ -1,0 +1,131 @@
+"""Intent classifier: character n-grams and, where there is one, the sentence embedding.
+
+The service has embedded the text already for the knowledge search and sends the vector along
+(`metadata.embedding`), so Rasa loads no model of its own. For training the service writes the vectors
+of all NLU examples to an .npz file (`texts`, `vectors`) named by HUIYING_NLU_EMBEDDINGS. Without the
+file, or for a message without a vector, the n-gram head decides alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from components.model import IntentModel, Vector
+
+logger = logging.getLogger(__name__)
+
+EMBEDDINGS_VARIABLE: Final = "HUIYING_NLU_EMBEDDINGS"
+_RANKED: Final = 5
+
+
+@DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=True)
+class CitizenIntentClassifier(GraphComponent):
+    """Sets `intent` and `intent_ranking` of a message."""
+
+    def __init__(
+        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: IntentModel | None = None
+    ) -> None:
+        """Keep the configuration; the model comes from `train` or `load`."""
+        self._config = config
+        self._storage = storage
+        self._resource = resource
+        self._model = model
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Defaults of what config.yml may set; see `IntentModel.train`."""
+        return {"ngram_strength": 20.0, "embedding_strength": 0.03, "embedding_share": 0.5}
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> CitizenIntentClassifier:
+        """An untrained component."""
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Fit on the NLU examples and persist."""
+        examples = [e for e in training_data.intent_examples if e.get(TEXT)]
+        texts = [str(e.get(TEXT)) for e in examples]
+        labels = [str(e.get(INTENT)) for e in examples]
+        self._model = IntentModel.train(
+            texts,
+            labels,
+            _training_embeddings(texts),
+            ngram_strength=float(self._config["ngram_strength"]),
+            embedding_strength=float(self._config["embedding_strength"]),
+            embedding_share=float(self._config["embedding_share"]),
+        )
+        with self._storage.write_to(self._resource) as folder:
+            self._model.save(folder)
+        return self._resource
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> CitizenIntentClassifier:
+        """A trained component."""
+        with model_storage.read_from(resource) as folder:
+            return cls(config, model_storage, resource, IntentModel.load(folder))
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Classify each message; one that Rasa already gave an intent (a `/intent` text) is classified anew."""
+        if self._model is None:
+            raise RuntimeError("the intent classifier is not trained")
+        for message in messages:
+            metadata = message.get("metadata") or {}
+            vector = decode_embedding(metadata.get("embedding"), self._model.dimension)
+            probabilities = self._model.probabilities(message.get(TEXT) or "", vector)
+            order = np.argsort(-probabilities)[:_RANKED]
+            ranking = [{"name": self._model.intents[i], "confidence": float(probabilities[i])} for i in order]
+            message.set(INTENT, ranking[0], add_to_output=True)
+            message.set("intent_ranking", ranking, add_to_output=True)
+        return messages
+
+
+def decode_embedding(encoded: object, dimension: int | None) -> Vector | None:
+    """A base64 float16 vector of the given dimension; None when absent, malformed or of another model."""
+    if not isinstance(encoded, str) or dimension is None:
+        return None
+    try:
+        vector = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f2").astype(np.float32)
+    except (binascii.Error, ValueError):
+        return None
+    return vector if vector.shape == (dimension,) and bool(np.isfinite(vector).all()) else None
+
+
+def _training_embeddings(texts: list[str]) -> Vector | None:
+    path = os.environ.get(EMBEDDINGS_VARIABLE)
+    if not path or not Path(path).is_file():
+        logger.warning("%s names no file: the intent classifier learns from n-grams alone", EMBEDDINGS_VARIABLE)
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        vector_of = dict(zip(file["texts"].tolist(), file["vectors"].astype(np.float32), strict=True))
+    missing = sum(text not in vector_of for text in texts)
+    if missing:
+        logger.warning("%d of %d examples have no embedding: n-grams alone", missing, len(texts))
+        return None
+    return np.stack([vector_of[text] for text in texts])
