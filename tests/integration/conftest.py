@@ -1,0 +1,76 @@
+"""The same tests on both databases: a fresh one for each test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+import services.schema  # noqa: F401  every table
+from services.core.database import Base, Database, normalise_url
+
+DEFAULT_POSTGRES = "postgresql://root@127.0.0.1:5432/test"
+
+
+def postgres_address() -> str:
+    return os.environ.get("TEST_DATABASE_URL_POSTGRES", DEFAULT_POSTGRES)
+
+
+def _server() -> psycopg.Connection:
+    return psycopg.connect(postgres_address(), autocommit=True, connect_timeout=3)
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """A PostgreSQL database with all tables, that each test's own database is copied from."""
+    name = f"huiying_template_{uuid.uuid4().hex[:12]}"
+    try:
+        server = _server()
+    except psycopg.OperationalError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("PostgreSQL is not reachable (set TEST_DATABASE_URL_POSTGRES)")
+    with server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        database = Database(_address_of(name))
+        Base.metadata.create_all(database.engine)
+        database.dispose()
+        yield name
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres(postgres_template: str) -> Iterator[Database]:
+    """A PostgreSQL database of one test's own."""
+    name = f"huiying_test_{uuid.uuid4().hex[:12]}"
+    with _server() as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+        database = Database(_address_of(name))
+        yield database
+        database.dispose()
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database of one test's own."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty database with all tables, once on SQLite and once on PostgreSQL."""
+    fixture = "sqlite" if request.param == "sqlite" else "postgres"
+    made: Database = request.getfixturevalue(fixture)
+    return made
+
+
+def _address_of(name: str) -> str:
+    url = make_url(normalise_url(postgres_address())).set(database=name)
+    return url.render_as_string(hide_password=False)

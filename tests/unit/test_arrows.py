@@ -1,0 +1,96 @@
+"""Imports run one way (docs/architecture.md, Rooms and arrows)."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Lowest first: a room imports only itself and rooms before it.
+LAYERS = [
+    {"knowledge_base", "services.core"},
+    {"services.accounts"},
+    {"services.sla"},
+    {"services.notifications"},
+    {"services.knowledge", "services.lookups"},
+    {"services.cases"},
+    {"services.conversations"},
+    {"services.channels"},
+    {"services.statistics"},
+    {"services.web"},
+]
+ON_TOP = {
+    "actions",
+    "services.app",
+    "services.cli",
+    "services.commands",
+    "services.container",
+    "services.evaluation",
+    "services.health",
+    "services.schema",
+    "services.supervision",
+    "services.worker",
+}
+ALONE = {"bot", "services.sandbox"}
+# A feature's own HTTP layer may use these of a lower feature besides its service and schemas.
+SHARED_PARTS = {"service", "schemas", "endpoints", "events", "policies", "clocks", "calendar"}
+
+
+def room_of(module: str) -> str | None:
+    parts = module.split(".")
+    if parts[0] == "services" and len(parts) > 1:
+        return ".".join(parts[:2])
+    return parts[0] if parts[0] in {"knowledge_base", "actions", "bot"} else None
+
+
+def imports() -> list[tuple[str, str, str]]:
+    """(importing room, imported room, imported module) of every import of ours, except those for type checkers."""
+    found = []
+    for top in ("knowledge_base", "services", "actions", "bot"):
+        for path in (ROOT / top).rglob("*.py"):
+            if ".venv" in path.parts or "migrations" in path.parts:
+                continue
+            source = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+                    node.body = []
+            for node in ast.walk(tree):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                    names = [f"{node.module}.{alias.name}" for alias in node.names]
+                for name in names:
+                    target = room_of(name)
+                    if source and target and source != target:
+                        found.append((source, target, name))
+    return found
+
+
+def rank(room: str) -> int:
+    for number, layer in enumerate(LAYERS):
+        if room in layer:
+            return number
+    assert room in ON_TOP | ALONE, f"{room} has no place in the layers"
+    return len(LAYERS)
+
+
+def test_every_import_points_down() -> None:
+    wrong = [
+        f"{source} -> {name}"
+        for source, target, name in imports()
+        if source not in ON_TOP and (rank(target) >= rank(source) or target in ALONE)
+    ]
+    assert wrong == []
+
+
+def test_bot_and_sandbox_import_nothing_of_ours() -> None:
+    assert [f"{source} -> {name}" for source, _, name in imports() if source in ALONE] == []
+
+
+def test_a_feature_is_called_through_its_service() -> None:
+    features = {room for layer in LAYERS[1:] for room in layer}
+    wrong = [
+        f"{source} -> {name}"
+        for source, target, name in imports()
+        if source in features and target in features and name.split(".")[2] not in SHARED_PARTS
+    ]
+    assert wrong == []
