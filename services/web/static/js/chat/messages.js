@@ -75,7 +75,7 @@ function bubble(text) {
 
 function source({ department, source: origin, date, sample }) {
   const parts = [department, origin, date && String(date).slice(0, 10)].filter(Boolean);
-  return h("p", { class: "source" }, parts.map((part) => h("span", { class: "source__part", title: part }, part)), sample && h("span", { class: "badge" }, "示范数据"));
+  return h("p", { class: "source" }, parts.map((part) => h("span", { class: "source__part" }, part)), sample && h("span", { class: "badge" }, "示范数据"));
 }
 
 function options(message, hooks) {
