@@ -63,7 +63,8 @@ class CitizenAction:
             reply = Reply([text_payload(self.route, BROKEN), {"type": "offer_human", "route": self.route}])
         for payload in reply.payloads:
             dispatcher.utter_message(json_message=payload)
-        return [SlotSet(name, None) for name in self.slots if name not in reply.keep]
+        # Only filled ones: Rasa validates every event of the answer, some three milliseconds each.
+        return [SlotSet(name, None) for name in values if name not in reply.keep]
 
     def _verified(self, tracker: Tracker) -> Reference | None:
         metadata = (tracker.latest_message or {}).get("metadata") or {}

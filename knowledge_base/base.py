@@ -13,6 +13,7 @@ from knowledge_base.embedding.cache import embed_passages_cached
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
 from knowledge_base.entry import Entry
 from knowledge_base.index.bm25 import Bm25Index
+from knowledge_base.index.sound import sounds
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
@@ -78,6 +79,7 @@ class KnowledgeBase:
             raise ValueError("两个条目的编号相同")
         wordings = [clean(wording) for entry in listed for wording in entry.wordings]
         passages = [_passage(entry) for entry in listed]
+        questions = [_lexical_question(entry) for entry in listed]
         starts = np.cumsum([0, *(len(entry.wordings) for entry in listed)], dtype=np.int64)
         vectors = embed_passages_cached(embedder, wordings + passages, cache, progress)
         write_snapshot(
@@ -89,7 +91,8 @@ class KnowledgeBase:
             answer_groups=_answer_groups(listed),
             question_vectors=vectors[: len(wordings)],
             answer_vectors=vectors[len(wordings) :],
-            lexical=Bm25Index.build([_lexical_question(entry) for entry in listed]),
+            lexical=Bm25Index.build(questions),
+            sound=Bm25Index.build([sounds(question) for question in questions]),
             lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
             ranker=ranker or Ranker.load(),
         )
@@ -198,6 +201,7 @@ class KnowledgeBase:
         parts = self._parts
         lexical, total = parts.lexical.scores(query)
         lexical_answer, total_answer = parts.lexical_answer.scores(query)
+        sound, total_sound = parts.sound.scores(sounds(query))
         found = np.zeros(len(self), dtype=np.bool_)
         # A filter is applied afterwards, so more rows are asked for when there is one.
         pool = _POOL if allowed is None else max(_POOL, len(self))
@@ -205,7 +209,7 @@ class KnowledgeBase:
         found[self._wording_entry[wordings[0][wordings[0] >= 0]]] = True
         _, passages = parts.answers.search(vector[None], pool)
         found[passages[0][passages[0] >= 0]] = True
-        for column in (lexical, lexical_answer):
+        for column in (lexical, lexical_answer, sound):
             best = np.argpartition(-column, pool)[:pool] if len(column) > pool else np.arange(len(column))
             found[best[column[best] > 0]] = True
         if allowed is not None:
@@ -219,6 +223,7 @@ class KnowledgeBase:
                 dense_answer,
                 lexical[rows] / max(total, 1e-9),
                 lexical_answer[rows] / max(total_answer, 1e-9),
+                sound[rows] / max(total_sound, 1e-9),
             ]
         ).astype(np.float64)
         return rows, scores, nearest
@@ -242,7 +247,7 @@ class KnowledgeBase:
     def _hit(self, row: int, confidence: float, wording: int, scores: npt.NDArray[np.float64]) -> Hit:
         entry = self._parts.entries[row]
         text = entry.wordings[wording - int(self._parts.wording_starts[row])]
-        dense, dense_answer, lexical, _ = (float(value) for value in scores)
+        dense, dense_answer, lexical = (float(value) for value in scores[:3])
         return Hit(entry.id, confidence, text, dense, dense_answer, lexical)
 
 

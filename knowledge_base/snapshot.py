@@ -56,6 +56,7 @@ class Parts:
     answers: FaissFlatIndex
     lexical: Bm25Index
     lexical_answer: Bm25Index
+    sound: Bm25Index
     ranker: Ranker
 
 
@@ -91,6 +92,7 @@ def write_snapshot(
     answer_vectors: Vectors,
     lexical: Bm25Index,
     lexical_answer: Bm25Index,
+    sound: Bm25Index,
     ranker: Ranker,
 ) -> None:
     """Write a snapshot into the new folder `directory`: aside first, flushed to disk, checked, then renamed.
@@ -113,6 +115,7 @@ def write_snapshot(
         FaissFlatIndex.build(answer_vectors).save(staging / "answers.faiss")
         lexical.save(staging, "lexical")
         lexical_answer.save(staging, "lexical_answer")
+        sound.save(staging, "sound")
         ranker.save(staging / "ranker.json")
         names = sorted(path.name for path in staging.iterdir())
         manifest = Manifest(
@@ -182,6 +185,7 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
             answers=FaissFlatIndex.open(directory / "answers.faiss"),
             lexical=Bm25Index.open(directory, "lexical", manifest.entries),
             lexical_answer=Bm25Index.open(directory, "lexical_answer", manifest.entries),
+            sound=Bm25Index.open(directory, "sound", manifest.entries),
             ranker=Ranker.load(directory / "ranker.json"),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -25,6 +25,7 @@ from services.core.signals import KNOWLEDGE
 from services.core.web import RequestGuard, container_of, install_error_handlers
 from services.knowledge import endpoints as knowledge
 from services.notifications import endpoints as notifications
+from services.sla import service as sla
 from services.statistics import endpoints as statistics
 from services.web.endpoints import build_router, mount_static
 
@@ -69,7 +70,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     install_error_handlers(app)
     for feature in (accounts, web_chat, cases, knowledge, notifications, statistics):
         app.include_router(feature.router)
-    app.include_router(build_router(composed.settings.city_name))
+    app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
     mount_static(app)
     _add_operations(app)
     app.add_middleware(
@@ -78,6 +79,11 @@ def create_app(container: Container | None = None) -> FastAPI:
         limits={"/knowledge/import": composed.settings.upload_limit},
     )
     return app
+
+
+def _departments(container: Container) -> list[str]:
+    with container.database.unit_of_work(read_only=True) as uow:
+        return [department.name for department in sla.departments(uow)]
 
 
 def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-SCORES = ("dense", "dense_answer", "lexical", "lexical_answer")
+SCORES = ("dense", "dense_answer", "lexical", "lexical_answer", "sound")
 DEFAULT = Path(__file__).resolve().parent.parent / "data" / "ranker.json"
 
 
@@ -53,7 +53,7 @@ class Ranker:
 
 
 # What the calibrator sees of each of the best candidates.
-CALIBRATION = ("fused", "lead", "dense", "dense_answer", "lexical", "lexical_answer", "log_length")
+CALIBRATION = ("fused", "lead", *SCORES, "log_length")
 
 
 def calibration_features(scores: Array, fused: Array, query_length: int) -> Array:

@@ -25,10 +25,27 @@ STORIES = (
     "不好意思打扰了，我不太会用手机，",
     "我今年刚毕业，第一次自己办这种事情，",
 )
-OPENINGS = ("你好，", "您好，", "请问", "请问一下", "麻烦问下", "想咨询一下，", "我想问一下", "帮我查查", "老师好，", "打听个事，")
+OPENINGS = (
+    "你好，",
+    "您好，",
+    "请问",
+    "请问一下",
+    "麻烦问下",
+    "想咨询一下，",
+    "我想问一下",
+    "帮我查查",
+    "老师好，",
+    "打听个事，",
+)
 CLOSINGS = ("，谢谢", "，麻烦了", "，急", "，在线等", "，求解答", "？谢谢您", "，应该怎么做", "，有人知道吗")
 FILLERS = ("那个", "就是说", "嗯", "就是", "然后", "呃", "这个", "的话")
 PARTICLES = ("呀", "啊", "呢", "吧", "嘛")
+# Longest first: what a citizen in a hurry leaves out.
+DROPPED = (
+    "请问", "怎么样", "为什么", "有哪些", "是什么", "需要什么", "能不能", "可不可以", "是否可以", "应该", "如何",
+    "怎么", "怎样", "哪些", "什么", "是否", "可以", "需要", "进行", "我们", "我的", "自己", "已经", "的", "了", "吗",
+    "呢", "我", "要", "想",
+)  # fmt: skip
 
 
 def typo(text: str, chance: random.Random, count: int = 2) -> str:
@@ -60,13 +77,34 @@ def polite(text: str, chance: random.Random) -> str:
     return chance.choice(OPENINGS) + text.rstrip("？?。") + chance.choice(CLOSINGS)
 
 
+def short(text: str, chance: random.Random) -> str:
+    """Leave out what carries no subject, as in a search box; at least four characters remain."""
+    for word in DROPPED:
+        shorter = text.replace(word, "")
+        if len(shorter) >= 4 and chance.random() < 0.8:
+            text = shorter
+    return "".join(character for character in text if character.isalnum())
+
+
 def traditional(text: str) -> str:
     """Write it with Traditional characters and the words used in Taiwan."""
-    return _traditional().convert(text)
+    return str(_traditional().convert(text))
+
+
+def distort(text: str, chance: random.Random) -> str:
+    """One of the variations above, never the text as it is."""
+    kind = chance.randrange(5)
+    if kind == 0:
+        return short(text, chance)
+    if kind == 1:
+        return typo(text, chance)
+    if kind == 2:
+        return rambling(text, chance)
+    return spoken(text, chance) if kind == 3 else short(typo(text, chance, 1), chance)
 
 
 def vary(text: str, chance: random.Random) -> str:
-    """One of the variations above, or the text itself (half of the time)."""
+    """One of the variations above, or the text itself (four times out of ten)."""
     kind = chance.randrange(10)
     if kind == 0:
         return spoken(text, chance)
@@ -78,6 +116,8 @@ def vary(text: str, chance: random.Random) -> str:
         return traditional(text)
     if kind == 4:
         return typo(text, chance)
+    if kind == 5:
+        return short(text, chance)
     return text
 
 

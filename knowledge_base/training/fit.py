@@ -28,6 +28,8 @@ from knowledge_base.training.pairs import Scene, far_questions, load_starter, sc
 
 _SEED = 20260301
 _HITS = 5
+# Only candidates are taken from the bases built here, so their order does not matter.
+_UNFITTED = Ranker((1.0,) * len(SCORES), (0.0,) * len(CALIBRATION), 0.0)
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 Array = npt.NDArray[np.float64]
@@ -45,7 +47,7 @@ class Example:
 
 def collect(scene: Scene, embedder: Embedder, folder: Path, cache: EmbeddingCache | None) -> list[Example]:
     """Search a scene's questions and keep what the ranker would see."""
-    kb = KnowledgeBase.build(scene.entries, embedder, folder, created_at=_EPOCH, cache=cache)
+    kb = KnowledgeBase.build(scene.entries, embedder, folder, created_at=_EPOCH, cache=cache, ranker=_UNFITTED)
     ids = [entry.id for entry in scene.entries]
     cleaned = [clean_query(question.text) for question in scene.questions]
     vectors = embedder.embed_queries(cleaned)
@@ -74,7 +76,7 @@ def fit_fusion(examples: list[Example]) -> tuple[float, ...]:
             gradient += example.scores.T @ (chances - inside)
         return total, gradient
 
-    start = np.array([20.0, 10.0, 1.0, 1.0])
+    start = np.array([20.0, 10.0, 1.0, 1.0, 1.0])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(SCORES))
     return tuple(float(value) for value in found.x / found.x[0])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from knowledge_base.entry import Entry
 from knowledge_base.formats import import_file
-from knowledge_base.training.augment import vary
+from knowledge_base.training.augment import distort, vary
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
 FAR = Path(__file__).resolve().parent / "far_questions.txt"
@@ -51,12 +51,14 @@ def scenes(entries: Sequence[Entry], far: Sequence[str], chance: random.Random) 
     bare = tuple(dataclasses.replace(entry, similar_questions=()) for entry in entries)
     everything = tuple(
         Labelled(vary(text, chance), entry.id) for entry in entries for text in entry.similar_questions
-    )
+    ) + tuple(Labelled(distort(entry.question, chance), entry.id) for entry in entries for _ in range(2))
     outside = tuple(Labelled(text, None) for text in far)
     made = [Scene(bare, everything + outside)]
     held = {entry.id: chance.choice(entry.similar_questions) for entry in entries if entry.similar_questions}
     full = tuple(
-        dataclasses.replace(entry, similar_questions=tuple(t for t in entry.similar_questions if t != held.get(entry.id)))
+        dataclasses.replace(
+            entry, similar_questions=tuple(t for t in entry.similar_questions if t != held.get(entry.id))
+        )
         for entry in entries
     )
     made.append(Scene(full, tuple(Labelled(vary(text, chance), key) for key, text in held.items()) + outside))

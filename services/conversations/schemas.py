@@ -37,6 +37,7 @@ class MessageView(BaseModel):
     case_no: str | None = None
     data: dict[str, Any] | None = None
     created_at: datetime
+    client_message_id: str | None = None
 
 
 class Location(BaseModel):

@@ -141,6 +141,8 @@ class Conversations:
         elif inbound.location is not None:
             # Four decimals are some ten metres: enough for the nearest counter.
             place = f"{inbound.location.lat:.4f},{inbound.location.lng:.4f}"
+            if inbound.location.coordinates == "wgs84":
+                place += ";wgs84"
             start = len(text) + 1
             entities = [{"type": "location", "value": place, "start": start, "end": start + len(place)}]
             text = f"{text} {place}"
@@ -452,5 +454,6 @@ class Conversations:
                 "case_no": row.case_no,
                 "data": json.loads(self._secrets.decrypt(data)) if data else None,
                 "created_at": row.created_at,
+                "client_message_id": row.client_message_id,
             }
         )

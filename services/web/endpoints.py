@@ -138,7 +138,7 @@ def build_router(
     city_name: str,
     *,
     service_name: str | None = None,
-    departments: Sequence[str] = (),
+    departments: Callable[[], Sequence[str]] = tuple,
     quick_replies: Sequence[tuple[str, str]] = QUICK_REPLIES,
     max_message_length: int = 2000,
 ) -> APIRouter:
@@ -147,7 +147,7 @@ def build_router(
     Args:
         city_name: name of the city shown on the pages, e.g. `示范市`.
         service_name: title of the chat; `<city_name>政务服务` when not given.
-        departments: names offered when a case is transferred (the clerk may type another).
+        departments: gives the names offered when a case is transferred (the clerk may type another).
         quick_replies: (label, text sent) of the chips above the input line.
         max_message_length: characters a citizen's message may have; longer ones are held back with a hint.
     """
@@ -173,11 +173,11 @@ def build_router(
 
     @router.get("/staff", response_class=HTMLResponse)
     def staff(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
-        return render.staff_page(request, "staff.html", user, case_no="", departments=departments)
+        return render.staff_page(request, "staff.html", user, case_no="", departments=departments())
 
     @router.get("/staff/cases/{case_no}", response_class=HTMLResponse)
     def staff_case(request: Request, case_no: str, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
-        return render.staff_page(request, "staff.html", user, case_no=case_no, departments=departments)
+        return render.staff_page(request, "staff.html", user, case_no=case_no, departments=departments())
 
     @router.get("/manager", response_class=HTMLResponse)
     def manager(request: Request, user: Annotated[StaffUser, Depends(manager_user)]) -> HTMLResponse:

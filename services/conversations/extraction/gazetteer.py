@@ -47,6 +47,7 @@ class Words:
     """Our own place words, compiled (data/places.toml)."""
 
     suffix: re.Pattern[str]
+    last_suffix: re.Pattern[str]
     stops: re.Pattern[str]
     kept: tuple[str, ...]
     tail: re.Pattern[str]
@@ -123,6 +124,7 @@ def load_words() -> Words:
 
     return Words(
         suffix=re.compile(alternatives(suffixes)),
+        last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),
         stops=re.compile(alternatives(raw["stops"])),
         kept=tuple(raw["kept"]),
         tail=re.compile(alternatives(raw["tails"])),

@@ -124,8 +124,10 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
         bare = begin == left and end - begin == 1 and not (adjoining and components[-1].kind != "named")
         if bare or (begin == left and not adjoining):
             continue
-        if kind == "water" and not (adjoining or _water_here(run, left, end)):
+        if kind == "water" and (words.suffix.match(run, end) or not (adjoining or _water_here(run, left, end))):
             continue
+        if adjoining and begin - left > 1 and run[left] in "与和跟及":
+            left += 1
         components.append(_Component(left, end, "named"))
         floor = end
     components += [item for item in pending if item.start >= floor]
@@ -183,8 +185,8 @@ def _stands_alone(run: str, component: _Component, words: Words) -> bool:
         return True
     if text in words.generic or _ROAD_WORD.match(text):
         return False
-    name = words.suffix.sub("", text)
-    return bool(name) and not words.only_common(text)
+    name = words.last_suffix.sub("", text)
+    return bool(name) and name not in words.generic and not words.only_common(text)
 
 
 def _unknown_tail(run: str, component: _Component, words: Words) -> int:

@@ -7,11 +7,12 @@ alone; words that take the danger out of a sentence must be backed by the classi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from services.conversations.urgency.classifier import probability
-from services.conversations.urgency.lexicon import classes, prepare, signals, suppressors
+from services.conversations.urgency.lexicon import prepare, signals, suppressors
 
 Level = Literal["critical", "serious"]
 Category = Literal[
@@ -36,14 +37,17 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
 _SERIOUS = {"走失"}
 # A more telling category wins over the general cry for help or a mere symptom.
 _ORDER = ("自杀", "火灾", "燃气", "溺水", "触电", "车祸", "坍塌洪水", "拐骗传销", "暴力", "急症", "走失", "求救")
-_CAN_HURT = {"harm", "edge", "weapon", "poison", "parting"}
 _LONG = 50
-_SENTENCE = re.compile(r"[。！!？?\n;；]+")
+_CLAUSE = re.compile(r"[。！!？?\n;；,，、\s]+")
 
 _LIKELY = 0.35
-_ALONE = 0.55
+_ALONE = 0.42
 _DAMPED = 0.5
-_IN_LONG = 0.97
+_IN_LONG = 0.9
+_IN_LETTER = 0.98
+# characters from which a message is a letter, and how many dampers make it a general one
+_LETTER = 100
+_GENERAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +78,46 @@ def detect(text: str) -> Urgency | None:
     if not prepared:
         return None
     if len(prepared) <= _LONG:
-        return _judge(prepared, _LIKELY, _DAMPED, _ALONE)
-    # people in danger write short; in a long letter a sentence must say it plainly
-    pieces = [piece.strip() for piece in _SENTENCE.split(prepared) if piece.strip()]
-    for piece in pieces:
-        found = _judge(piece, _IN_LONG, 1.01, 1.01) if len(piece) <= _LONG else None
-        if found is not None and not _letter(prepared, pieces):
+        return _judge(prepared)
+    # people in danger write short; in a long letter a passage must say it plainly
+    plain = _IN_LONG if len(prepared) <= _LETTER else _IN_LETTER
+    if len(prepared) > _LETTER and len(suppressors(prepared)) >= _GENERAL:
+        return None
+    for passage in _passages(prepared):
+        found = _judge_passage(passage, plain)
+        if found is not None:
             return found
     return None
 
 
-def _judge(prepared: str, likely: float, damped: float, alone: float) -> Urgency | None:
+def _passages(prepared: str) -> Iterator[str]:
+    """Neighbouring clauses joined up to `_LONG` characters, each start once."""
+    clauses = [clause for clause in _CLAUSE.split(prepared) if clause.strip()]
+    for index, first in enumerate(clauses):
+        passage = first[:_LONG]
+        for clause in clauses[index + 1 :]:
+            if len(passage) + len(clause) > _LONG:
+                break
+            passage = f"{passage},{clause}"
+        yield passage
+
+
+def _judge(prepared: str) -> Urgency | None:
     found = signals(prepared)
-    chance = probability(prepared)
     if not found:
-        # with no word of danger at all the classifier must at least see something that can hurt
-        if _CAN_HURT.isdisjoint(classes(prepared)):
-            return None
-        needed = alone
+        needed = _ALONE
     else:
-        needed = damped if suppressors(prepared) else likely
+        needed = _DAMPED if suppressors(prepared) else _LIKELY
+    chance = probability(prepared)
     return _urgency(found, chance) if chance >= needed else None
 
 
-def _letter(prepared: str, pieces: list[str]) -> bool:
-    """A long letter that complains or asks in general, whatever single sentences say."""
-    return len(pieces) > 1 and len(suppressors(prepared)) >= 3
+def _judge_passage(passage: str, needed: float) -> Urgency | None:
+    found = signals(passage)
+    if not found or suppressors(passage):
+        return None
+    chance = probability(passage)
+    return _urgency(found, chance) if chance >= needed else None
 
 
 def _urgency(found: list[tuple[str, str]], chance: float) -> Urgency:

@@ -62,16 +62,16 @@ def office(desk: Any) -> Office:
         transcript_of=transcript_of,
         identifiers_of=lambda conversation_id: [{"placeholder": "【手机号1】", "type": "phone", "masked": "138****"}],
     )
-    for name, (role, department) in STAFF.items():
-        with desk.database.unit_of_work() as uow:
+    with desk.database.unit_of_work() as uow:
+        now = desk.clock.now()
+        for name, (role, department) in STAFF.items():
             person = {"name": name, "role": role, "department": department, "password": PASSWORD}
-            accounts.create_account(uow, actor="test", now=desk.clock.now(), **person)
-            uow.commit()
-        with desk.database.unit_of_work() as uow:
-            found = accounts.log_in(uow, name=name, password=PASSWORD, now=desk.clock.now())
-            uow.commit()
-        assert found is not None
-        office.tokens[name] = found[0]
+            accounts.create_account(uow, actor="test", now=now, **person)
+            uow.session.flush()
+            found = accounts.log_in(uow, name=name, password=PASSWORD, now=now)
+            assert found is not None
+            office.tokens[name] = found[0]
+        uow.commit()
     return office
 
 

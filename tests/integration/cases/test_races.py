@@ -156,16 +156,19 @@ def test_a_sweep_that_dies_before_its_commit_leaves_nothing_and_the_next_one_doe
     case_no = desk.open().case_no
     desk.at("2026-11-23T18:00")
 
-    with pytest.raises(OperationalError), desk.database.unit_of_work() as uow:
-        (pair,) = repository.lock_clocks(
-            uow.session, repository.due_clock_ids(uow.session, desk.clock.now(), 10), desk.clock.now()
-        )
-        assert timekeeping.raise_levels(uow, *pair, desk.clock.now()) == ["warning", "breach"]
-        uow.session.flush()
-        driver = uow.session.connection().connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        driver.close()
-        uow.commit()
+    def die() -> None:
+        with desk.database.unit_of_work() as uow:
+            ids = repository.due_clock_ids(uow.session, desk.clock.now(), 10)
+            (pair,) = repository.lock_clocks(uow.session, ids, desk.clock.now())
+            assert timekeeping.raise_levels(uow, *pair, desk.clock.now()) == ["warning", "breach"]
+            uow.session.flush()
+            driver = uow.session.connection().connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            driver.close()
+            uow.commit()
+
+    with pytest.raises(OperationalError):
+        die()
     assert desk.outbox() == []
     assert sweep(desk.database, desk.clock.now()).raised == 2
     assert desk.events(case_no) == ["opened", "warned", "breached"]

@@ -22,7 +22,8 @@ TEXT = (
 DANGEROUS = st.sampled_from(["=1+1", "+86", "-5", "@SUM(A1)", "'=1", "''=1", "'引", "_x000D_", "[1]", "json:{}", "a|b"])
 WORDS = TEXT | DANGEROUS
 EXTRA = st.dictionaries(
-    st.sampled_from(["热度", "办理链接", "标签"]), WORDS | st.integers(-5, 5) | st.booleans() | st.lists(st.integers(0, 3))
+    st.sampled_from(["热度", "办理链接", "标签"]),
+    WORDS | st.integers(-5, 5) | st.booleans() | st.lists(st.integers(0, 3)),
 )
 ENTRY = st.builds(
     Entry,

@@ -33,7 +33,10 @@ def test_a_blank_department_is_imported_and_reported() -> None:
         ({"question": "问", "answer": {"a": 1}}, "答案应为文字"),
         ({"question": "问", "answer": "答", "similar_questions": [1]}, "相似问题中有不是文字的内容"),
         ({"question": "问", "answer": "答", "valid_from": "2026-02-30"}, "生效日期不是有效日期"),
-        ({"question": "问", "answer": "答", "valid_from": "2026-02-02", "valid_to": "2026-02-01"}, "生效日期晚于失效日期"),
+        (
+            {"question": "问", "answer": "答", "valid_from": "2026-02-02", "valid_to": "2026-02-01"},
+            "生效日期晚于失效日期",
+        ),
         (["问", "答"], "应为一个 JSON 对象"),
     ],
 )
@@ -83,7 +86,9 @@ def test_unknown_columns_are_kept_as_extra() -> None:
 
 
 def test_chinese_headings_are_understood() -> None:
-    entry = jsonl({"编号": "1", "问题": "问", "答案": "答", "责任部门": "局", "关键词": "甲、乙", "相似问": "又问|再问"}).entries[0]
+    entry = jsonl(
+        {"编号": "1", "问题": "问", "答案": "答", "责任部门": "局", "关键词": "甲、乙", "相似问": "又问|再问"}
+    ).entries[0]
     assert (entry.id, entry.department, entry.keywords, entry.similar_questions) == (
         "1",
         "局",

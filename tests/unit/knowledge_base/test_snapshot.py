@@ -28,7 +28,7 @@ def test_an_opened_snapshot_gives_what_was_built(base: KnowledgeBase) -> None:
 
 @pytest.mark.parametrize("other", [FakeEmbedder(identity="another"), FakeEmbedder(dimension=128)])
 def test_a_snapshot_of_another_model_or_dimension_is_refused(base: KnowledgeBase, other: FakeEmbedder) -> None:
-    with pytest.raises(IndexMismatch, match="索引由模型 fake（384 维） 建立，当前模型是 .*，请重新发布"):
+    with pytest.raises(IndexMismatch, match=r"索引由模型 fake（384 维） 建立，当前模型是 .*，请重新发布"):
         KnowledgeBase.open(base.directory, other)
 
 
@@ -102,7 +102,11 @@ def test_progress_ends_with_every_text(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     entries = [Entry(id=str(n), question=f"问{n}", answer=f"答{n}") for n in range(300)]
     KnowledgeBase.build(
-        entries, FakeEmbedder(), tmp_path / "1", created_at=CREATED, progress=lambda done, total: seen.append((done, total))
+        entries,
+        FakeEmbedder(),
+        tmp_path / "1",
+        created_at=CREATED,
+        progress=lambda done, total: seen.append((done, total)),
     )
     assert seen[0] == (0, 600)
     assert seen[-1] == (600, 600)

@@ -42,7 +42,9 @@ function fallback(status) {
 export async function call(method, path, { query, body, form, timeout = 20000 } = {}) {
   const url = new URL(BASE + path, location.origin);
   for (const [key, value] of Object.entries(query || {})) {
-    if (value !== undefined && value !== null && value !== "") url.searchParams.set(key, value);
+    for (const one of [value].flat()) {
+      if (one !== undefined && one !== null && one !== "") url.searchParams.append(key, one);
+    }
   }
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-Requested-With"] = "huiying";

@@ -10,7 +10,7 @@ const POLL = 5000;
 const { user, role, case: initialCase, departments } = document.body.dataset;
 const known = JSON.parse(departments || "[]");
 
-const queue = new Queue({ user, open: (caseNo) => go(caseNo) });
+const queue = new Queue({ open: (caseNo) => go(caseNo) });
 const detail = new Detail({
   user,
   role,

@@ -4,19 +4,18 @@ import { get } from "../api.js";
 import { when } from "../format.js";
 import { caseTime, isOpen, tags } from "./common.js";
 
-const LIMIT = 200;
+const LIMIT = 100; // the most that the API gives at once
 const COUNT_EVERY = 3; // polls between two refreshes of the tab counts
 
 const QUERIES = {
   new: { status: "new" },
-  mine: { mine: true },
+  mine: { mine: true, status: ["assigned", "in_progress"] },
   overdue: { overdue: true },
   all: {},
 };
 
 export class Queue {
-  constructor({ user, open }) {
-    this.user = user;
+  constructor({ open }) {
     this.open = open;
     this.tab = "new";
     this.selected = "";
@@ -57,24 +56,20 @@ export class Queue {
     const tab = this.tab;
     const page = await get("/cases", { ...QUERIES[tab], limit: LIMIT });
     if (tab !== this.tab) return;
-    const cases = sort(tab === "mine" ? page.cases.filter((one) => this.isMine(one)) : page.cases);
+    const cases = sort(page.cases);
     for (const one of page.cases) if (one.department) this.departments.add(one.department);
-    this.render(cases, tab === "mine" ? cases.length : page.total);
+    this.render(cases, page.total);
     if (this.polls % COUNT_EVERY === 0) await this.count();
     this.polls += 1;
   }
 
-  isMine(one) {
-    return one.assignee === this.user && isOpen(one);
-  }
-
   async count() {
-    const [fresh, late, open] = await Promise.all([
-      get("/cases", { ...QUERIES.new, limit: 1 }), get("/cases", { ...QUERIES.overdue, limit: 1 }), get("/cases", { ...QUERIES.mine, limit: LIMIT }),
+    const [fresh, late, mine] = await Promise.all([
+      get("/cases", { ...QUERIES.new, limit: 1 }), get("/cases", { ...QUERIES.overdue, limit: 1 }), get("/cases", { ...QUERIES.mine, limit: 1 }),
     ]);
     this.badge("new", fresh.total);
     this.badge("overdue", late.total);
-    this.badge("mine", open.cases.filter((one) => this.isMine(one)).length);
+    this.badge("mine", mine.total);
   }
 
   badge(tab, number) {
