@@ -78,7 +78,7 @@ class KnowledgeBase:
         if len({entry.id for entry in listed}) != len(listed):
             raise ValueError("两个条目的编号相同")
         wordings = [clean(wording) for entry in listed for wording in entry.wordings]
-        passages = [_passage(entry) for entry in listed]
+        passages = [passage_text(entry) for entry in listed]
         questions = [_lexical_question(entry) for entry in listed]
         starts = np.cumsum([0, *(len(entry.wordings) for entry in listed)], dtype=np.int64)
         vectors = embed_passages_cached(embedder, wordings + passages, cache, progress)
@@ -261,7 +261,8 @@ def _answer_groups(entries: list[Entry]) -> npt.NDArray[np.int32]:
     return np.array([numbers.setdefault(entry.answer.strip(), len(numbers)) for entry in entries], dtype=np.int32)
 
 
-def _passage(entry: Entry) -> str:
+def passage_text(entry: Entry) -> str:
+    """Question and beginning of the answer, as they are embedded together."""
     return clean(f"{entry.question}\n{plain(entry.answer)[:_ANSWER_EMBEDDED]}")
 
 

@@ -24,6 +24,7 @@ app.add_typer(city.app, name="city")
 app.add_typer(users.app, name="user")
 app.add_typer(system.database, name="db")
 app.command("up")(system.up)
+app.command("setup")(system.setup)
 app.command("doctor")(system.doctor)
 
 

@@ -132,8 +132,8 @@ def _inside(turn: Turn, slot: str, settings: Settings) -> Decision:
         return _in_form(_with(turn, Entity("location", turn.text.strip(), 0, len(turn.text))), "inform", slot)
     if intent.startswith("chitchat") and probability >= settings.interrupt:
         return _in_form(turn, "chitchat_identity" if intent == "chitchat_identity" else "chitchat_in_form", slot)
-    # Random keys while a number is asked for are a wrong number, not an insult.
-    if intent == "abuse" and probability >= settings.interrupt and _CHINESE.search(turn.text):
+    # Random keys and half a plate, while a number is asked for, are a wrong number and no insult.
+    if intent == "abuse" and probability >= settings.interrupt and len(_CHINESE.findall(turn.text)) > 1:
         return _in_form(turn, "abuse", slot)
     if intent == "affirm":
         return _in_form(turn, "continue_form", slot)

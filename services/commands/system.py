@@ -11,6 +11,8 @@ from services import health, schema
 from services.commands.console import JsonFlag, container, show
 from services.core.logs import configure_logging
 from services.core.settings import Settings
+from services.supervision.first_start import prepare_data
+from services.supervision.rasa_model import embed_examples
 from services.supervision.stack import Stack
 
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
@@ -28,6 +30,15 @@ def upgrade() -> None:
     """Bring the database to the newest schema."""
     schema.upgrade(container().database)
     typer.echo("the database is up to date")
+
+
+def setup() -> None:
+    """Prepare an installation whose processes are started by others (docker/compose.yaml); may be run again."""
+    parts = container()
+    schema.upgrade(parts.database)
+    for account in prepare_data(parts, say=lambda line: typer.echo(f"huiying: {line}")):
+        typer.echo(f"{account.name} ({account.role})  password: {account.password}")
+    embed_examples(parts.settings.var_dir / "rasa" / "nlu.npz", parts.embedder())
 
 
 def up() -> None:

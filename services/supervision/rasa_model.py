@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
         raise StartError("the Rasa runtime is missing: run 'make setup'.")
     (folder / "models").mkdir(parents=True, exist_ok=True)
     embeddings = folder / f"{name}.npz"
-    _embed_examples(embeddings, embedder)
+    embed_examples(embeddings, embedder)
     command = [
         BOT_PYTHON, "-m", "rasa", "train", "--quiet",
         "--config", BOT / "config.yml", "--domain", BOT / "domain", "--data", BOT / "data",
@@ -78,13 +79,15 @@ def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
     return model
 
 
-def _embed_examples(target: Path, embedder: Embedder) -> None:
+def embed_examples(target: Path, embedder: Embedder) -> None:
+    """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text)."""
     listed = subprocess.run(
-        [str(BOT_PYTHON), str(BOT / "export_texts.py")], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(BOT / "export_texts.py")], capture_output=True, text=True, timeout=60, check=False
     )
     if listed.returncode != 0:
         raise StartError("the Rasa training examples could not be read")
     texts = json.loads(listed.stdout)
+    target.parent.mkdir(parents=True, exist_ok=True)
     np.savez(target, texts=np.array(texts), vectors=embedder.embed_queries(texts).astype(np.float16))
 
 

@@ -25,8 +25,10 @@ from services.conversations.extraction.resolving import Lean, resolve
 from services.conversations.extraction.service_names import find_services
 from services.conversations.extraction.spans import Claims
 
-_PAST = re.compile(r"[水电气]费|燃气|暖气|账单|违章|违法|罚|被拍|抄牌|拍了|交了|投诉过|反映过|用电量|用水量")
-_AHEAD = re.compile(r"约|改到|改期|名额|有号|的号|空位|有空|可以吗|行吗|办理?$")
+_PAST = re.compile(
+    r"[水电气]费|燃气|暖气|账单|违章|违法|罚|被拍|抄牌|闯红灯|贴条|违停|超速|拍了|交了|投诉过|反映过|用电量|用水量"
+)
+_AHEAD = re.compile(r"约|改到|改期|名额|有号|的号|空位|有空|可以吗|行吗|办理?$|以后|之后|前能|能拿到")
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -61,11 +63,15 @@ def extract(text: str, *, now: datetime | None = None, expected: str | None = No
     mentions = find_datetimes(claims, asked=expected == "datetime")
     find_services(claims, asked=expected == "service")
     entities = sorted(claims.entities, key=lambda entity: entity.start)
-    return entities if now is None else _dated(entities, mentions, now.astimezone(SHANGHAI), lean_of(claims.folded, expected))
+    return (
+        entities
+        if now is None
+        else _dated(entities, mentions, now.astimezone(SHANGHAI), lean_of(claims.folded, expected))
+    )
 
 
 def lean_of(folded: str, expected: str | None) -> Lean:
-    """Whether a message speaks of the past (bills, fines) or ahead (bookings), for days without a year."""
+    """Whether a message speaks of the past (bills, fines) or ahead (bookings): days without a year need it."""
     if expected == "datetime" or _AHEAD.search(folded):
         return "future"
     return "past" if _PAST.search(folded) else "nearest"
@@ -74,7 +80,8 @@ def lean_of(folded: str, expected: str | None) -> Lean:
 def resolve_datetime(value: str, now: datetime, lean: Lean = "future") -> str | None:
     """ISO 8601 of a time expression on its own ("下周一上午"); None when it holds none.
 
-    now: aware. lean: where a day without month or year is looked for. The forms are those of `services.conversations.extraction.resolving`.
+    now: aware. lean: where a day without month or year is looked for. Forms: see
+    `services.conversations.extraction.resolving`.
     """
     claims = Claims(value, fold(value))
     mentions = find_datetimes(claims, asked=True)

@@ -18,12 +18,27 @@ PlaceKind = Literal["full", "city", "short", ""]
 _NAMES = re.compile(r'(\d\d(?:\d\d)?) (province|county)="([^"]*)"')
 _YEARS = re.compile(r"\[[^\]]*\]")
 _GROUPS = (
-    r"(?:各族|壮族|回族|满族|苗族|土家族|彝族|藏族|蒙古族?|维吾尔|侗族|瑶族|傣族|哈尼族|白族|傈僳族|畲族|黎族|羌族|布依族|"
-    r"哈萨克族?|朝鲜族|土族|撒拉族|仡佬族|水族|景颇族|佤族|拉祜族|纳西族|东乡族|保安族|裕固族|达斡尔族?|锡伯|柯尔克孜|塔吉克|"
+    r"(?:各族|壮族|回族|满族|苗族|土家族|彝族|藏族|蒙古族?|维吾尔|侗族|瑶族|傣族|哈尼族|白族|"
+    r"傈僳族|畲族|黎族|羌族|布依族|"
+    r"哈萨克族?|朝鲜族|土族|撒拉族|仡佬族|水族|景颇族|佤族|拉祜族|纳西族|东乡族|保安族|裕固族|"
+    r"达斡尔族?|锡伯|柯尔克孜|塔吉克|"
     r"独龙族|怒族|普米族|布朗族|仫佬族|毛南族|鄂温克族|鄂伦春)+"
 )
-_LEVEL = re.compile(rf"(?:{_GROUPS})?(?:特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|新区|林区|特区|省|市|区|县|盟|旗)$")
-_SKIPPED = {"市辖区", "县", "市区", "郊区", "矿区", "城区", "省直辖县级行政区划", "自治区直辖县级行政区划", "新区", "特区"}
+_LEVEL = re.compile(
+    rf"(?:{_GROUPS})?(?:特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|新区|林区|特区|省|市|区|县|盟|旗)$"
+)
+_SKIPPED = {
+    "市辖区",
+    "县",
+    "市区",
+    "郊区",
+    "矿区",
+    "城区",
+    "省直辖县级行政区划",
+    "自治区直辖县级行政区划",
+    "新区",
+    "特区",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Words:
     kept: tuple[str, ...]
     tail: re.Pattern[str]
     generic: frozenset[str]
+    common_heads: frozenset[str]
     common_anchors: frozenset[str]
     ambiguous: frozenset[str]
     roads: frozenset[str]
@@ -79,15 +95,7 @@ class Words:
 
     def only_common(self, text: str) -> bool:
         """True when the component is a general word after its first word is taken off ("老旧小区")."""
-        return any(text.endswith(word) and text[: -len(word)] in _COMMON_HEADS for word in self.generic)
-
-
-_COMMON_HEADS = {
-    "老", "旧", "新", "大", "小", "本", "全", "整个", "一", "两", "各", "某", "同", "别", "外", "内", "我市", "全市", "本市", "市", "县",
-    "省", "区", "镇", "乡", "村", "公", "私立", "公立", "民办", "公办", "实验", "附属", "重点", "普通", "当地", "本地", "外地", "所属", "辖区",
-    "中心", "第", "安置", "回迁", "高档", "老旧", "封闭", "城市", "农村", "孩子", "小孩", "儿子", "女儿", "我儿子", "对口", "主", "次", "干",
-    "城", "上", "下", "里", "前", "后", "左", "右", "边", "旁", "过", "读", "建", "修", "开", "封", "挖", "堵", "占", "扫", "双向", "单行", "人行", "非机动车",
-}  # fmt: skip
+        return any(text.endswith(word) and text[: -len(word)] in self.common_heads for word in self.generic)
 
 
 @cache
@@ -129,6 +137,7 @@ def load_words() -> Words:
         kept=tuple(raw["kept"]),
         tail=re.compile(alternatives(raw["tails"])),
         generic=frozenset(raw["generic"]),
+        common_heads=frozenset(raw["common_heads"]),
         common_anchors=frozenset(raw["generic"]) - {"火车站", "高铁站", "汽车站", "客运站", "机场", "口岸", "码头"},
         ambiguous=frozenset(raw["ambiguous"]),
         roads=frozenset(raw["roads"]),

@@ -30,11 +30,13 @@ _MOBILE = re.compile(rf"(?<!\d)(?:(?:00)?86{_S})?(1[3-9]\d{{9}})(?!\d)")
 _MOBILE_SPACED = re.compile(rf"(?<!\d)(?:(?:00)?86{_S})?(1{_S}[3-9](?:{_S}\d){{9}})(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)[(]?(0\d{2,3})[)]?[\s\-—]{0,2}([2-8]\d{6,7})(?!\d)")
 _PHONE_LABEL = re.compile(
-    rf"(?:手机号?码?|电话号?码?|座机|联系方式|联系电话|来电号码|机主)(?:是|为|:)?{_GAP_WORDS}(\d(?:{_S}\d){{6,12}})(?!\d)"
+    rf"(?:手机号?码?|电话号?码?|座机|联系方式|联系电话|来电号码|机主)(?:是|为|"
+    rf":)?{_GAP_WORDS}(\d(?:{_S}\d){{6,12}})(?!\d)"
 )
 
 _HOUSEHOLD_LABEL = re.compile(
-    r"(?:户号|户头号?|用户号码?|用户编号|用户编码|客户编号|客户号|缴费号码?|缴费编号|交费号|水表号|电表号|气表号|燃气表号|"
+    r"(?:户号|户头号?|用户号码?|用户编号|用户编码|客户编号|客户号|缴费号码?|缴费编号|交费号|"
+    r"水表号|电表号|气表号|燃气表号|"
     r"燃气号|水号|电号|气号|用电编号|表号|卡表号|供暖号|热力号|用热编号|采暖号)"
     rf"(?!码?(?:手机|电话))(?:码|是|为|:)?{_GAP_WORDS}([A-Z]?\d(?:[\s\-]?\d){{4,15}})(?!\d)"
 )
@@ -47,7 +49,8 @@ _ENGINE_LABEL = re.compile(
     rf"{_GAP_WORDS}(?=[A-Z]*\d)([0-9A-Z](?:-?[0-9A-Z]){{3,19}})(?![0-9A-Z])"
 )
 _TAIL_LABEL = re.compile(
-    r"(手机|电话|身份证|证件|银行卡|卡号|户号)?号?码?的?(?:最?后|末|尾)(?:四|五|六|[456])(?:位|个|码)?(?:数字?|号|码)?"
+    r"(手机|电话|身份证|证件|银行卡|卡号|户号)?号?码?的?(?:最?后|末|尾)(?:四|五|六|"
+    r"[456])(?:位|个|码)?(?:数字?|号|码)?"
     r"(?:的|是|为|:)?[\s,]*(?=[A-Z]*\d)([0-9A-Z]{4,6})(?![0-9A-Z年月日号点元块])"
 )
 _ISOLATED = re.compile(r"(?<![^\s,，。;；、/])(?=[A-Z]*\d)(?:[0-9A-Z]{4}|[0-9A-Z]{6})(?![^\s,，。;；、/!！?？])")
@@ -55,7 +58,8 @@ _ISOLATED = re.compile(r"(?<![^\s,，。;；、/])(?=[A-Z]*\d)(?:[0-9A-Z]{4}|[0-
 _CASE_PREFIXED = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}-?\d{6,20}(?:-\d{1,8})*(?![\dA-Z])")
 _CASE_DASHED = re.compile(r"(?<!\d)((?:19|20)\d{6})-\d{3,8}(?!\d)")
 _CASE_LABEL = re.compile(
-    r"(?:受理|办件|办理|工单|案件|业务|流水|回执|查询|申请|投诉|信访件?|登记|报案|申报|申办|事项|单|件|受理单|编)"
+    r"(?:受理|办件|办理|工单|案件|业务|流水|回执|查询|申请|投诉|信访件?|登记|报案|申报|申办|"
+    r"事项|单|(?<!证)件|受理单|编)"
     r"(?:编号|编码|号码?|单号|件号|单)(?:是|为|:)?"
     r"[^0-9A-Z，。,;；!！?？\n]{0,6}?([A-Z]{0,6}-?\d[0-9A-Z\-]{4,24})(?![0-9A-Z])"
 )
@@ -63,14 +67,19 @@ _VEHICLE_CODE = re.compile(r"(?<![A-Z0-9])L(?=[0-9A-Z]*\d{4})[0-9A-HJ-NPR-Z]{16}
 _PASSPORT = re.compile(r"(?:E[A-Z]?|[GDSPH])\d{7,8}")
 _LONG_RUN = re.compile(r"(?<!\d)\d(?:[\s\-]?\d){6,}(?!\d)")
 _LONG_PLAIN = re.compile(r"\d{7,}")
-_NOT_PERSONAL = re.compile(r"(?:扣扣|QQ|微信|VX|V信|威信|WX|公众号|链接|HTTPS?|WWW|文号|国发|邮编)[^\d，。,;；\n]{0,4}$")
+_NOT_PERSONAL = re.compile(
+    r"(?:扣扣|QQ|微信|VX|V信|威信|WX|公众号|链接|HTTPS?|WWW|文号|国发|邮编)[^\d，。,;；\n]{0,4}$"
+)
 _SERVICE_LINE = re.compile(r"[48]00\d{7}$")
 _AMOUNT = re.compile(r"^\s*(?:元|块|万|亿|度|方|吨|人民币|平米|平方)")
 
-_BILL = re.compile(r"电|水费|气费|燃气|煤气|天然气|暖气|供暖|采暖|取暖|供热|热力|欠费|缴费|交费|账单|余额|户号|水|气|BILL")
+_BILL = re.compile(
+    r"电|水费|气费|燃气|煤气|天然气|暖气|供暖|采暖|取暖|供热|热力|欠费|缴费|交费|账单|余额|户号|水|气|BILL"
+)
 _LICENCE = re.compile(r"驾照|驾驶证|扣分|记分|驾驶人|档案|几分|的分|违章|违法")
 _CASE = re.compile(
-    r"工单|受理|编号|单号|回执|办件|案件|案号|信访|进度|处理到|办到|办结|答复|跟进|下文|回复|状态|投诉|举报|申请|批下来|结果"
+    r"工单|受理|编号|单号|回执|办件|案件|案号|信访|进度|处理到|办到|办结|答复|跟进|下文|回复|"
+    r"状态|投诉|举报|申请|批下来|结果"
 )
 
 
@@ -123,7 +132,11 @@ def find_labelled_numbers(claims: Claims) -> None:
         claims.claim("case_no", *match.span(1), _case_form(match[1]))
     for match in _PHONE_LABEL.finditer(text):
         number = _digits(match[1])
-        if _SERVICE_LINE.match(number) or re.match(r"(?:00)?861[3-9]\d{9}", number) or _ID18.match(text, match.start(1)):
+        if (
+            _SERVICE_LINE.match(number)
+            or re.match(r"(?:00)?861[3-9]\d{9}", number)
+            or _ID18.match(text, match.start(1))
+        ):
             continue
         _claim_phone(claims, *match.span(1))
     for match in _ENGINE_LABEL.finditer(text):
@@ -227,7 +240,9 @@ def find_leftover_numbers(claims: Claims) -> None:
             start, end = match.span()
             number = _digits(match.group())
             before = claims.folded[max(0, start - 16) : start]
-            if _NOT_PERSONAL.search(before) or (_SERVICE_LINE.match(number) and re.search("电话|热线|客服|拨打", before)):
+            if _NOT_PERSONAL.search(before) or (
+                _SERVICE_LINE.match(number) and re.search("电话|热线|客服|拨打", before)
+            ):
                 continue
             if _AMOUNT.match(claims.folded[end : end + 4]) or (pattern is _LONG_RUN and len(number) < 8):
                 continue

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from services.conversations.extraction.gazetteer import Gazetteer, Words, load_gazetteer, load_words
+from services.conversations.extraction.service_names import is_service_name
 from services.conversations.extraction.spans import Claims
 
 _RUN = re.compile(r"[0-9A-Z\u4e00-\u9fff]+")
@@ -22,12 +23,21 @@ _DETAIL = re.compile(rf"(?:{_UNIT})+(?:\d{{3,4}})?")
 _CROSSING = re.compile(r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处")
 _JOIN = re.compile(r"[与和跟、到至]")
 # "我住…", "我在…": what follows is a place even if no word list knows it
-_ANCHOR_LEFT = re.compile(r"(?:我家?住在?|家住在?|家在|人在|我在|我们在|俺在|俺住|咱在|位于|地址是?|定位是?|住在|离|我喺|喺|在|从)")
-_ANCHOR_RIGHT = re.compile(r"(?:这儿|那儿|这|那)?(?:附近|旁边|周边|周围|一带|这边|那边|这头|那头|边上|隔离|左近|最近|近|这块|那块|这片|那片)")
-_SEARCH = re.compile(r"附近|最近|就近|哪里|哪儿|哪有|边度|边有|旁边|周边|周围|怎么走|一带|几远|离|近|这边|那边|这头|那头")
+_ANCHOR_LEFT = re.compile(
+    r"(?:我家?住在?|家住在?|家在|人在|我在|我们在|俺在|俺住|咱在|位于|地址是?|定位是?|住在|离|我喺|喺|在|从)"
+)
+_ANCHOR_RIGHT = re.compile(
+    r"(?:这儿|那儿|这|那)?(?:附近|旁边|周边|周围|一带|这边|那边|这头|那头|边上|隔离|左近|最近|"
+    r"近|这块|那块|这片|那片)"
+)
+_SEARCH = re.compile(
+    r"附近|最近|就近|哪里|哪儿|哪有|边度|边有|旁边|周边|周围|怎么走|一带|几远|离|近|这边|那边|这头|那头"
+)
 _NOT_ANCHOR = re.compile(
-    r"^(?:家|我家|公司|单位|小区|学校|这|那|我|你|外地|这里|那里|这儿|网上|线上|手机|微信|外面|里面|本地|老家|国外|家里|哪|哪里|哪儿|"
-    r"现|现在|上班|同城|厅|大厅|窗口|路上|.*(?:哪|什么|怎么|有没|是不|可以|需要|时候|多少|办|吗|呢|想|要|了|过|着|没|不).*)$"
+    r"^(?:家|我家|公司|单位|小区|学校|这|那|我|你|外地|这里|那里|这儿|网上|线上|手机|微信|"
+    r"外面|里面|本地|老家|国外|家里|哪|哪里|哪儿|"
+    r"现|现在|上班|同城|厅|大厅|窗口|路上|.*(?:哪|什么|怎么|有没|是不|可以|需要|时候|多少|办|"
+    r"吗|呢|想|要|了|过|着|没|不).*)$"
 )
 _DIRECTIONS = "东西南北中"
 _ROAD_WORD = re.compile(r"^(?:[东西南北中前后]|[一二三四五六七八九十]{1,2})?(?:路|街|大道|大街|巷)$")
@@ -78,9 +88,12 @@ def _administrative(run: str, gazetteer: Gazetteer, words: Words) -> list[_Compo
         length, kind = gazetteer.longest(run, position)
         if length and kind == "short":
             before, after = run[:position], run[position + length :]
-            preceded = re.search(r"(?:在|到|去|住|从|来|回|离|位于|往|跑趟|跑了趟|过|搬到|搬去|喺)$", before) is not None
+            preceded = (
+                re.search(r"(?:在|到|去|住|从|来|回|离|位于|往|跑趟|跑了趟|过|搬到|搬去|喺)$", before) is not None
+            )
             followed = re.match(r"(?:那边|这边|附近|那头|这头|那块|这块|一带|有|哪|的)", after) is not None or not after
-            if not (preceded or (not before and followed)):
+            beside = bool(components) and components[-1].end == position
+            if not (preceded or beside or (not before and followed)):
                 length = 0
         if length and kind == "city" and not _city_here(run, position, length, words):
             length = 0
@@ -135,7 +148,7 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
 
 
 def _skip_detail(run: str, left: int, begin: int) -> int:
-    """"128号附近学校": a house number in front belongs to what came before it."""
+    """ "128号附近学校": a house number in front belongs to what came before it."""
     detail = _DETAIL.match(run, left, begin)
     return detail.end() if detail else left
 
@@ -190,7 +203,7 @@ def _stands_alone(run: str, component: _Component, words: Words) -> bool:
 
 
 def _unknown_tail(run: str, component: _Component, words: Words) -> int:
-    """"龙岗坂田": a district followed by a short unknown name up to the end of the clause."""
+    """ "龙岗坂田": a district followed by a short unknown name up to the end of the clause."""
     before = run[: component.start]
     rest = run[component.end :]
     if 2 <= len(rest) <= 4 and re.search(r"(?:住在?|在|位于|从|离|到|去)$", before) and not words.stop_ends(rest):
@@ -208,10 +221,13 @@ def _find_anchored(claims: Claims, words: Words) -> None:
             left = max([0, *stops])
             name = run[left : right.start()]
             # "那边" points at anything ("年审那边说"), unless one is there or goes there
-            pointed = right.group().startswith("那") and not re.search(r"[在到去从住回来]$", run[:left])
+            pointed = right.group().startswith("那") and left and not re.search(r"[在到去从住回来]$", run[:left])
+            pointed = pointed or is_service_name(name)
             if 2 <= len(name) <= 8 and not pointed and not _NOT_ANCHOR.match(name) and name not in words.common_anchors:
                 claims.claim("location", offset + left, offset + right.start(), name)
-        left_anchor = re.search(r"(?:我家?住在?|家住在?|人在|我在|住在|我喺|俺在|俺住|我们在)([\u4e00-\u9fff]{2,8})$", run)
+        left_anchor = re.search(
+            r"(?:我家?住在?|家住在?|人在|我在|住在|我喺|俺在|俺住|我们在)([\u4e00-\u9fff]{2,8})$", run
+        )
         if left_anchor:
             name = left_anchor[1]
             if not _NOT_ANCHOR.match(name) and not words.stop_ends(name) and name not in words.generic:

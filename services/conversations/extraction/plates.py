@@ -28,7 +28,7 @@ _FORMS = (
     rf"{_HEAD}[0-9]{{5}}[A-Z]{_NOT_MORE}",
     rf"{_HEAD}{_spaced(_X, _X, _X, _X, _X)}{_NOT_MORE}",
     # one character too few or too many is a mistyped plate: hide it, mark it
-    rf"{_HEAD}(?=[A-Z0-9]*[0-9]{{2}})[A-Z0-9]{{4,8}}{_NOT_MORE}",
+    rf"{_HEAD}(?=[A-Z0-9]*[0-9])[A-Z0-9]{{4,8}}{_NOT_MORE}",
 )
 _SPECIAL = (
     rf"WJ{_GAP}[{_PROVINCE}]?{_GAP}[0-9]{{4,5}}[A-Z0-9]?{_NOT_MORE}",

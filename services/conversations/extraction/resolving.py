@@ -18,7 +18,13 @@ from borax.calendars.lunardate import LunarDate, TermUtils
 
 from services.conversations.extraction.datetimes import FESTIVALS, Mention, Part
 
-_CN_DIGIT = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "O": 0, "两": 2, "日": 7, "天": 7}
+_CN_DIGIT = {char: value for value, char in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "O": 0,
+    "两": 2,
+    "日": 7,
+    "天": 7,
+}
 Lean = Literal["past", "nearest", "future"]
 
 _PART_HOURS = (
@@ -141,6 +147,8 @@ class _Reading:
                 self.days(date(self.year or self.today.year, month, day))
             case "day":
                 self._day(_lead(text))
+            case "relday" if text.startswith("明后"):
+                self.days(self.today + timedelta(days=1), self.today + timedelta(days=2))
             case "relday":
                 self.days(self.today + timedelta(days=self._relative(text)))
             case "relpart":
@@ -153,7 +161,9 @@ class _Reading:
             case "offset":
                 if self.first is not None:
                     step = -1 if "前" in text else 1
-                    self.days((self.first if step < 0 else self.last or self.first) + timedelta(days=step * _lead(text[-2:])))
+                    self.days(
+                        (self.first if step < 0 else self.last or self.first) + timedelta(days=step * _lead(text[-2:]))
+                    )
             case "span" | "ago":
                 self._distance(part.kind, text)
             case "part":
@@ -162,7 +172,18 @@ class _Reading:
                 self._clock(text)
 
     def _year(self, text: str) -> None:
-        for word, delta in (("大前", -3), ("前", -2), ("去", -1), ("旧", -1), ("上", -1), ("今", 0), ("本", 0), ("明", 1), ("下", 1), ("后", 2)):
+        for word, delta in (
+            ("大前", -3),
+            ("前", -2),
+            ("去", -1),
+            ("旧", -1),
+            ("上", -1),
+            ("今", 0),
+            ("本", 0),
+            ("明", 1),
+            ("下", 1),
+            ("后", 2),
+        ):
             if text.startswith(word):
                 self.year = self.today.year + delta
                 return
@@ -212,9 +233,13 @@ class _Reading:
     def _stretch(self, kind: str, text: str) -> None:
         year = self.year or self.today.year
         if kind == "half":
-            self.days(date(year, 1, 1), date(year, 6, 30)) if text[0] == "上" else self.days(date(year, 7, 1), date(year, 12, 31))
+            self.days(date(year, 1, 1), date(year, 6, 30)) if text[0] == "上" else self.days(
+                date(year, 7, 1), date(year, 12, 31)
+            )
         elif kind == "yearpart":
-            self.days(date(year, 1, 1), date(year, 2, 28)) if "初" in text else self.days(date(year, 12, 1), date(year, 12, 31))
+            self.days(date(year, 1, 1), date(year, 2, 28)) if "初" in text else self.days(
+                date(year, 12, 1), date(year, 12, 31)
+            )
         elif kind == "quarter":
             named = re.search(r"([一二三四1-4])季度", text)
             if named and not text.startswith(("上", "下", "这", "本", "当")):
@@ -257,16 +282,26 @@ class _Reading:
     def _festival_days(self, text: str) -> None:
         day = _festival(text, self.year or self.today.year)
         if day is not None and self.year is None:
-            others = [found for year in (-1, 1) if (found := _festival(text, self.today.year + year)) is not None]
-            day = min([day, *others], key=lambda candidate: abs((candidate - self.today).days))
+            years = {"future": (1,), "past": (-1,), "nearest": (-1, 1)}[self.lean]
+            others = [found for step in years if (found := _festival(text, self.today.year + step)) is not None]
+            # "中秋" in autumn is this one even the day after; ahead means none that has gone by
+            right = [found for found in (day, *others) if self.lean == "nearest" or self._ahead(found)]
+            day = min(right or [day], key=lambda candidate: abs((candidate - self.today).days))
         if day is not None:
             self.days(day)
+
+    def _ahead(self, day: date) -> bool:
+        return day >= self.today if self.lean == "future" else day <= self.today
 
     def _distance(self, kind: str, text: str) -> None:
         if "几" in text or ("半" in text and "年" not in text):
             return
         count = 6 if "半年" in text else _lead(text)
-        sign = 1 if text.endswith("后") or (text.startswith(("未来", "接下来", "过") ) and not text.startswith("过去")) else -1
+        sign = (
+            1
+            if text.endswith("后") or (text.startswith(("未来", "接下来", "过")) and not text.startswith("过去"))
+            else -1
+        )
         if "小时" in text or "钟头" in text or "分钟" in text:
             return
         if "天" in text or "日" in text:
@@ -296,7 +331,9 @@ class _Reading:
         minute = {"半": 30, "一刻": 15, "三刻": 45, "": 0}.get(rest)
         if minute is None:
             minute = number(rest.lstrip("零") or "0")
-        afternoon = (self.hours is not None and self.hours[0] >= 12) or (self.hours is None and 1 <= hour <= 6 and ":" not in text)
+        afternoon = (self.hours is not None and self.hours[0] >= 12) or (
+            self.hours is None and 1 <= hour <= 6 and ":" not in text
+        )
         if hour < 12 and (afternoon or (self.hours == (11, 14) and hour < 4)):
             hour += 12
         self.clock = (hour % 24, minute)

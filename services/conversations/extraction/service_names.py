@@ -22,12 +22,18 @@ _CONTEXT = re.compile(
     r"约|挂.{0,6}号|的号|个号|有号|放号|号源|名额|占.{0,3}位|空位|有位|排期|改期|取消|档期|改到|换到|时段|"
     r"附近|最近|就近|近点|哪里有|哪儿有|哪有|边度|边个|周边|怎么走|去哪|在哪|几远|网点|大厅|窗口|自助机|"
     r"进度|办到|走到哪|到哪|排到|轮到|公示|下来|批了|批没|审批|审核|初审|复审|办好|办完|办结|办理情况|制证|"
-    r"好了没|好了吗|弄好|出来没|出来了|出证|到账|发了没|可以领|能领|能取|寄出|寄到|寄了|通过|受理|结果|下文|状态|跟进|"
+    r"好了没|好了吗|弄好|出来没|出来了|出证|到账|发了没|可以领|能领|能取|寄出|寄到|寄了|通过|"
+    r"受理|结果|下文|状态|跟进|"
     r"^(?:我?[想要])?(?:去)?办(?!法)|(?:我|俺|给.{1,6})(?:想|要|来|去)办|预YUE|预月"
 )
 # Words of a grievance or of a lookup on fines: there a service name is only what the talk is about.
-_ELSEWHERE = re.compile(r"投诉|举报|态度|效率|没人管|乱收|黄牛|退钱|跑路|太差|推诿|踢皮球|违章|违法|罚|扣分|几分|的分")
-_GENERAL = re.compile(r"吗.*什么|怎么|如何|什么|多久|多少|条件|材料|流程|政策|规定|电费|水费|气费|账单|为什么|没人|还没")
+_ELSEWHERE = re.compile(
+    r"投诉|举报|态度|效率|没人管|乱收|黄牛|退钱|跑路|太差|推诿|踢皮球|违章|违法|罚|扣分|几分|"
+    r"的分"
+)
+_GENERAL = re.compile(
+    r"吗.*什么|怎么|如何|什么|多久|多少|条件|材料|流程|政策|规定|电费|水费|气费|账单|为什么|没人|还没"
+)
 _ONLY = re.compile(r"(?:我?[想要]?(?:办|办理|是|就)?)?[的吧呀啊。.!~\s]*")
 _BOOKING = re.compile(r"约(?!谈)|挂.{0,6}号|进度|办到|排到|公示|审核|审批|下来没|下来了")
 
@@ -53,9 +59,16 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
         return
     for match in _pattern().finditer(claims.masked()):
         # "身份证440..." is the label of a number, not a service
-        if match.group() in {"身份证", "驾驶证", "驾照", "档案", "社保卡", "护照"} and _labels_number(claims, match.end()):
+        if match.group() in {"身份证", "驾驶证", "驾照", "档案", "社保卡", "护照"} and _labels_number(
+            claims, match.end()
+        ):
             continue
         claims.claim("service", match.start(), match.end(), text[match.start() : match.end()])
+
+
+def is_service_name(folded: str) -> bool:
+    """True when the whole of a folded text is the name of a service ("年审", "护照换发")."""
+    return _pattern().fullmatch(folded) is not None
 
 
 def _labels_number(claims: Claims, end: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from services.conversations.urgency.lexicon import IMMEDIATE, classes, signals, suppressors
+from services.conversations.urgency.lexicon import classes, is_immediate, signals, suppressors
 
 _SQUEEZE = re.compile(r"[\s，。,.!！?？、;；:：~～…\"'“”]+")
 
@@ -34,7 +34,7 @@ def features(prepared: str) -> Iterator[str]:
     broad = classes(prepared)
     yield from (f"@class:{name}" for name in broad)
     yield from (f"@pair:{one}+{two}" for index, one in enumerate(broad) for two in broad[index + 1 :])
-    if found and IMMEDIATE.search(prepared):
+    if found and is_immediate(prepared):
         yield "@now"
     if found and not damped and len(text) <= 30:
         yield "@short"

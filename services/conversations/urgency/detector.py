@@ -20,7 +20,7 @@ Category = Literal[
 ]
 
 # Whom to call first, by category. 110 police, 119 fire and rescue, 120 ambulance.
-_NUMBERS: dict[str, tuple[str, ...]] = {
+_NUMBERS: dict[Category, tuple[str, ...]] = {
     "自杀": ("110", "120"),
     "暴力": ("110", "120"),
     "火灾": ("119", "120"),
@@ -36,7 +36,20 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
 }
 _SERIOUS = {"走失"}
 # A more telling category wins over the general cry for help or a mere symptom.
-_ORDER = ("自杀", "火灾", "燃气", "溺水", "触电", "车祸", "坍塌洪水", "拐骗传销", "暴力", "急症", "走失", "求救")
+_ORDER: tuple[Category, ...] = (
+    "自杀",
+    "火灾",
+    "燃气",
+    "溺水",
+    "触电",
+    "车祸",
+    "坍塌洪水",
+    "拐骗传销",
+    "暴力",
+    "急症",
+    "走失",
+    "求救",
+)
 _LONG = 50
 _CLAUSE = re.compile(r"[。！!？?\n;；,，、\s]+")
 
@@ -104,10 +117,8 @@ def _passages(prepared: str) -> Iterator[str]:
 
 def _judge(prepared: str) -> Urgency | None:
     found = signals(prepared)
-    if not found:
-        needed = _ALONE
-    else:
-        needed = _DAMPED if suppressors(prepared) else _LIKELY
+    threshold_with_signal = _DAMPED if suppressors(prepared) else _LIKELY
+    needed = threshold_with_signal if found else _ALONE
     chance = probability(prepared)
     return _urgency(found, chance) if chance >= needed else None
 
@@ -122,10 +133,10 @@ def _judge_passage(passage: str, needed: float) -> Urgency | None:
 
 def _urgency(found: list[tuple[str, str]], chance: float) -> Urgency:
     categories = {category for category, _ in found}
-    category = next((name for name in _ORDER if name in categories), "求救")
+    category: Category = next((name for name in _ORDER if name in categories), "求救")
     return Urgency(
         level="serious" if category in _SERIOUS and categories <= _SERIOUS else "critical",
-        category=category,  # type: ignore[arg-type]
+        category=category,
         evidence=tuple(words for _, words in found),
         numbers=_NUMBERS[category],
         confidence=round(chance, 3),

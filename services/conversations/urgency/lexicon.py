@@ -1,4 +1,4 @@
-"""Words of danger and words that take the danger out of a sentence.
+"""Words of danger and words that take the danger out of a sentence (data/lexicon.toml).
 
 Patterns are matched on folded text (Simplified, upper case) with the commonest Cantonese words
 replaced by their Mandarin ones, so one pattern serves all three ways of writing.
@@ -7,93 +7,68 @@ replaced by their Mandarin ones, so one pattern serves all three ways of writing
 from __future__ import annotations
 
 import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 from services.conversations.extraction.folding import fold
 
-# Longest first: a word may hold another.
-_CANTONESE = {
-    "屋企": "家里", "隔离屋": "隔壁", "隔篱": "隔壁", "火烛": "着火", "细路仔": "小孩", "细路": "小孩", "晕低": "晕倒", "跌落": "掉进",
-    "跌咗": "掉了", "跌亲": "摔倒", "电亲": "触电", "唔见": "不见", "唔想": "不想", "唔": "不", "冇": "没", "喺度": "在", "喺": "在", "嗰": "那",
-    "咗": "了", "嘅": "的", "啲": "点", "嚟": "来", "畀": "被", "俾": "被", "揸": "拿", "斩": "砍", "睇": "看", "佢": "他", "哋": "们", "喇": "了",
-    "瓦斯": "煤气", "外泄": "泄漏", "泄露": "泄漏", "洩": "泄", "係": "是", "点样": "怎么", "边度": "哪里", "边个": "哪个", "呃": "骗", "JIUMING": "救命",
-    "九命": "救命", "就命": "救命", "乜嘢": "什么", "啦": "了", "燃起来": "着火", "起火": "着火", "失火": "着火",
-}  # fmt: skip
-_CANTONESE_WORDS = re.compile("|".join(sorted(map(re.escape, _CANTONESE), key=len, reverse=True)))
+_Named = tuple[tuple[str, re.Pattern[str]], ...]
 
-_WHO = r"(?:我|我们|有人|他|她|孩子|小孩|娃|老人|人|爸|妈|老公|老婆|爷爷|奶奶|同学|室友|儿子|女儿|弟|妹|哥|姐|工人|司机|女的|男的|宝宝|学生|工友)"
 
-# (category, pattern). A hit is evidence, not yet a verdict.
-SIGNALS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (category, re.compile(pattern))
-    for category, pattern in (
-        ("自杀", r"不想活|活不下去|活够了|想死(?!你|了你)|去死(?!吧)|自杀|轻生|寻短见|想不开|跳楼(?!价|机)|跳下|(?:要|想|闹着)跳(?!槽|过|转|舞|绳)|栏杆外|最后一(?:晚|条|面)|药.{0,3}(?:全|都)?吃(?:了|下去)|(?:吃|吞)了?.{0,3}(?:大把|整瓶|一瓶).{0,3}药|解脱|好想死|死了算|不如死|伤害自己|割.{0,3}(?:手|腕|脉|脖|自己)|遗言|自焚|(?:坐|站|爬|企|挂|躺|翻)(?:在|到|上).{0,10}(?:楼顶|楼边|天台|阳台|窗|栏杆|塔|江边|铁轨|桥)|腿悬|再见.{0,3}世界|跳桥|跳江|跳河|跳海|割腕|上吊|遗书|了结自己|结束(?:这一切|生命|自己)|一了百了|"
-                 r"(?:吞|吃|喝)(?:了|下)?.{0,4}(?:安眠药|农药|百草枯|敌敌畏)|(?:安眠药|农药).{0,5}(?:吃|喝|吞)|烧炭自|永别|撑不下去|撑不住|不想(?:再)?(?:捱|撑|做人|生存)|没意思.{0,4}活|活着.{0,6}没意思|活着太累"),
-        ("暴力", r"(?:拿|提|持|举|挥|握)(?:着|了|住|把|一把|着把)*(?:菜|砍|水果|尖|长|匕)?(?:刀|斧|枪|棍|钢管|铁棍|锄头|铁锹|砖)|持(?:刀|械|枪)|砍(?:人|我|了|伤|死|断|他|她)|捅(?:人|了|我|伤|死)|杀(?:我|人|了|死|全家)|弄死|"
-                 r"打(?:死(?!你)|晕|昏|残|伤)|(?:正在|在|一直|又|还在)(?:被)?(?:打|揍|殴打)(?:我|他|她|人|孩子|小孩|老婆|女人|起来|一个|妈|架)|打紧我|家暴|打我(?!电话)|被.{0,6}打|打起来|打架|殴打|砸(?:我家)?门|踹(?:我家)?门|撬(?:我家)?门|"
-                 r"入室|小偷(?:进|还在|在)|翻(?:窗|墙).{0,3}进|抢劫|堵(?:在|着|住).{0,4}(?:屋|门|不)|往.{0,3}(?:车|树林).{0,3}(?:拖|走)|(?:拖|拽|拉|架).{0,8}(?:往|上(?:面包)?车|进)|械斗|约架|打砸|汽油.{0,5}(?:泼|倒|点)|(?:泼|倒).{0,4}汽油|劈友|进贼|撬锁|司机.{0,5}不(?:停|让|肯|走)|不认识.{0,3}路|一路跟|拿(?:着)?枪|烫孩子|(?:打|烫)(?:老人|孩子)|陌生人|惨叫|满脸血|迷晕|抵着|逼着我|挥刀|掏刀|掏出.{0,3}刀|劈我|被抢|强奸|性侵|猥亵|绑架|劫持|人质|非法拘禁|(?:关|锁)(?:起来|在屋里|在.{0,4}里)|尾随|跟(?:踪|着我)|掐.{0,3}脖子|同归于尽|炸弹|枪声|开枪|引爆|炸(?:医院|学校|楼)|泼汽油|被绑|威胁.{0,6}(?:杀|要命|我命)|不让(?:我)?(?:下车|出去|走)"),
-        ("火灾", r"(?<!打不)(?<!点不)着火|救火|火灾|火警|自燃|冒.{0,4}烟(?!囱)|一团火|喷火|打火(?!机)|烟.{0,4}(?:下不|出不|上来)|(?:窗|楼).{0,4}冒|浓烟|火光|火苗|冒火|(?:烧|爆)(?:起来|着了|到|炸)|爆炸|炸了|火(?:很|好)?大|都是火|都是烟|全是烟|全是火|烧.{0,6}(?:房|屋|楼)"),
-        ("燃气", r"(?:煤气|燃气|天然气|液化气|沼气|氨气|氯气|毒气|有毒气体|气体).{0,6}(?:味|泄|漏|中毒|爆|喷|破|断)|(?:泄|漏|破).{0,3}(?:煤气|燃气|天然气|气)|漏气|煤气味|一氧化碳|烧炭取暖|(?:煤气|燃气)(?:还)?开着|管.{0,4}(?:挖断|挖破)"),
-        ("溺水", r"溺水|落水|(?:掉|跌|摔|冲|滑|翻|栽)(?:进|到|下|了|入|落)*.{0,4}(?:水|河|江|海|湖|池|井|沟|塘|冰窟|冰)|沉下去|没上来|船翻|翻船|(?:水|河).{0,4}(?:涨|淹).{0,12}(?:困|出不|回不)|被水(?:淹|围|困)|在水里|掉了落海"),
-        ("急症", r"晕倒|昏迷|昏过去|晕过去|没(?:有)?呼吸|没(?:有)?心跳|没(?:有)?反应|没(?:有)?知觉|不动了|一动不动|叫不醒|不省人事|倒地|倒下|喘不(?:上|过)气|不能呼吸|没气|快不行|心脏病|心梗|心脏骤停|脑溢血|脑出血|中风|抽搐|口吐白沫|噎|卡(?:住|在).{0,2}喉|"
-                 r"误(?:吞|服|食)|中毒|羊水|大出血|流(?:了)?(?:好多|很多|满地)?血|血(?:止不住|喷)|头破血流|蛇咬|咬伤|咬得|追着.{0,3}(?:咬|蜇)|(?:狗|猪|蜂).{0,3}(?:在咬|顶伤|蜇了)|(?:喝|误喝|吞|吃)(?:了|下|下去|完)*.{0,6}(?:洁厕|消毒|农药|洗洁|电池|除草|杀虫|强酸|敌草|老鼠药|酒精)|心跳.{0,2}(?:没|停)|没.{0,3}心跳|半边|翻白|(?:脸|唇).{0,3}(?:青|紫)|憋|没知觉|叫不(?:应|答应)|没动静|站不起来|(?:满|一)(?:脸|头|身|地).{0,2}血|血泊|流(?:晒|紧|着)?血|不会(?:讲|说)话|抬不起来|需要救护车|要救护车|发作|说不(?:出|清)话|嘴歪|冷汗|发紫|没有意识|(?:腿|手|骨头|胳膊|脖子|肋骨)断了|扎进|卷进|切断|快生了|宝宝头|(?:一直|上吐|全家|不停).{0,2}吐|晕在|躺着个人|没动静|摔下|休克|窒息|中暑|触电|脸(?:都)?(?:紫|红|白)|叫救护车|打120|120打不通|烫伤|毒蛇|绞进|摔下|掉下来了|救护车(?:怎么)?还不来|动不了"),
-        ("车祸", r"车祸|撞(?:人|车|到人|飞|倒|了|死|伤|上)|翻车|车翻|侧翻|翻了|追尾|刹车失灵|刹不住|肇事|压(?:住|着|在)|卡在车|困在车|掉下山|失控"),
-        ("触电", r"触电|漏电|电击|被电(?!话|信|脑)|电倒|电线.{0,8}(?:掉|断|垂|缠)|高压线.{0,4}(?:断|掉)|火花|变压器炸"),
-        ("坍塌洪水", r"塌(?:了|方|陷|下)|要塌|快塌|随时.{0,2}塌|垮了|要垮|溃坝|埋(?:在|了|着|住)|被埋|活埋|滚石|石头.{0,4}(?:滚|砸|掉)|垮了|要倒了|(?:房子|楼).{0,4}(?:晃|裂|沉)|雪.{0,8}(?:困|压)|卡在.{0,4}(?:墙|缝)|(?:绞|卷)(?:进|住|到)|滑坡|泥石流|山泥|雪崩|洪水(?!位|期|特|频|调|重|风险)|水.{0,4}(?:漫|淹|浸).{0,4}(?:到|楼|脖|屋)|困(?:在|住)|被困|地震|余震|决口|冲走|卷走|迷路|走散|没有信号|半空|悬崖|(?:塔吊|吊车|工棚|楼板).{0,3}(?:倒|塌|掉)|电梯.{0,6}(?:困|掉|坠|晕)|倒了.{0,6}(?:压|有人)|砸(?:到|中)人|裂(?:了)?(?:大)?(?:口子|缝).{0,10}(?:掉|塌|伸)|锁(?:在)?车里|(?:爬|站).{0,4}(?:窗台|窗外|栏杆)|(?:头|手(?!机)|腿).{0,4}卡|井盖.{0,8}(?:掉|没了)|要掉下来|反锁在"),
-        ("拐骗传销", r"传销|拐(?:卖|走|出来|骗|来)|被卖|被骗(?:到|进|去|来|出)|骗(?:去|到|进).{0,6}(?:缅|境外|园区|窝|国外|外地|东南亚|柬)|缅(?:北|甸)|园区.{0,8}(?:走|打|关)|人贩子|抢孩子|抱走|赎(?:金|人)|剁手|扣在|被.{0,3}扣了|陌生人的车|不认识的人|锁在(?:地下室|屋|房)|不让(?:我们?)?(?:走|回|跟外面|出)|(?:收了|没收|收走|扣了).{0,4}(?:身份证|手机|护照)|手机.{0,4}(?:被收|收走)|被控制|被人看着|边境.{0,8}(?:不让|回)|只能打字|窝点"),
-        ("走失", r"走丢|走失|失踪|失联|(?:孩子|小孩|儿子|女儿|娃|老人|爸|妈|爷爷|奶奶|人).{0,12}(?:不见了|丢了|找不到)|不见了?.{0,3}(?:小孩|孩子)|离家出走|(?:一天|两天|一夜|一晚|到现在|还)(?:都)?没(?:有)?(?:回|消息|找到|出来)|没回来|转身就没|只剩一(?:个|双)"),
-        ("求救", r"救命|救救(?!助)|救我|救人|求救|SOS|HELP|要死了|快死了|快报警|帮我报警|帮我打110|叫警察|出人命|人命关天|生命危险|有危险|很危险.{0,2}$|派人来|赶紧来人|快来人|求你们来人|要害我|叫消防|人命|人要没|急救！|需要警察|出大事"),
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    replaced: dict[str, str]
+    replacing: re.Pattern[str]
+    signals: _Named
+    suppressors: _Named
+    classes: _Named
+    immediate: re.Pattern[str]
+
+
+def _named(table: dict[str, list[str]]) -> _Named:
+    return tuple((name, re.compile("|".join(patterns))) for name, patterns in table.items())
+
+
+@cache
+def _lexicon() -> _Lexicon:
+    raw = tomllib.loads(resources.files(__package__).joinpath("data/lexicon.toml").read_text("utf-8"))
+    replaced: dict[str, str] = raw["replaced"]
+    # longest first: a word may hold another
+    words = sorted(map(re.escape, replaced), key=len, reverse=True)
+    return _Lexicon(
+        replaced=replaced,
+        replacing=re.compile("|".join(words)),
+        signals=_named(raw["signals"]),
+        suppressors=_named(raw["suppressors"]),
+        classes=_named(raw["classes"]),
+        immediate=re.compile("|".join(raw["immediate"]["words"])),
     )
-)  # fmt: skip
-
-# What turns the same words into talk: asking in general, telling of the past, figures of speech, grievances.
-SUPPRESSORS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("prevention", r"预防|防止|防范|避免|防溺水|防火|演练|宣传|讲座|知识|培训|常识|科普|急救证|学习|怎么学|识别|辨别"),
-        ("how_to", r"怎么(?!还|又|办$|叫|敲|都)|如何|怎样|应该|要不要|能不能|可不可以|需要什么|什么(?:是|叫|意思)|是什么|哪些|要点|步骤|方法|措施|口诀|特点|成因|前兆|遇到.{0,8}(?:该|怎么|如何)|什么(?:电话|部门|材料|证据|标准|资料|时候|意思)|打什么|打几|打哪|找谁|找哪|谁负|责任|哪家|哪个|哪里|多少|几年|多久|吗$|吗[，,？?]|标准|收费|规定|算不算|算工伤|号码|科$"),
-        ("hypothetical", r"如果|假如|要是|万一|假设|的话|倘若|会不会|是否|(?<![害可])怕(?!我|他|她)|担心|容易|可能会|隐患|以防|差点"),
-        ("past", r"昨天|前天|上周|上个月|上次|去年|前年|以前|之前|曾经|当时|年前|月前|个月了|事后|出院|已经(?:灭|没事|好|救|找到)|过世|去世|后遗症|(?:的|那)事|结果|赔偿|赔款|理赔|鉴定|补助|报销|申请|证明|回执|认定"),
-        ("fiction", r"电视|电影|新闻|视频|小说|游戏|梦|网上(?:说|传)|听说|演的|剧(?!痛|烈)|段子|书名|综艺"),
-        ("figurative", r"(?:急|气|笑|累|热|饿|烦|困|冻|无聊|吓|吵|渴|爱|美|好吃|丑|贵|堵|慢|嬲|攰|愁|牙疼|疼|冷|忙)死|死机|卡死|要命|稻草|救命恩|救命钱|救命药|救命.{0,3}(?:好笑|网站|作业)|死的心都有|跳楼价|跳楼机|火锅|火车(?:站|票)|火爆|烟火|(?:压得|累得|闷得).{0,4}喘不|气炸|到爆炸|价格爆炸|气的|爆款|崩溃了$|去死吧|怎么不去死|打酱油"),
-        ("denial", r"不是|没有(?:着火|人受伤|人伤)|没事|误报|没人受伤|没受伤|不用来|找到了|灭了|救上来"),
-        ("grievance", r"投诉|举报|建议|没人管|不管|物业|态度|处罚|赔(?!金)|收费|扰民|噪音|噪声|希望|反映|整改|治理|长期|经常|老是|总是|天天|每天|多次|不作为|维修|安装|开发商|政策|领导|贵单位|您好"),
-    )
-)  # fmt: skip
-
-# Signs that it happens here and now.
-IMMEDIATE = re.compile(r"现在|正在|刚刚|刚才|马上|赶紧|快(?:来|点|派|要|叫|不行|死|报)|救|了$|了[，,。！!\s]|出不|不敢|里面|还在|困|叫不醒|不动|求你|躲")
-
-# Broad classes; one alone says little, the classifier weighs their combinations ("孩子" + "掉" + "粪坑").
-CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("victim", r"我(?!想问|要办|想办|的)|有人|人(?!工|才|社|行道|防)|孩子|小孩|娃|宝宝|儿子|女儿|女孩|男孩|姑娘|弟|妹|哥|姐|老人|丈夫|太太|外公|外婆|阿婆|阿姨|爸|妈|爷爷|奶奶|外婆|外公|老公|老婆|老伴|同学|同事|朋友|室友|工人|师傅|司机|女孩|男孩|女的|男的|小伙|学生|孕妇|他|她|阿爷|阿嫲|后生"),
-        ("harm", r"掉|摔|跌|撞|碾|轧|困|晕|昏|倒(?!号|闭|卖|霉)|血|绑|关(?:起来|在|进|着)|锁(?:在|了|着)|堵(?:在|着|住)|拖(?:着|走|进|上)|带走|抱走|抱着别人|咬|掐|砍|捅|刺|淹|埋|卡(?:住|在)|压(?:住|着|在)|烧|炸|漏|喷|呛|抽(?:搐|风)|吐|噎|挣扎|漂着|不动|断了|翻(?:进|到|下|了)|冲(?:进|走)|惨叫|挨打|打我|打人|被打|挥|追着|劈|乱撞|冻|发抖|发紫|发黑|麻|叫不[醒应]|没气|走不了|出不[来去]|下不[来去]|回不[来去]|不让(?:我|走|下)|不敢"),
-        ("edge", r"楼顶|天台|阳台(?:外|边)|窗(?:台|外|边|口)|栏杆|桥上|防盗网|粪坑|化粪池|井(?:里|下)|掉进|河|湖|江|水塘|池塘|水里|海(?:里|边)|悬崖|山上|轨道|车底|后备箱|高速上|扶梯|电梯里|楼梯|隧道|窑|水牢|境外|铁丝|屋里|房间|厕所|床底|衣柜|插线板|插座"),
-        ("weapon", r"刀|斧|枪|棍|钢管|铁锹|汽油|炸弹|硫酸|砖头|锄头"),
-        ("poison", r"农药|安眠药|百草枯|老鼠药|消毒|洁厕|毒蘑菇|野蘑菇|电池|吃错药|一氧化碳|臭鸡蛋|有毒|气味|煤气|燃气|沼气"),
-        ("business", r"证|费(?!劲)|申请|挂号|预约|补办|报销|户口|手续|材料|医保|社保|许可|处罚|罚|扣|修|清|报装|办理|怎么办理|政策|条件|流程|窗口|大厅|网上|系统|工单|存折|书包|水杯|驾照|驾驶|保险|鉴定|待遇|报名|审批|备案|名额|抢号|抢票|学位|停水|停电|没网|网络|外地|卖|价|举报|怀疑|疑似|污染|扰民|呛人|像.{0,3}一样|哈哈|机器人|表扬|感谢|谢谢"),
-        ("asking", r"吗|么$|什么|怎么|如何|多少|哪|几(?:点|天|年|分|号|岁)|是否|能不能|可以|谁|多久|？$|\?$"),
-        ("parting", r"再见|永别|最后|遗书|没有?意义|活着|解脱|对不起大家|先走了|死了算|轻松了|结束吧|走了$"),
-    )
-)  # fmt: skip
 
 
 def prepare(text: str) -> str:
     """Folded text with Cantonese words and common typing slips replaced; its length may differ."""
-    return _CANTONESE_WORDS.sub(lambda match: _CANTONESE[match.group()], fold(text)).strip()
+    lexicon = _lexicon()
+    return lexicon.replacing.sub(lambda match: lexicon.replaced[match.group()], fold(text)).strip()
 
 
 def signals(prepared: str) -> list[tuple[str, str]]:
     """(category, matched words) of every danger word, in the order of the categories."""
-    return [(category, match.group()) for category, pattern in SIGNALS for match in [pattern.search(prepared)] if match]
-
-
-def classes(prepared: str) -> list[str]:
-    """Names of the broad classes whose words occur."""
-    return [name for name, pattern in CLASSES if pattern.search(prepared)]
+    found = ((category, pattern.search(prepared)) for category, pattern in _lexicon().signals)
+    return [(category, match.group()) for category, match in found if match]
 
 
 def suppressors(prepared: str) -> list[str]:
     """Names of the ways in which the sentence may mean no danger."""
-    return [name for name, pattern in SUPPRESSORS if pattern.search(prepared)]
+    return [name for name, pattern in _lexicon().suppressors if pattern.search(prepared)]
+
+
+def classes(prepared: str) -> list[str]:
+    """Names of the broad classes (victim, harm, place, business ...) whose words occur."""
+    return [name for name, pattern in _lexicon().classes if pattern.search(prepared)]
+
+
+def is_immediate(prepared: str) -> bool:
+    """True when something says that it happens here and now."""
+    return _lexicon().immediate.search(prepared) is not None

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
@@ -44,7 +45,9 @@ class Office:
 
 
 @pytest.fixture
-def office(desk: Any) -> Office:
+def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
+    # The real cost of a password hash belongs to the tests of accounts; here it would be most of the run.
+    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(endpoints.router)

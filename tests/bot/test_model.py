@@ -1,0 +1,66 @@
+"""The intent model: with embeddings, without them, and over a save and load."""
+
+import base64
+
+import numpy as np
+import pytest
+from components.features import shape_marks
+from components.intent_classifier import decode_embedding
+from components.model import IntentModel
+from components.text import normalise
+
+TEXTS = ["查违章", "查一下违章", "帮我查违章", "转人工", "我要人工", "人工客服", "你好", "您好", "你好呀"]
+LABELS = ["query_violation"] * 3 + ["human"] * 3 + ["chitchat"] * 3
+VECTORS = np.repeat(np.eye(3, 8, dtype=np.float32), 3, axis=0)
+
+
+@pytest.fixture
+def model():
+    return IntentModel.train(TEXTS, LABELS, VECTORS, ngram_strength=20, embedding_strength=1, embedding_share=0.5)
+
+
+def best(model, text, vector=None):
+    return model.intents[int(model.probabilities(text, vector).argmax())]
+
+
+def test_it_decides_by_ngrams_when_the_message_has_no_embedding(model):
+    assert best(model, "查下违章") == "query_violation"
+    assert best(model, "給我轉人工") == "human"
+
+
+def test_the_embedding_decides_where_the_text_says_nothing(model):
+    assert best(model, "zzz", VECTORS[3]) == "human"
+
+
+def test_it_works_when_no_embeddings_were_there_at_training():
+    plain = IntentModel.train(TEXTS, LABELS, None, ngram_strength=20, embedding_strength=1, embedding_share=0.5)
+    assert plain.dimension is None
+    assert best(plain, "人工", VECTORS[0]) == "human"
+
+
+def test_a_saved_model_gives_the_same_probabilities(model, tmp_path):
+    model.save(tmp_path)
+    again = IntentModel.load(tmp_path)
+    for vector in (None, VECTORS[6]):
+        assert np.allclose(model.probabilities("您好", vector), again.probabilities("您好", vector), atol=1e-6)
+
+
+def test_an_embedding_of_another_size_or_not_of_numbers_is_ignored():
+    good = base64.b64encode(np.ones(8, dtype="<f2").tobytes()).decode()
+    assert decode_embedding(good, 8) is not None
+    infinite = base64.b64encode(np.full(8, np.inf, dtype="<f2").tobytes()).decode()
+    for bad in (good[:8], "???", None, 3, infinite):
+        assert decode_embedding(bad, 8) is None
+    assert decode_embedding(good, 384) is None
+
+
+def test_scripts_widths_and_numbering_of_placeholders_do_not_matter():
+    assert normalise("查詢【车牌1】違章") == normalise("查询【车牌12】违章")
+    assert normalise("ＧＤ202608123456") == normalise("gd202611220011")
+    assert normalise("【车牌1】") != normalise("【户号1】")
+
+
+def test_random_keys_have_marks_that_sentences_lack():
+    assert "\x00consonants" in shape_marks("dfghjkl")
+    assert "\x00repeats" in shape_marks("啊啊啊啊啊啊啊")
+    assert not {"\x00consonants", "\x00repeats", "\x00symbols"} & set(shape_marks("附近哪里有公共厕所"))

@@ -1,0 +1,115 @@
+"""The pages in a real browser: a citizen on a phone, a clerk and a manager at a desk."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.e2e
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+# With HUIYING_SCREENSHOTS=docs/screenshots the pages are also kept as pictures.
+SCREENSHOTS = os.environ.get("HUIYING_SCREENSHOTS", "")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+def open_page(browser: Browser, system: System, path: str, size: dict[str, int]) -> Page:
+    """A page in a browser profile of its own; an error in its scripts fails the test at the end."""
+    page = browser.new_context(viewport=size, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
+    page.set_default_timeout(20_000)
+    page.goto(system.url + path)
+    return page
+
+
+def keep(page: Page, name: str) -> None:
+    if SCREENSHOTS:
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#input", text)
+    page.press("#input", "Enter")
+
+
+def log_in(page: Page, system: System, name: str) -> None:
+    page.fill("#name", name)
+    page.fill("#password", system.passwords[name])
+    page.click("#submit")
+
+
+def problems(page: Page) -> list[Any]:
+    found: list[Any] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def test_a_citizen_chats_a_clerk_answers_and_a_manager_sees_it(browser: Browser, system: System) -> None:
+    phone = open_page(browser, system, "/", PHONE)
+    errors = problems(phone)
+    thread = phone.locator("#thread")
+    expect(thread).to_contain_text("您好")
+    say(phone, "我的车能异地年检吗")
+    expect(thread).to_contain_text("跨省异地检验")
+    expect(thread).to_contain_text("市公安局交通警察支队")
+    keep(phone, "chat-phone")
+    say(phone, "转人工")
+    expect(thread).to_contain_text("工单号 GD")
+    case_no = "GD" + thread.inner_text().split("工单号 GD")[1][:13]
+
+    desk = open_page(browser, system, "/staff", DESK)
+    desk_errors = problems(desk)
+    log_in(desk, system, "clerk")
+    desk.goto(f"{system.url}/staff/cases/{case_no}")
+    expect(desk.locator("#detail-body")).to_contain_text("我的车能异地年检吗")
+    desk.get_by_role("button", name="认领").first.click()
+    expect(phone.locator("#status-text")).to_contain_text("clerk")
+    desk.locator("#detail-body textarea").first.fill("可以，全国任一检验机构都能办。请带行驶证。")
+    keep(desk, "staff-desk")
+    desk.get_by_role("button", name="回复", exact=False).last.click()
+    expect(thread).to_contain_text("全国任一检验机构都能办")
+    keep(phone, "chat-phone-clerk")
+
+    manager = open_page(browser, system, "/manager", DESK)
+    log_in(manager, system, "manager")
+    expect(manager.locator("#f-ontime")).to_contain_text("%")
+    keep(manager, "manager-desk")
+    assert errors == []
+    assert desk_errors == []
+
+
+def test_every_page_has_room_on_a_phone_and_at_a_desk(browser: Browser, system: System) -> None:
+    for size, name in ((PHONE, "phone"), (DESK, "desk")):
+        chat = open_page(browser, system, "/", size)
+        expect(chat.locator("#thread")).to_contain_text("您好")
+        say(chat, "身份证丢了怎么补办")
+        expect(chat.locator("#thread")).to_contain_text("示范数据")
+        pages = [(chat, "chat")]
+        for path, user in (("/staff", "supervisor"), ("/manager", "manager"), ("/editor", "editor")):
+            page = open_page(browser, system, path, size)
+            log_in(page, system, user)
+            page.wait_for_url(f"**{path}")
+            page.wait_for_load_state("load")
+            expect(page.locator("#main")).not_to_contain_text("正在加载")
+            pages.append((page, path.strip("/")))
+        for page, what in pages:
+            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow <= 0, f"{what} is wider than the {name}"
+            keep(page, f"{what}-{name}")
