@@ -18,7 +18,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-DEFAULT_MOST_EVENTS: Final = 120
+DEFAULT_MOST_EVENTS: Final = 60
 
 
 class BoundedRedisTrackerStore(RedisTrackerStore):

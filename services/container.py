@@ -11,7 +11,7 @@ from typing import Any
 
 from knowledge_base import Embedder, SqliteEmbeddingCache, load_embedder
 from services.cases import service as cases
-from services.cases.events import CaseClaimed, CaseClosed, CaseReplied, CaseResolved
+from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations.events import ConversationChanged
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -157,6 +157,8 @@ def _wire(bus: EventBus, conversations: Conversations, signals: Signals) -> None
     bus.on(CaseReplied, takeover.replied)
     bus.on(CaseResolved, takeover.resolved)
     bus.on(CaseClosed, takeover.resolved)
+    bus.on(CaseTransferred, takeover.transferred)
+    bus.on(CaseReopened, takeover.reopened)
 
     def deliver_lookup(uow: UnitOfWork, event: LookupFinished) -> None:
         late = Outgoing(event.text, type="result", data=event.data)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from sqlalchemy.exc import DBAPIError
 
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
@@ -29,23 +28,8 @@ Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "mana
 Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
 
 
-# PostgreSQL ends one of two transactions that wait for each other (deadlock_detected, serialization_failure): a turn
-# holds its conversation and wants the case, an action the other way round.
-RETRIED_STATES = ("40P01", "40001")
-ATTEMPTS = 3
-
-
 def _act(request: Request, action: Callable[[UnitOfWork], CaseOut]) -> CaseOut:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with container_of(request).database.unit_of_work() as uow:
-                shown = action(uow)
-                uow.commit()
-            return shown
-        except DBAPIError as error:
-            if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) not in RETRIED_STATES:
-                raise
-    raise AssertionError("unreachable")
+    return container_of(request).database.write(action)
 
 
 @router.get("")

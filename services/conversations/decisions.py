@@ -85,7 +85,6 @@ class Decider:
                 deferred_seq=context.seq,
                 misses=context.misses,
                 requested_slot=context.requested_slot,
-                failures=context.failures,
             )
         return await self._dialogue_turn(context, context.text, context.entities, has_consent=context.has_consent)
 
@@ -156,8 +155,6 @@ class Decider:
             },
             "entities": entities,
             "misses": context.misses,
-            "requested_slot": context.requested_slot,
-            "failures": context.failures,
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
@@ -181,7 +178,7 @@ class Decider:
             return _unchanged(context, route="faq", replies=[texts.DIALOGUE_DOWN, texts.OFFER_HUMAN])
         outcome = self._rendered(context, payloads, found, snapshot, has_consent=context.has_consent)
         # The form is still open in Rasa's tracker, which knows nothing of this turn.
-        outcome.requested_slot, outcome.failures = context.requested_slot, context.failures
+        outcome.requested_slot = context.requested_slot
         return outcome
 
     def _rendered(
@@ -210,6 +207,7 @@ class Decider:
                 outcome.confidence = round(float(found.hits[0].confidence), 4)
             elif kind == "faq_candidates" and snapshot is not None and found.hits:
                 outcome.replies.append(rendering.candidates(snapshot, found.hits))
+                outcome.misses = context.misses
                 outcome.confidence = round(float(found.hits[0].confidence), 4)
             elif kind in ("faq_miss", "faq_answer", "faq_candidates"):
                 outcome.replies.append(texts.MISS)
@@ -227,9 +225,6 @@ class Decider:
         if outcome.deferred_payloads is not None:
             outcome.replies.append(texts.CONSENT)
         outcome.requested_slot = asked
-        if asked is not None and asked == context.requested_slot:
-            # Asked again after an answer that did not fit; a question in between is not a failure.
-            outcome.failures = context.failures + (1 if len(payloads) == 1 or _is_refusal(payloads) else 0)
         if not outcome.replies and outcome.case_kind is None:
             outcome.replies.append(texts.MISS)
             outcome.misses = context.misses + 1
@@ -246,7 +241,6 @@ def _unchanged(
         case_kind=case_kind,
         misses=context.misses,
         requested_slot=context.requested_slot,
-        failures=context.failures,
         deferred_seq=context.deferred_seq,
         deferred_payloads=context.deferred_payloads,
     )
@@ -264,7 +258,3 @@ def _consent_in(context: TurnContext) -> bool | None:
 
 def _has_identifier(entities: list[dict[str, Any]]) -> bool:
     return any(entity["type"] in IDENTIFIER_TYPES for entity in entities)
-
-
-def _is_refusal(payloads: list[dict[str, Any]]) -> bool:
-    return all(payload.get("type") in ("ask", "text") for payload in payloads)

@@ -124,7 +124,6 @@ class TurnContext:
     handler: Handler
     misses: int
     requested_slot: str | None
-    failures: int
     has_consent: bool
     deferred_seq: int | None
     deferred_payloads: list[dict[str, Any]] | None
@@ -141,7 +140,6 @@ class TurnOutcome:
     case_kind: Kind | None = None
     misses: int = 0
     requested_slot: str | None = None
-    failures: int = 0
     text: str | None = None
     entities: list[dict[str, Any]] | None = None
     grant_consent: bool = False

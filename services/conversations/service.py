@@ -65,7 +65,6 @@ class Conversations:
             last_seq=0,
             handler="bot",
             misses=0,
-            failures=0,
         )
         uow.session.add(row)
         uow.session.flush()
@@ -245,7 +244,6 @@ class Conversations:
             handler="human" if row.handler == "human" else "bot",
             misses=row.misses,
             requested_slot=row.requested_slot,
-            failures=row.failures,
             has_consent=row.consent_at is not None,
             deferred_seq=row.deferred_seq,
             deferred_payloads=row.deferred_payloads,
@@ -269,7 +267,7 @@ class Conversations:
         message = repository.message(uow.session, row.id, context.seq)
         if message is None or message.state != repository.RECEIVED:
             raise LeaseLost
-        row.misses, row.requested_slot, row.failures = outcome.misses, outcome.requested_slot, outcome.failures
+        row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
         row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
         if outcome.grant_consent:
             self._grant(uow, row, now)
@@ -393,7 +391,8 @@ class Conversations:
 
     def _case_message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:
         """The case's number and its promise; outside the hall's hours also when it opens (DESIGN, 4)."""
-        due = next((clock.due_at for clock in case.clocks if clock.target == "first_response"), None)
+        running = (clock for clock in case.clocks if clock.state == "running" and clock.target == "first_response")
+        due = next((clock.due_at for clock in running), None)
         opening = sla.load_calendar(uow).next_opening(now)
         promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
         return Outgoing(promise, type="case", case_no=case.case_no)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.cases.events import CaseClaimed, CaseClosed, CaseReplied, CaseResolved
+from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations import texts
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -33,6 +33,18 @@ class Takeover:
             return
         self._conversations.give_back(uow, event.conversation_id)
         self._say(uow, event.conversation_id, texts.resolved(event.case_no), event.at, f"{event.case_no}:resolved")
+
+    def transferred(self, uow: UnitOfWork, event: CaseTransferred) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.give_back(uow, event.conversation_id)
+        message = texts.transferred(event.case_no, event.department)
+        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:transferred")
+
+    def reopened(self, uow: UnitOfWork, event: CaseReopened) -> None:
+        if event.conversation_id is not None:
+            message = texts.reopened(event.case_no)
+            self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:reopened")
 
     def _say(self, uow: UnitOfWork, conversation_id: str, message: Outgoing, at: datetime, what: str) -> None:
         self._conversations.deliver(uow, conversation_id, [message], at, f"{what}:{at.isoformat()}")

@@ -55,6 +55,14 @@ def resolved(case_no: str) -> Outgoing:
     return Outgoing(f"工单 {case_no} 已办结。还有问题可以继续问我。", sender="system", case_no=case_no)
 
 
+def transferred(case_no: str, department: str) -> Outgoing:
+    return Outgoing(f"工单 {case_no} 已转给{department}办理，回复后会在这里告诉您。", sender="system", case_no=case_no)
+
+
+def reopened(case_no: str) -> Outgoing:
+    return Outgoing(f"工单 {case_no} 已重新办理，回复后会在这里告诉您。", sender="system", case_no=case_no)
+
+
 def promise(case_no: str, due_at: datetime | None, opening: datetime | None, *, reused: bool) -> str:
     """The case's number and the time by which it is answered; `opening` is when a closed hall opens again."""
     text = f"已记入您正在办理的工单 {case_no}" if reused else f"已为您转给服务大厅，工单号 {case_no}"

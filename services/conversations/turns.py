@@ -152,7 +152,6 @@ class TurnRunner:
             replies=[texts.LATE, texts.OFFER_HUMAN],
             misses=context.misses,
             requested_slot=context.requested_slot,
-            failures=context.failures,
         )
 
     def _read(self, step: Callable[[UnitOfWork], T]) -> "Coroutine[Any, Any, T]":
@@ -163,10 +162,4 @@ class TurnRunner:
         return anyio.to_thread.run_sync(run)
 
     def _write(self, step: Callable[[UnitOfWork], T]) -> "Coroutine[Any, Any, T]":
-        def run() -> T:
-            with self._database.unit_of_work() as uow:
-                result = step(uow)
-                uow.commit()
-                return result
-
-        return anyio.to_thread.run_sync(run)
+        return anyio.to_thread.run_sync(self._database.write, step)

@@ -8,20 +8,28 @@ Leaving the block without `commit()` rolls back. PostgreSQL in production, SQLit
 synchronous sessions in short transactions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from services.core.events import Event, EventBus
 
 POSTGRES_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+
+
+# deadlock_detected and serialization_failure: PostgreSQL ended this one of two transactions; it may simply run again.
+RETRIED_STATES = ("40P01", "40001")
+WRITE_ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 class Base(DeclarativeBase):
@@ -101,6 +109,20 @@ class Database:
                 session.connection(execution_options={"huiying_read_only": True})
             yield UnitOfWork(session, self.bus)
             # A session that closes without a commit rolls back.
+
+    def write(self, step: Callable[[UnitOfWork], T]) -> T:
+        """Run `step` in a unit of work of its own and commit; a transaction that the server ended to resolve a
+        deadlock (a turn holds its conversation and wants the case, a clerk's action the other way round) runs again."""
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                with self.unit_of_work() as uow:
+                    result = step(uow)
+                    uow.commit()
+                return result
+            except DBAPIError as error:
+                if attempt == WRITE_ATTEMPTS or getattr(error.orig, "sqlstate", None) not in RETRIED_STATES:
+                    raise
+        raise AssertionError("unreachable")
 
     def dispose(self) -> None:
         self.engine.dispose()

@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+NOISY = ("httpx", "httpcore", "uvicorn.access", "sqlalchemy.engine", "alembic", "sentence_transformers", "sanic")
+
 
 def configure_logging(service: str) -> None:
     """Route structlog and the standard library's loggers of this process to one JSON stream."""
@@ -34,6 +36,14 @@ def configure_logging(service: str) -> None:
     root.handlers = [handler]
     root.setLevel(logging.INFO)
     # These print addresses with query strings, which may hold what somebody typed, or say nothing that helps.
-    for noisy in ("httpx", "httpcore", "uvicorn.access", "sqlalchemy.engine", "alembic", "sentence_transformers", "sanic"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "uvicorn.access",
+        "sqlalchemy.engine",
+        "alembic",
+        "sentence_transformers",
+        "sanic",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)

@@ -1,5 +1,6 @@
 """Child processes: started, watched, restarted with backoff, and always ended."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -121,10 +122,8 @@ class Children:
         for child in reversed(self.all):
             if child.running is None:
                 continue
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 child.running.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _signal(child, signal.SIGKILL)
             child.running.wait()
 
@@ -132,7 +131,5 @@ class Children:
 def _signal(child: Child, number: int) -> None:
     if child.running is None:
         return
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.running.pid, number)
-    except ProcessLookupError:
-        pass

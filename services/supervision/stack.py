@@ -52,7 +52,7 @@ class Stack:
         self._take_lock()
         if self.with_api and settings.port and not port_is_free(settings.host, settings.port):
             raise StartError(
-                f"port {settings.port} on {settings.host} is in use: stop what uses it, or choose another with PORT=8001."
+                f"port {settings.port} on {settings.host} is in use: stop what uses it, or choose another (PORT=8001)."
             )
         if settings.port == 0:
             settings.port = free_port()

@@ -2,7 +2,6 @@
 PostgreSQL with Redis."""
 
 import os
-
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -178,5 +177,3 @@ def chromium() -> str:
     if os.environ.get("CI"):
         pytest.fail("no Chromium on PATH")
     pytest.skip("no Chromium on PATH")
-
-

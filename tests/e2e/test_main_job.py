@@ -41,11 +41,11 @@ def test_an_everyday_question_gets_the_official_answer_with_its_source(system: S
 
 def test_a_question_it_cannot_answer_is_admitted_and_two_misses_offer_a_person(system: System) -> None:
     citizen = system.citizen()
-    first = citizen.send("绿萝叶子发黄怎么浇水")
+    first = citizen.send("绿萝怎么浇水")
     assert all(message["type"] != "answer" for message in first["messages"])
-    second = citizen.send("吉他第一课学哪个和弦")
+    second = citizen.send("吉他入门学哪个和弦")
     offered = [option["payload"] for message in second["messages"] for option in message["options"] or ()]
-    assert "human:yes" in offered
+    assert "human:yes" in offered, (texts(first), texts(second))
     accepted = citizen.send(choice="human:yes")
     assert accepted["case_no"]
 

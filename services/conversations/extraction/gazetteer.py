@@ -66,6 +66,8 @@ class Words:
     stops: re.Pattern[str]
     kept: tuple[str, ...]
     tail: re.Pattern[str]
+    strong: frozenset[str]
+    never: tuple[str, ...]
     generic: frozenset[str]
     common_heads: frozenset[str]
     common_anchors: frozenset[str]
@@ -135,6 +137,8 @@ def load_words() -> Words:
         last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),
         stops=re.compile(alternatives(raw["stops"])),
         kept=tuple(raw["kept"]),
+        strong=frozenset(raw["strong"]),
+        never=tuple(raw["never"]),
         tail=re.compile(alternatives(raw["tails"])),
         generic=frozenset(raw["generic"]),
         common_heads=frozenset(raw["common_heads"]),

@@ -68,7 +68,7 @@ _PASSPORT = re.compile(r"(?:E[A-Z]?|[GDSPH])\d{7,8}")
 _LONG_RUN = re.compile(r"(?<!\d)\d(?:[\s\-]?\d){6,}(?!\d)")
 _LONG_PLAIN = re.compile(r"\d{7,}")
 _NOT_PERSONAL = re.compile(
-    r"(?:扣扣|QQ|微信|VX|V信|威信|WX|公众号|链接|HTTPS?|WWW|文号|国发|邮编)[^\d，。,;；\n]{0,4}$"
+    r"(?:扣扣|QQ|微信|VX|V信|威信|WX|公众号|链接|HTTPS?|WWW|文号|国发|邮编|信用代码|税号|纳税人识别号)[^\d，。,;；\n]{0,4}$"
 )
 _SERVICE_LINE = re.compile(r"[48]00\d{7}$")
 _AMOUNT = re.compile(r"^\s*(?:元|块|万|亿|度|方|吨|人民币|平米|平方)")
@@ -76,6 +76,9 @@ _AMOUNT = re.compile(r"^\s*(?:元|块|万|亿|度|方|吨|人民币|平米|平�
 _BILL = re.compile(
     r"电|水费|气费|燃气|煤气|天然气|暖气|供暖|采暖|取暖|供热|热力|欠费|缴费|交费|账单|余额|户号|水|气|BILL"
 )
+_BILL_NAMED = re.compile(r"户号|[水电气]费|身份证")
+_YEARS = re.compile(r"(?:19|20)\d\d\s?-\s?(?:19|20)\d\d")
+_SHORT_NUMBERS = re.compile(r"1\d{2,4}(?:[\s\-]1\d{2,4})+")
 _LICENCE = re.compile(r"驾照|驾驶证|扣分|记分|驾驶人|档案|几分|的分|违章|违法")
 _CASE = re.compile(
     r"工单|受理|编号|单号|回执|办件|案件|案号|信访|进度|处理到|办到|办结|答复|跟进|下文|回复|"
@@ -213,18 +216,19 @@ def find_engine_tails(claims: Claims) -> None:
 def classify_long_number(number: str, text: str) -> EntityType | None:
     """Type of a long number that has no label, judged by its length and the words of the message."""
     dated = is_date_like(number[:8]) and len(number) > 8
-    year_first = re.match(r"20[2-3]\d", number) is not None
+    year_first = re.match(r"20[2-3]\d(?:0[1-9]|1[0-2])", number) is not None
     if re.fullmatch(r"1[3-9]\d{9}", number) or re.fullmatch(r"(?:00)?861[3-9]\d{9}", number):
         return "phone"
     if len(number) == 8 and is_date_like(number):
         return "datetime" if not re.search(r"户号|[水电气]|暖", text) else "household_no"
     if len(number) == 12 and _LICENCE.search(text) and not re.search(r"户号|[水电气]费", text):
         return "license_file_no"
-    if _CASE.search(text) and not re.search(r"户号|[水电气]费|身份证", text) and len(number) <= 20:
+    # an order or bank card number beside "申请" must not pass as a case number, which is not hidden
+    if (dated or year_first) and len(number) not in (15, 18) and _CASE.search(text) and not _BILL_NAMED.search(text):
         return "case_no"
     if 8 <= len(number) <= 13 and _BILL.search(text):
         return "household_no"
-    if (dated or (year_first and len(number) == 12)) and len(number) != 18:
+    if dated and len(number) in (12, 13, 14) and not _BILL.search(text):
         return "case_no"
     if len(number) == 12 and 11 <= int(number[:2]) <= 65:
         return "license_file_no"
@@ -246,7 +250,9 @@ def find_leftover_numbers(claims: Claims) -> None:
                 continue
             if _AMOUNT.match(claims.folded[end : end + 4]) or (pattern is _LONG_RUN and len(number) < 8):
                 continue
-            if re.fullmatch(r"(\d{1,3})\1+", number):
+            if re.fullmatch(r"(\d{1,3})\1+", number) or before.endswith("="):
+                continue
+            if _YEARS.fullmatch(match.group()) or _SHORT_NUMBERS.fullmatch(match.group()):
                 continue
             kind = classify_long_number(number, claims.folded)
             if kind is not None and kind != "datetime":

@@ -39,6 +39,8 @@ _NOT_ANCHOR = re.compile(
     r"现|现在|上班|同城|厅|大厅|窗口|路上|.*(?:哪|什么|怎么|有没|是不|可以|需要|时候|多少|办|"
     r"吗|呢|想|要|了|过|着|没|不).*)$"
 )
+_SHORT_CLAUSE = 24
+_SHORT_MESSAGE = 80
 _DIRECTIONS = "东西南北中"
 _ROAD_WORD = re.compile(r"^(?:[东西南北中前后]|[一二三四五六七八九十]{1,2})?(?:路|街|大道|大街|巷)$")
 
@@ -59,7 +61,7 @@ def find_locations(claims: Claims) -> None:
         for start, end in _in_run(run, text, match.start(), gazetteer, words):
             offset = match.start()
             claims.claim("location", offset + start, offset + end, run[start:end])
-    if _SEARCH.search(text):
+    if len(text) <= _SHORT_MESSAGE and _SEARCH.search(text):
         _find_anchored(claims, words)
 
 
@@ -129,7 +131,10 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
         left = max([floor, begin - 8, *(stop for stop in stops if stop <= begin)])
         left = _skip_detail(run, left, begin)
         if begin - left > words.longest_name(match.group()):
-            # nothing showed where the name starts: names are mostly two characters
+            # nothing showed where the name starts: names are mostly two characters, but in a long
+            # letter, or before a weak last word, this would be the tail of a sentence
+            if len(run) > _SHORT_CLAUSE or match.group() not in words.strong:
+                continue
             left = begin - (3 if run[begin - 1] in _DIRECTIONS else 2)
         kind = words.kind_of(match.group())
         adjoining = bool(components) and _extend_detail(run, components[-1].end) == left
@@ -196,7 +201,7 @@ def _stands_alone(run: str, component: _Component, words: Words) -> bool:
     text = run[component.start : component.end]
     if component.kind != "named":
         return True
-    if text in words.generic or _ROAD_WORD.match(text):
+    if text in words.generic or _ROAD_WORD.match(text) or text.endswith(words.never):
         return False
     name = words.last_suffix.sub("", text)
     return bool(name) and name not in words.generic and not words.only_common(text)
@@ -223,6 +228,8 @@ def _find_anchored(claims: Claims, words: Words) -> None:
             # "那边" points at anything ("年审那边说"), unless one is there or goes there
             pointed = right.group().startswith("那") and left and not re.search(r"[在到去从住回来]$", run[:left])
             pointed = pointed or is_service_name(name)
+            # "就近", "最近": near to a place only in "离...近"
+            pointed = pointed or (right.group() in {"近", "最近"} and not re.search(r"[离距]$", run[:left]))
             if 2 <= len(name) <= 8 and not pointed and not _NOT_ANCHOR.match(name) and name not in words.common_anchors:
                 claims.claim("location", offset + left, offset + right.start(), name)
         left_anchor = re.search(

@@ -54,7 +54,7 @@ _LONG = 50
 _CLAUSE = re.compile(r"[。！!？?\n;；,，、\s]+")
 
 _LIKELY = 0.35
-_ALONE = 0.42
+_ALONE = 0.5
 _DAMPED = 0.5
 _IN_LONG = 0.9
 _IN_LETTER = 0.98

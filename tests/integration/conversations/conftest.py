@@ -1,4 +1,5 @@
-"""Conversations over both databases, each with its Redis: SQLite with the embedded server, PostgreSQL with a real one."""
+"""Conversations over both databases, each with its Redis: the embedded server beside SQLite, a real one beside
+PostgreSQL."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -85,8 +86,13 @@ class Room:
             lambda: self.clock.now().date(),
         )
         return TurnRunner(
-            self.database, self.conversations, decider, self.signals, self.clock,
-            patience=patience, turn_seconds=turn_seconds,
+            self.database,
+            self.conversations,
+            decider,
+            self.signals,
+            self.clock,
+            patience=patience,
+            turn_seconds=turn_seconds,
         )
 
     def open(self, *, consent: bool = False) -> str:
@@ -125,12 +131,16 @@ def redis_url(request: pytest.FixtureRequest, database: Database) -> str:
 @pytest.fixture(scope="session")
 def knowledge(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     entries = [
-        Entry("e1", "身份证丢了怎么补办", "带户口簿到派出所补办。（示范数据）", department="市公安局户政管理支队", source="示范指南"),
+        Entry(
+            "e1",
+            "身份证丢了怎么补办",
+            "带户口簿到派出所补办。（示范数据）",
+            department="市公安局户政管理支队",
+            source="示范指南",
+        ),
         Entry("e2", "护照怎么换发", "到出入境窗口换发。", department="市公安局出入境管理支队"),
     ]
-    return KnowledgeBase.build(
-        entries, FakeEmbedder(), tmp_path_factory.mktemp("kb") / "v1", created_at=MONDAY
-    )
+    return KnowledgeBase.build(entries, FakeEmbedder(), tmp_path_factory.mktemp("kb") / "v1", created_at=MONDAY)
 
 
 @pytest.fixture

@@ -110,7 +110,6 @@ def upgrade() -> None:
         sa.Column("case_no", sa.String(length=24), nullable=True),
         sa.Column("misses", sa.Integer(), nullable=False),
         sa.Column("requested_slot", sa.String(length=40), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("consent_at", services.core.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("deferred_seq", sa.Integer(), nullable=True),
         sa.Column("deferred_payloads", sa.JSON(), nullable=True),
