@@ -26,4 +26,4 @@ lock:
 	cp requirements.lock requirements-dev.lock
 	pip-compile -q --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --extra dev -o requirements-dev.lock pyproject.toml
 	bash -c "comm -13 <(sort requirements.lock) <(sort requirements-dev.lock)" > requirements-dev.part && mv requirements-dev.part requirements-dev.lock
-	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' requirements.lock
+	sed -i -e 's/^torch==\([0-9.]*\)+cpu/torch==\1/' -e '/^$$/d' -e '/^# /d' requirements.lock

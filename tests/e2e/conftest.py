@@ -3,6 +3,8 @@ PostgreSQL with Redis."""
 
 import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -100,6 +102,18 @@ class System:
 
     def checks(self) -> dict[str, Any]:
         return self.client().get("/readyz").json()["checks"]
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `huiying` beside the running system, as an administrator would."""
+        settings = self.stack.settings
+        own = {"HUIYING_VAR": str(settings.var_dir), "DATABASE_URL": settings.database_url}
+        return subprocess.run(
+            [sys.executable, "-m", "services.cli", *arguments],
+            env={**os.environ, **own},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     def child(self, name: str) -> Child:
         return self.stack.child(name)

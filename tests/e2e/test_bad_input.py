@@ -81,15 +81,23 @@ def test_a_cookie_without_the_pages_own_header_cannot_write(system: System) -> N
 
 def test_a_wrong_password_is_refused_and_guessing_is_limited(system: System) -> None:
     client = system.client()
+    added = system.command("user", "add", "guessed", "--role", "clerk")
+    assert "password" in added.stdout
     for _ in range(10):
-        refused(client.post("/api/v1/login", json={"name": "editor", "password": "wrong"}), 401)
-    refused(client.post("/api/v1/login", json={"name": "editor", "password": "wrong"}), 429)
+        refused(client.post("/api/v1/login", json={"name": "guessed", "password": "wrong"}), 401)
+    refused(client.post("/api/v1/login", json={"name": "guessed", "password": "wrong"}), 429)
     refused(client.post("/api/v1/login", json={"name": "nobody", "password": "wrong"}), 401)
 
 
 def test_a_csv_with_a_broken_row_keeps_the_good_ones(system: System) -> None:
     admin = system.staff("admin")
-    content = "id,question,answer,department\nt-1,测试问题一,答案一,市教育局\nt-2,,没有问题的答案,市教育局\nt-3,测试问题三,答案三,\n"
+    rows = [
+        "id,question,answer,department",
+        "t-1,测试问题一,答案一,市教育局",
+        "t-2,,没有问题,市教育局",
+        "t-3,测试问题三,答案三,",
+    ]
+    content = "\n".join(rows)
     answer = admin.post("/api/v1/knowledge/import", files={"file": ("rows.csv", content.encode(), "text/csv")})
     report = answer.json()
     assert report["created"] == 2

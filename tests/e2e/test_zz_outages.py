@@ -17,17 +17,18 @@ def test_a_departmental_system_that_takes_eight_seconds_is_waited_for_in_the_ope
     citizen = system.citizen().consented()
     system.sandbox({"system": "violations", "delay_seconds": 8, "error": None})
     try:
+        # A vehicle that no other test asks for: the connector keeps answers for a while.
         citizen.send("查违章")
-        citizen.send(PLATE)
-        citizen.send("小型汽车")
-        answer = citizen.post(ENGINE_TAIL)
+        citizen.send("粤BD12345")
+        citizen.send("新能源小型车")
+        answer = citizen.post("E20468")
         assert answer["pending"]
         assert "正在查询" in texts(answer)
         last = answer["messages"][-1]["id"]
         found = wait_for(
             lambda: [message for message in citizen.messages(last) if message["type"] == "result"], seconds=30
         )
-        assert len(found[0]["data"]["violations"]) == 3
+        assert len(found[0]["data"]["violations"]) == 1
     finally:
         system.sandbox({"system": "violations", "delay_seconds": 0, "error": None})
 
