@@ -12,6 +12,7 @@ setup:
 
 test:
 	@$(PYTHON) setup_runtimes.py --dev
+	@bot/.venv/bin/python -m pytest -q -c /dev/null --rootdir . tests/bot
 	@.venv/bin/python -m pytest $(TESTS)
 
 check:

@@ -43,7 +43,7 @@ def tokens_and_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[d
         uow.commit()
     app = FastAPI()
     app.state.container = SimpleNamespace(database=database, clock=FixedClock(NOW))
-    app.include_router(build_router("示范市", departments=['城管"><b>', "户政"]))
+    app.include_router(build_router("示范市", departments=lambda: ['城管"><b>', "户政"]))
     mount_static(app)
     yield tokens, app
     database.engine.dispose()
