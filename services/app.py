@@ -94,6 +94,7 @@ def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
         anyio.to_thread.run_sync,
         lambda conversation_id, seq: container.secrets.sign_reference(conversation_id, seq, container.clock.now()),
         lambda: container.clock.now().astimezone(SHANGHAI).date(),
+        retention_days=container.settings.retention_days,
     )
     return TurnRunner(
         container.database,

@@ -90,6 +90,8 @@ class Worker:
 
     def _tidy(self) -> None:
         lookup_tasks.forget_old(self._container.lookups)
+        container = self._container
+        container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))
 
     def _beat(self) -> None:
         seconds = int(self._container.settings.worker_heartbeat_seconds * 3)

@@ -58,12 +58,15 @@ class Decider:
         run_in_thread: Callable[..., Any],
         sign: Callable[[str, int], str],
         today: Callable[[], Any],
+        *,
+        retention_days: int,
     ) -> None:
         self._knowledge = knowledge
         self._dialogue = dialogue
         self._run_in_thread = run_in_thread
         self._sign = sign
         self._today = today
+        self._consent = texts.consent(retention_days)
 
     async def decide(
         self, context: TurnContext, deferred: tuple[str, list[dict[str, Any]]] | None = None
@@ -71,17 +74,16 @@ class Decider:
         """What to answer. `deferred` is the message that waited for the consent which this turn may bring."""
         if context.handler == "human":
             return _unchanged(context, route="human")
-        if context.deferred_seq is not None or context.deferred_payloads is not None:
-            consent = _consent_in(context)
-            if consent is not None:
-                return await self._after_consent(context, consent, deferred)
+        consent = consent_in(context)
+        if consent is not None:
+            return await self._after_consent(context, consent, deferred)
         if context.kind == "choice":
             chosen = self._choice(context)
             if chosen is not None:
                 return chosen
         if not context.has_consent and _has_identifier(context.entities):
             return TurnOutcome(
-                replies=[texts.CONSENT],
+                replies=[self._consent],
                 deferred_seq=context.seq,
                 misses=context.misses,
                 requested_slot=context.requested_slot,
@@ -98,7 +100,6 @@ class Decider:
                 outcome = await self._dialogue_turn(context, *deferred, has_consent=True)
             else:
                 outcome = self._rendered(context, context.deferred_payloads or [], EMPTY, None, has_consent=True)
-            outcome.grant_consent = True
             outcome.replies.insert(0, texts.CONSENT_GRANTED)
             return outcome
         if deferred is not None:
@@ -223,7 +224,7 @@ class Decider:
             elif rendering.payload_text(payload):
                 outcome.replies.append(Outgoing(rendering.payload_text(payload)))
         if outcome.deferred_payloads is not None:
-            outcome.replies.append(texts.CONSENT)
+            outcome.replies.append(self._consent)
         outcome.requested_slot = asked
         if not outcome.replies and outcome.case_kind is None:
             outcome.replies.append(texts.MISS)
@@ -246,8 +247,10 @@ def _unchanged(
     )
 
 
-def _consent_in(context: TurnContext) -> bool | None:
-    """True or False when this message answers the question for consent, None when it is about something else."""
+def consent_in(context: TurnContext) -> bool | None:
+    """True or False when this message answers an open question for consent, None when it is about something else."""
+    if context.handler == "human" or (context.deferred_seq is None and context.deferred_payloads is None):
+        return None
     answer = context.text.strip(" 。，！!,.")
     if answer == texts.CONSENT_YES or (context.kind == "text" and answer in YES_WORDS):
         return True

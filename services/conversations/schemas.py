@@ -142,7 +142,6 @@ class TurnOutcome:
     requested_slot: str | None = None
     text: str | None = None
     entities: list[dict[str, Any]] | None = None
-    grant_consent: bool = False
     refuse_consent: bool = False
     deferred_seq: int | None = None
     deferred_payloads: list[dict[str, Any]] | None = None

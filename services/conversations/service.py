@@ -47,11 +47,14 @@ class LeaseLost(Exception):
 class Conversations:
     """The operations on conversations; `secrets` encrypts texts and identifiers at rest."""
 
-    def __init__(self, secrets: Secrets, *, city_name: str, message_limit: int, claim_lapse: timedelta) -> None:
+    def __init__(
+        self, secrets: Secrets, *, city_name: str, message_limit: int, claim_lapse: timedelta, retention: timedelta
+    ) -> None:
         self._secrets = secrets
         self._city_name = city_name
         self._message_limit = message_limit
         self._claim_lapse = claim_lapse
+        self._retention = retention
 
     # -- opening and reading ------------------------------------------------------------------------------------
 
@@ -106,10 +109,8 @@ class Conversations:
     def grant_consent(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
         """Record the citizen's consent to the use of identifiers."""
         row = repository.lock(uow.session, conversation_id)
-        if row is not None:
-            self._grant(uow, row, now)
-
-    def _grant(self, uow: UnitOfWork, row: Conversation, now: datetime) -> None:
+        if row is None:
+            return
         row.consent_at = now
         audit.record(uow, actor="citizen", action="consent.grant", subject=f"conversation:{row.id}", now=now)
 
@@ -269,8 +270,6 @@ class Conversations:
             raise LeaseLost
         row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
         row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
-        if outcome.grant_consent:
-            self._grant(uow, row, now)
         if outcome.refuse_consent:
             repository.delete_identifiers(uow.session, row.id)
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
@@ -359,6 +358,10 @@ class Conversations:
     def handler_of(self, uow: UnitOfWork, conversation_id: str) -> tuple[str, str | None]:
         row = repository.conversation(uow.session, conversation_id)
         return (row.handler, row.clerk) if row else ("bot", None)
+
+    def forget_identifiers(self, uow: UnitOfWork, now: datetime) -> int:
+        """Delete identifiers past the retention that the citizen was told; returns how many."""
+        return repository.delete_identifiers_before(uow.session, now - self._retention)
 
     # -- inside -------------------------------------------------------------------------------------------------
 

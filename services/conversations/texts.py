@@ -22,12 +22,6 @@ def welcome(city_name: str) -> Outgoing:
     )
 
 
-CONSENT = Outgoing(
-    "为您查询或办理时需要用到您提供的号码（如车牌、证件号、户号、手机号）。用途：仅用于本次查询或办理；"
-    "保存：加密存放，最长 180 天后删除，可随时要求删除。您是否同意？",
-    type="options",
-    options=(Option(title="同意", payload=CONSENT_YES), Option(title="不同意", payload=CONSENT_NO)),
-)
 CONSENT_REFUSED = Outgoing("好的，没有使用您的号码。不需要号码的问题我都可以继续回答，也可以为您转人工。")
 CONSENT_GRANTED = Outgoing("谢谢，已记录您的同意。")
 OFFER_HUMAN = Outgoing(
@@ -45,6 +39,15 @@ ENTRY_GONE = Outgoing("这条内容已经更新，请重新提问。")
 LATE = Outgoing("系统处理得比平时慢，这一条没有完成。请稍后再试，或说“转人工”。")
 LAPSED = Outgoing("工作人员暂时离开，我先继续为您服务；您的工单仍在处理中。", sender="system")
 LOCATION_TEXT = "[位置]"
+
+
+def consent(retention_days: int) -> Outgoing:
+    return Outgoing(
+        "为您查询或办理时需要用到您提供的号码（如车牌、证件号、户号、手机号）。用途：仅用于本次查询或办理；"
+        f"保存：加密存放，{retention_days} 天后删除。您是否同意？",
+        type="options",
+        options=(Option(title="同意", payload=CONSENT_YES), Option(title="不同意", payload=CONSENT_NO)),
+    )
 
 
 def claimed(clerk: str) -> Outgoing:

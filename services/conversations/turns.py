@@ -14,7 +14,7 @@ import anyio.to_thread
 import structlog
 
 from services.conversations import texts
-from services.conversations.decisions import Decider
+from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations, LeaseLost
 from services.core.clock import Clock
@@ -130,6 +130,11 @@ class TurnRunner:
                 return
 
     async def _one_turn(self, context: TurnContext, owner: str) -> None:
+        if consent_in(context):
+            # Recorded before anything uses an identifier: the action of this very turn may resolve one.
+            await self._write(
+                lambda uow: self._conversations.grant_consent(uow, context.conversation_id, self._clock.now())
+            )
         deferred = None
         if context.deferred_seq is not None:
             deferred_seq = context.deferred_seq

@@ -74,6 +74,15 @@ def test_a_first_sentence_with_everything_fills_the_form(system: System) -> None
     assert any(message["type"] == "result" for message in result["messages"])
 
 
+def test_a_first_sentence_with_everything_waits_only_for_consent(system: System) -> None:
+    citizen = system.citizen()
+    asked = citizen.send(f"{PLATE}小型汽车发动机号{ENGINE_TAIL}查违章")
+    assert asked["messages"][0]["options"][0]["payload"] == "consent:yes"
+    granted = citizen.send(choice="consent:yes")
+    found = next(message for message in granted["messages"] if message["type"] == "result")
+    assert len(found["data"]["violations"]) == 3
+
+
 def test_a_question_in_the_middle_of_a_form_is_answered_and_the_form_goes_on(system: System) -> None:
     citizen = system.citizen().consented()
     citizen.send("查违章")

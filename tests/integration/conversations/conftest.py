@@ -66,7 +66,11 @@ class Room:
         self.clock = FixedClock(MONDAY)
         self.secrets = Secrets(["a-secret-key-for-tests-that-is-long-enough"])
         self.conversations = Conversations(
-            self.secrets, city_name="示范市", message_limit=2000, claim_lapse=timedelta(minutes=15)
+            self.secrets,
+            city_name="示范市",
+            message_limit=2000,
+            claim_lapse=timedelta(minutes=15),
+            retention=timedelta(days=180),
         )
         self.dialogue = ScriptedDialogue()
         self.knowledge = Knowledge(knowledge)
@@ -84,6 +88,7 @@ class Room:
             anyio.to_thread.run_sync,
             lambda conversation_id, seq: self.secrets.sign_reference(conversation_id, seq, self.clock.now()),
             lambda: self.clock.now().date(),
+            retention_days=180,
         )
         return TurnRunner(
             self.database,

@@ -247,3 +247,50 @@ def test_an_unexpected_failure_in_a_turn_never_meets_the_citizen_as_silence(room
     room.dialogue.script = broken
     answer = asyncio.run(room.runner().receive(conversation, message("你好")))
     assert answer.messages
+
+
+def test_consent_counts_already_for_the_lookup_that_waited_for_it(room: Room) -> None:
+    conversation = room.open()
+    resolved: list[str | None] = []
+
+    def looking_up(text: str, metadata: dict) -> list[dict]:
+        with room.database.unit_of_work(read_only=True) as uow:
+            resolved.append(room.conversations.resolve_identifier(uow, conversation, "【车牌1】"))
+        return [{"type": "lookup_result", "route": "query_violation", "text": "没有违法记录", "data": {}}]
+
+    room.dialogue.script = looking_up
+
+    async def talk() -> None:
+        runner = room.runner()
+        await runner.receive(conversation, message("查粤B7K392的违章"))
+        await runner.receive(conversation, message("同意", "k2"))
+
+    asyncio.run(talk())
+    assert resolved == ["粤B7K392"]
+
+
+def test_identifiers_are_deleted_after_the_time_that_the_citizen_was_told(room: Room) -> None:
+    conversation = room.open(consent=True)
+    asyncio.run(room.runner().receive(conversation, message("查粤B7K392的违章")))
+    room.clock.advance(timedelta(days=179))
+    assert room.database.write(lambda uow: room.conversations.forget_identifiers(uow, room.clock.now())) == 0
+    room.clock.advance(timedelta(days=2))
+    assert room.database.write(lambda uow: room.conversations.forget_identifiers(uow, room.clock.now())) == 1
+    with room.database.unit_of_work(read_only=True) as uow:
+        assert room.conversations.resolve_identifier(uow, conversation, "【车牌1】") is None
+
+
+def test_a_claim_lapses_after_fifteen_idle_minutes(room: Room) -> None:
+    conversation = room.open()
+    room.database.write(lambda uow: room.conversations.hand_to_clerk(uow, conversation, "li", room.clock.now()))
+    runner = room.runner()
+
+    async def talk() -> tuple[SendAnswer, SendAnswer]:
+        held = await runner.receive(conversation, message("还在吗"))
+        room.clock.advance(timedelta(minutes=16))
+        return held, await runner.receive(conversation, message("还在吗", "k2"))
+
+    held, lapsed = asyncio.run(talk())
+    assert (held.handler, held.messages) == ("human", [])
+    assert lapsed.handler == "bot"
+    assert lapsed.messages
