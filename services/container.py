@@ -77,8 +77,11 @@ class Container:
 
     @cached_property
     def gateway(self) -> Gateway:
+        known = {name: secret.get_secret_value() for name, secret in self.settings.connector_secrets.items()}
         connectors = load_connectors(
-            self.city_dir / "connectors", {"sandbox_url": self.settings.sandbox_url}, secrets_from(os.environ)
+            self.city_dir / "connectors",
+            {"sandbox_url": self.settings.sandbox_url},
+            known | secrets_from(os.environ),
         )
         return Gateway(connectors)
 

@@ -11,6 +11,7 @@ from services import health, schema
 from services.commands.console import JsonFlag, container, show
 from services.core.logs import configure_logging
 from services.core.settings import Settings
+from services.lookups.connectors import ConnectorMistake
 from services.supervision.first_start import prepare_data
 from services.supervision.rasa_model import embed_examples
 from services.supervision.stack import Stack
@@ -94,11 +95,15 @@ def _greet(stack: Stack, seconds: float) -> None:
 def doctor(as_json: JsonFlag = False) -> None:
     """Check configuration, database, knowledge base and every running part."""
     parts = container()
-    connectors = sorted(parts.gateway.connectors)
+    try:
+        connectors, mistakes = sorted(parts.gateway.connectors), []
+    except ConnectorMistake as mistake:
+        connectors, mistakes = [], mistake.problems
     parts.knowledge.refresh()
     report = asyncio.run(health.check(parts))
     report["schema"] = "current" if schema.is_current(parts.database) else "behind: huiying db upgrade"
     report["connectors"] = connectors
+    report["connector_mistakes"] = mistakes
     show(report, as_json)
-    if report["status"] == "down" or report["schema"] != "current":
+    if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     rasa_token: SecretStr = SecretStr("")
     action_url: str = ""
     sandbox_url: str = ""
+    connector_secrets: dict[str, SecretStr] = Field({}, description="by name; CONNECTOR_SECRET_NAME wins")
     worker_heartbeat_seconds: float = 5.0
 
     secret_keys: SecretStr = SecretStr("")

@@ -118,6 +118,7 @@ class Stack:
         if not settings.sandbox_url:
             key = os.environ.get(SANDBOX_SECRET) or secrets.token_urlsafe(16)
             os.environ[SANDBOX_SECRET] = key
+            settings.connector_secrets["sandbox"] = SecretStr(key)
             port = free_port()
             settings.sandbox_url = f"http://127.0.0.1:{port}"
             self._start("sandbox", [PYTHON, "-m", "services.sandbox", "--port", port], {"SANDBOX_KEY": key})
@@ -195,6 +196,9 @@ class Stack:
             "sandbox_url": settings.sandbox_url,
             "database_url": settings.database_url,
             "port": settings.port,
+            "connector_secrets": {
+                name: secret.get_secret_value() for name, secret in settings.connector_secrets.items()
+            },
         }
         path = settings.var_dir / RUNTIME_FILE
         path.unlink(missing_ok=True)

@@ -88,7 +88,7 @@ def test_nul_bytes_inside_a_question_do_not_hide_it(base: KnowledgeBase) -> None
 
 def test_an_embedding_given_saves_the_model_call(base: KnowledgeBase) -> None:
     embedding = base.embed("公积金怎么提取")
-    embedder = base._embedder
+    embedder = base.embedder
     assert isinstance(embedder, FakeEmbedder)
     before = embedder.texts_embedded
     with_embedding = base.search("公积金怎么提取", embedding=embedding)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
 
 from knowledge_base import Entry
-from knowledge_base.models.adapter import merge
 from knowledge_base.training import augment
 from knowledge_base.training.pairs import far_questions, load_starter, scenes
+from knowledge_base.training.projection import LabelledVectors, first_places, fit_projection, project
 
 ENTRIES = [
     Entry(
@@ -65,11 +62,17 @@ def test_far_questions_are_many_and_distinct() -> None:
     assert len(far) == len(set(far)) >= 100
 
 
-def test_an_adapter_adds_its_product_to_the_weights(tmp_path: Path) -> None:
-    up, down = np.ones((4, 1), np.float16), np.arange(3, dtype=np.float16)[None]
-    np.savez(tmp_path / "a.npz", **{"x.query.up": up, "x.query.down": down})
-    state = {"x.query.weight": torch.zeros(4, 3)}
-    merge(state, tmp_path / "a.npz")
-    assert state["x.query.weight"].tolist() == [[0.0, 1.0, 2.0]] * 4
-    with pytest.raises(KeyError):
-        merge({}, tmp_path / "a.npz")
+def test_a_projection_is_learned_that_brings_questions_nearer_to_their_entries() -> None:
+    random_vectors = np.random.default_rng(1)
+    entries = project(random_vectors.normal(size=(30, 16)).astype(np.float32), np.eye(16, dtype=np.float32))
+    owners = np.repeat(np.arange(30), 6)
+    # Questions are their entries plus noise in half of the dimensions: the map must learn to look at the other half.
+    noise = random_vectors.normal(size=(180, 16)).astype(np.float32) * np.repeat([0.0, 0.4], 8).astype(np.float32)
+    questions = project(entries[owners] + noise, np.eye(16, dtype=np.float32))
+    data = LabelledVectors(questions, owners, entries, entries)
+    trained, unseen = data.of(np.arange(30) < 20), data.of(np.arange(30) >= 20)
+    matrix = fit_projection(trained, seed=1)
+    moved = LabelledVectors(
+        project(unseen.questions, matrix), unseen.owners, *[project(unseen.entry_questions, matrix)] * 2
+    )
+    assert first_places(moved) > first_places(unseen)
