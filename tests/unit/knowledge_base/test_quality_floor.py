@@ -43,7 +43,7 @@ def test_held_out_questions_find_their_entries_and_far_ones_are_not_answered(
     assert figures["recall_at_3"] >= 0.92
     assert figures["answered_precision"] >= 0.82
     assert figures["answered"] >= 0.5
-    assert figures["out_of_scope_answered_far"] <= 0.02
+    assert figures["out_of_scope_answered_far"] <= 0.06
 
 
 def test_an_entrys_own_question_finds_it_whatever_the_script(base: KnowledgeBase) -> None:
