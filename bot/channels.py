@@ -15,12 +15,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import action_results
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
 from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
 logger = logging.getLogger(__name__)
+
+# Rasa imports this module once, before it answers anybody.
+action_results.install()
 
 TOKEN_VARIABLE: Final = "RASA_TOKEN"
 LONGEST_BODY: Final = 65_536

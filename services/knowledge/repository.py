@@ -44,7 +44,8 @@ def entry_page(
 ) -> tuple[Sequence[Entry], int]:
     query = sa.select(KnowledgeEntry.content)
     if text:
-        query = query.where(KnowledgeEntry.question.contains(text, autoescape=True))
+        in_answer = KnowledgeEntry.content["answer"].as_string().contains(text, autoescape=True)
+        query = query.where(sa.or_(KnowledgeEntry.question.contains(text, autoescape=True), in_answer))
     if department:
         query = query.where(KnowledgeEntry.department == department)
     total = session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
