@@ -44,7 +44,7 @@ class KnowledgeBase:
         self.directory = directory
         self.manifest = manifest
         self.bands = bands
-        self._embedder = embedder
+        self.embedder = embedder
         self._parts = parts
         entries = list(parts.entries)
         self._rows = {entry.id: row for row, entry in enumerate(entries)}
@@ -175,7 +175,7 @@ class KnowledgeBase:
     def _embed(self, cleaned: str) -> Vectors:
         if not cleaned:
             return np.zeros(self.manifest.dimension, dtype=np.float32)
-        vector: Vectors = self._embedder.embed_queries([cleaned])[0]
+        vector: Vectors = self.embedder.embed_queries([cleaned])[0]
         return vector
 
     def _allowed(self, department: str | None, region: str | None, today: date | None) -> npt.NDArray[np.bool_] | None:

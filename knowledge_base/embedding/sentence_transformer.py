@@ -134,8 +134,8 @@ def _identity(model: str | Path, loaded: SentenceTransformer) -> str:
     marker = folder / "identity.json"
     if marker.is_file():
         known = json.loads(marker.read_text(encoding="utf-8"))
-        adapter = f"+{known['adapter'][:12]}" if "adapter" in known else ""
-        return f"{known['model']}@{known['sha256'][:12]}.{known['layout']}{adapter}"
+        projection = f"+{known['projection'][:12]}" if "projection" in known else ""
+        return f"{known['model']}@{known['sha256'][:12]}.{known['layout']}{projection}"
     digest = hashlib.sha256()
     # Names alone do not tell two versions of a model apart; a sample of its weights does, in milliseconds.
     for name, tensor in sorted(loaded.state_dict().items()):

@@ -52,6 +52,8 @@ class Ranker:
         return probabilities
 
 
+# A lead beyond this says no more.
+_FARTHEST_LEAD = 0.15
 # What the calibrator sees of each of the best candidates.
 CALIBRATION = ("fused", "lead", *SCORES, "log_length")
 
@@ -65,6 +67,6 @@ def calibration_features(scores: Array, fused: Array, query_length: int) -> Arra
     if len(fused) > 1:
         lead[0] = fused[0] - fused[1]
     elif len(fused):
-        lead[0] = 0.3
+        lead[0] = _FARTHEST_LEAD
     length = np.full(len(fused), np.log1p(query_length))
-    return np.column_stack([fused, np.clip(lead, -0.3, 0.3), scores, length])
+    return np.column_stack([fused, np.clip(lead, -_FARTHEST_LEAD, _FARTHEST_LEAD), scores, length])

@@ -39,8 +39,8 @@ class SearchResult:
 class Bands:
     """Thresholds on the confidence of the best hit: from `answer` on given, from `candidates` on offered."""
 
-    answer: float = 0.7
-    candidates: float = 0.15
+    answer: float = 0.75
+    candidates: float = 0.2
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.candidates <= self.answer <= 1.0:

@@ -18,10 +18,14 @@ FAR = Path(__file__).resolve().parent / "far_questions.txt"
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A question and the entry that answers it; None when none does."""
+    """A question and the entry that answers it; None when none does.
+
+    `about` is the entry that it was written for, also where the base lacks it; None for far questions.
+    """
 
     text: str
     entry_id: str | None
+    about: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ def scenes(entries: Sequence[Entry], far: Sequence[str], chance: random.Random) 
     """
     bare = tuple(dataclasses.replace(entry, similar_questions=()) for entry in entries)
     everything = tuple(
-        Labelled(vary(text, chance), entry.id) for entry in entries for text in entry.similar_questions
-    ) + tuple(Labelled(distort(entry.question, chance), entry.id) for entry in entries for _ in range(2))
-    outside = tuple(Labelled(text, None) for text in far)
+        Labelled(vary(text, chance), entry.id, entry.id) for entry in entries for text in entry.similar_questions
+    ) + tuple(Labelled(distort(entry.question, chance), entry.id, entry.id) for entry in entries for _ in range(2))
+    outside = tuple(Labelled(text, None, None) for text in far)
     made = [Scene(bare, everything + outside)]
     held = {entry.id: chance.choice(entry.similar_questions) for entry in entries if entry.similar_questions}
     full = tuple(
@@ -61,12 +65,12 @@ def scenes(entries: Sequence[Entry], far: Sequence[str], chance: random.Random) 
         )
         for entry in entries
     )
-    made.append(Scene(full, tuple(Labelled(vary(text, chance), key) for key, text in held.items()) + outside))
+    made.append(Scene(full, tuple(Labelled(vary(text, chance), key, key) for key, text in held.items()) + outside))
     for base in (bare, full):
         missing = {entry.id for entry in chance.sample(list(base), len(base) // 5)}
         rest = tuple(entry for entry in base if entry.id not in missing)
         asked = tuple(
-            Labelled(vary(text, chance), None)
+            Labelled(vary(text, chance), None, entry.id)
             for entry in entries
             if entry.id in missing
             for text in entry.similar_questions

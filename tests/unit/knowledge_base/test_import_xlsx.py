@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
@@ -11,7 +12,7 @@ from knowledge_base import ImportRejected, ImportResult, import_bytes
 HEADER = ["编号", "问题", "答案", "部门", "生效日期"]
 
 
-def read(rows: list[list[object]], *merges: str) -> ImportResult:
+def read(rows: Sequence[Sequence[object]], *merges: str) -> ImportResult:
     book = Workbook()
     sheet = book.worksheets[0]
     for row in rows:
