@@ -130,9 +130,10 @@ def build(name: str, folder: Path, python: Path, locks: list, *, project: bool) 
     for lock in locks:
         if not lock.exists():
             raise SetupError(f"{lock.name} is missing: restore it from version control.")
-    wanted = [f"{digest.hexdigest()}:{lock.name}:{hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks]
+    made_from = digest.hexdigest()
+    lines = {lock: f"{made_from}:{lock.name}:{hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks}
     present = stamp.read_text().split("\n") if stamp.exists() else []
-    missing = [lock for lock, line in zip(locks, wanted) if line not in present]
+    missing = [lock for lock in locks if lines[lock] not in present]
     if not missing:
         return
     free = shutil.disk_usage(ROOT).free
@@ -155,8 +156,7 @@ def build(name: str, folder: Path, python: Path, locks: list, *, project: bool) 
             [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-e", ROOT],
             "the project itself could not be installed",
         )
-    kept = [line for line in present if line in wanted]
-    stamp.write_text("\n".join(dict.fromkeys([*kept, *wanted])))
+    stamp.write_text("\n".join(lines.values()))
 
 
 def run(command: list, complaint: str) -> None:
