@@ -66,7 +66,7 @@ def test_a_missing_and_a_broken_lock_are_named(
     setup_runtimes: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     python = Path(sys.executable)
-    with pytest.raises(setup_runtimes.SetupError, match="requirements.lock is missing"):
+    with pytest.raises(setup_runtimes.SetupError, match=r"requirements\.lock is missing"):
         setup_runtimes.build("service", tmp_path / "venv", python, [tmp_path / "requirements.lock"], project=False)
     broken = tmp_path / "requirements.lock"
     broken.write_text("this is === no requirement\n")
