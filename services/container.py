@@ -132,7 +132,7 @@ class Container:
 def build_container(settings: Settings, clock: Clock | None = None) -> Container:
     """Compose everything from the settings; opens no connection yet."""
     clock = clock or SystemClock()
-    bus = EventBus()
+    bus: EventBus[UnitOfWork] = EventBus()
     secrets = Secrets(settings.secret_key_list())
     database = Database(settings.database_url, bus)
     signals = Signals(settings.redis_url or "redis://127.0.0.1:1/0")
@@ -154,7 +154,7 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
     )
 
 
-def _wire(bus: EventBus, conversations: Conversations, signals: Signals) -> None:
+def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Signals) -> None:
     """Who hears what. The inner handlers share the transaction, the outer ones only pass on a hint."""
     takeover = Takeover(conversations)
     bus.on(CaseClaimed, takeover.claimed)

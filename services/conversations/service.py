@@ -3,7 +3,6 @@
 Nothing here waits for anything but the database; `turns.TurnRunner` does the waiting between these steps.
 """
 
-import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,16 +11,15 @@ from typing import Any
 from services.cases import service as cases
 from services.conversations import repository, texts, vault
 from services.conversations.events import ConversationChanged
+from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import (
     Arrival,
     InboundMessage,
     MessageView,
     NewConversation,
-    Option,
     Outgoing,
     SendAnswer,
-    Source,
     TurnContext,
     TurnOutcome,
 )
@@ -51,6 +49,7 @@ class Conversations:
         self, secrets: Secrets, *, city_name: str, message_limit: int, claim_lapse: timedelta, retention: timedelta
     ) -> None:
         self._secrets = secrets
+        self._messages = Messages(secrets)
         self._city_name = city_name
         self._message_limit = message_limit
         self._claim_lapse = claim_lapse
@@ -71,8 +70,10 @@ class Conversations:
         )
         uow.session.add(row)
         uow.session.flush()
-        greeting = self._say(uow, row, texts.welcome(self._city_name), now)
-        return NewConversation(conversation_id=row.id, token=token, messages=[self._view(greeting, [])])
+        greeting = self._messages.say(uow, row, texts.welcome(self._city_name), now)
+        return NewConversation(
+            conversation_id=row.id, token=token, messages=self._messages.views(uow, row.id, [greeting])
+        )
 
     def of_token(self, uow: UnitOfWork, token: str | None) -> Conversation:
         """The citizen's own conversation. Raises Unauthorized."""
@@ -90,11 +91,13 @@ class Conversations:
 
     def messages_after(self, uow: UnitOfWork, conversation_id: str, after: int, limit: int) -> list[MessageView]:
         rows = repository.messages_after(uow.session, conversation_id, after, limit)
-        return self._views(uow, conversation_id, rows)
+        return self._messages.views(uow, conversation_id, rows)
 
     def transcript(self, uow: UnitOfWork, conversation_id: str, limit: int = 500) -> list[MessageView]:
         """The newest messages, oldest first, with identifiers masked."""
-        return self._views(uow, conversation_id, repository.latest_messages(uow.session, conversation_id, limit))
+        return self._messages.views(
+            uow, conversation_id, repository.latest_messages(uow.session, conversation_id, limit)
+        )
 
     def identifiers(self, uow: UnitOfWork, conversation_id: str) -> list[dict[str, str]]:
         return vault.masked_identifiers(uow, conversation_id)
@@ -152,7 +155,7 @@ class Conversations:
             sender="citizen",
             type="text",
             text_encrypted=self._secrets.encrypt(text),
-            extra=self._inbound_extra(entities, inbound.choice),
+            extra=self._messages.seal(entities, inbound.choice),
             created_at=now,
             state=repository.RECEIVED,
             client_message_id=inbound.client_message_id,
@@ -191,7 +194,7 @@ class Conversations:
         """DESIGN, life of a message, 2: a case of the highest priority, alerts and the emergency numbers at once."""
         case = self._open_case(uow, row, "urgent", message.seq, now)
         reply = Outgoing(emergency_reply(urgency), type="emergency", case_no=case.case_no)
-        self._say(uow, row, reply, now, in_reply_to=message.seq)
+        self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
         message.route = "urgent"
         message.case_no = case.case_no
@@ -218,7 +221,7 @@ class Conversations:
         return self._context(uow, row, message, now)
 
     def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
-        text, entities = self._read_inbound(message)
+        text, entities = self._messages.read(message)
         choice = message.extra.get("choice")
         if choice is None and row.requested_slot and PLACEHOLDER_BRACKET not in text:
             # A bare answer ("3F07") that arrived before its question was known is recognised now.
@@ -234,7 +237,7 @@ class Conversations:
             if hidden.text != text:
                 text, entities = hidden.text, hidden.entities
                 message.text_encrypted = self._secrets.encrypt(text)
-                message.extra = self._inbound_extra(entities, None)
+                message.extra = self._messages.seal(entities, None)
         return TurnContext(
             conversation_id=row.id,
             seq=message.seq,
@@ -256,7 +259,7 @@ class Conversations:
         message = repository.message(uow.session, conversation_id, seq)
         if message is None:
             raise NotFound("没有这条消息")
-        return self._read_inbound(message)
+        return self._messages.read(message)
 
     def finish_turn(
         self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
@@ -274,11 +277,11 @@ class Conversations:
             repository.delete_identifiers(uow.session, row.id)
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
         for reply in outcome.replies:
-            self._say(uow, row, reply, now, in_reply_to=context.seq)
+            self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
             case = self._open_case(uow, row, outcome.case_kind, context.seq, now)
             message.case_no = case.case_no
-            self._say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
+            self._messages.say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
         message.state = repository.DONE
         message.route = outcome.route
         message.confidence = outcome.confidence
@@ -293,7 +296,7 @@ class Conversations:
             return
         if row.handler == "human" or repository.replies_to(uow.session, conversation_id, seq):
             return
-        self._say(uow, row, reply, now, in_reply_to=seq)
+        self._messages.say(uow, row, reply, now, in_reply_to=seq)
         uow.collect(ConversationChanged(row.id))
 
     def answer_of(self, uow: UnitOfWork, conversation_id: str, seq: int) -> SendAnswer:
@@ -304,7 +307,7 @@ class Conversations:
             raise NotFound("没有这条消息")
         replies = repository.replies_to(uow.session, conversation_id, seq)
         return SendAnswer(
-            messages=self._views(uow, conversation_id, replies),
+            messages=self._messages.views(uow, conversation_id, replies),
             route=message.route,
             confidence=message.confidence,
             case_no=message.case_no or row.case_no,
@@ -326,7 +329,7 @@ class Conversations:
         if row is None:
             return
         for message in messages:
-            self._say(uow, row, message, now)
+            self._messages.say(uow, row, message, now)
         notifications.enqueue(
             uow,
             channel=row.channel,
@@ -369,7 +372,7 @@ class Conversations:
         """DESIGN, life of a message, 4: a claim lapses after 15 idle minutes."""
         if row.handler == "human" and row.clerk_active_at and now - row.clerk_active_at > self._claim_lapse:
             row.handler, row.clerk, row.clerk_active_at = "bot", None, None
-            self._say(uow, row, texts.LAPSED, now)
+            self._messages.say(uow, row, texts.LAPSED, now)
 
     def _open_case(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int, now: datetime) -> cases.CaseOut:
         case = cases.open_case(
@@ -388,7 +391,7 @@ class Conversations:
     def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
         """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
         newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
-        words = [self._read_inbound(message)[0] for message in newest if message.sender == "citizen"]
+        words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
         substantial = [text for text in words if len(text) > 6]
         return (substantial or words or ["（无文字）"])[-1][:60]
 
@@ -399,63 +402,3 @@ class Conversations:
         opening = sla.load_calendar(uow).next_opening(now)
         promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
         return Outgoing(promise, type="case", case_no=case.case_no)
-
-    def _say(
-        self, uow: UnitOfWork, row: Conversation, message: Outgoing, now: datetime, in_reply_to: int | None = None
-    ) -> Message:
-        row.last_seq += 1
-        extra: dict[str, Any] = {}
-        if message.options:
-            extra["options"] = [option.model_dump() for option in message.options]
-        if message.source:
-            extra["source"] = message.source.model_dump()
-        if message.data:
-            extra["data"] = self._secrets.encrypt(json.dumps(message.data, ensure_ascii=False))
-        stored = Message(
-            conversation_id=row.id,
-            seq=row.last_seq,
-            sender=message.sender,
-            type=message.type,
-            text_encrypted=self._secrets.encrypt(message.text),
-            extra=extra,
-            created_at=now,
-            in_reply_to=in_reply_to,
-            case_no=message.case_no,
-        )
-        uow.session.add(stored)
-        uow.session.flush()
-        return stored
-
-    def _inbound_extra(self, entities: list[dict[str, Any]], choice: str | None) -> dict[str, Any]:
-        extra: dict[str, Any] = {}
-        if entities:
-            extra["entities"] = self._secrets.encrypt(json.dumps(entities, ensure_ascii=False))
-        if choice is not None:
-            extra["choice"] = choice
-        return extra
-
-    def _read_inbound(self, message: Message) -> tuple[str, list[dict[str, Any]]]:
-        sealed = message.extra.get("entities")
-        entities = json.loads(self._secrets.decrypt(sealed)) if sealed else []
-        return self._secrets.decrypt(message.text_encrypted), entities
-
-    def _views(self, uow: UnitOfWork, conversation_id: str, rows: Sequence[Message]) -> list[MessageView]:
-        identifiers = vault.masked_identifiers(uow, conversation_id)
-        return [self._view(row, identifiers) for row in rows]
-
-    def _view(self, row: Message, identifiers: list[dict[str, str]]) -> MessageView:
-        options, source, data = (row.extra.get(name) for name in ("options", "source", "data"))
-        return MessageView.model_validate(
-            {
-                "id": row.seq,
-                "sender": row.sender,
-                "type": row.type,
-                "text": vault.show_masked(self._secrets.decrypt(row.text_encrypted), identifiers),
-                "options": [Option(**option) for option in options] if options else None,
-                "source": Source(**source) if source else None,
-                "case_no": row.case_no,
-                "data": json.loads(self._secrets.decrypt(data)) if data else None,
-                "created_at": row.created_at,
-                "client_message_id": row.client_message_id,
-            }
-        )

@@ -75,7 +75,7 @@ def normalise_url(url: str) -> str:
 class UnitOfWork:
     """One transaction with the events collected in it."""
 
-    def __init__(self, session: Session, bus: EventBus) -> None:
+    def __init__(self, session: Session, bus: "EventBus[UnitOfWork]") -> None:
         self.session = session
         self._bus = bus
         self._events: list[Event] = []
@@ -95,9 +95,9 @@ class UnitOfWork:
 class Database:
     """Engine and sessions for one database address."""
 
-    def __init__(self, url: str, bus: EventBus | None = None, *, pool_size: int = 20) -> None:
+    def __init__(self, url: str, bus: "EventBus[UnitOfWork] | None" = None, *, pool_size: int = 20) -> None:
         self.url = normalise_url(url)
-        self.bus = bus or EventBus()
+        self.bus: EventBus[UnitOfWork] = bus or EventBus()
         self.is_sqlite = make_url(self.url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
 

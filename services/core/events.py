@@ -2,10 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from services.core.database import UnitOfWork
+from typing import Any, Generic, TypeVar
 
 
 class Event:
@@ -13,26 +10,28 @@ class Event:
 
 
 E = TypeVar("E", bound=Event)
+U = TypeVar("U")
 
 
-class EventBus:
+class EventBus(Generic[U]):
     """Hands an event to its handlers: in the same transaction, or once that has been committed.
 
-    An in-transaction handler takes `(uow, event)` and may raise, which rolls everything back; an
-    after-commit handler takes `(event)`, and is for hints only (what must not be lost goes into the outbox).
+    `U` is the unit of work that the handlers share. An in-transaction handler takes `(uow, event)` and may raise, which
+    rolls everything back; an after-commit handler takes `(event)`, and is for hints only (what must not be lost goes
+    into the outbox).
     """
 
     def __init__(self) -> None:
-        self._inside: dict[type[Event], list[Callable[[UnitOfWork, Any], None]]] = defaultdict(list)
+        self._inside: dict[type[Event], list[Callable[[U, Any], None]]] = defaultdict(list)
         self._after: dict[type[Event], list[Callable[[Any], None]]] = defaultdict(list)
 
-    def on(self, kind: type[E], handler: "Callable[[UnitOfWork, E], None]") -> None:
+    def on(self, kind: type[E], handler: Callable[[U, E], None]) -> None:
         self._inside[kind].append(handler)
 
     def after_commit(self, kind: type[E], handler: Callable[[E], None]) -> None:
         self._after[kind].append(handler)
 
-    def run_inside(self, uow: "UnitOfWork", event: Event) -> None:
+    def run_inside(self, uow: U, event: Event) -> None:
         for handler in self._inside[type(event)]:
             handler(uow, event)
 
