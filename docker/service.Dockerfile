@@ -17,4 +17,4 @@ RUN pip install --no-cache-dir --no-deps -e . && mkdir /data && chown huiying /d
 USER huiying
 ENV HUIYING_VAR=/data PYTHONUNBUFFERED=1 OTEL_SDK_DISABLED=true
 EXPOSE 8000
-CMD ["uvicorn", "services.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-server-header"]
+CMD ["uvicorn", "services.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-server-header", "--proxy-headers", "--forwarded-allow-ips", "*"]

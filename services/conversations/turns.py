@@ -7,11 +7,13 @@ the stream. A worker that dies leaves an expired lease and a waiting message, wh
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 import structlog
+from prometheus_client import Counter, Histogram
 
 from services.conversations import texts
 from services.conversations.decisions import Decider, consent_in
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+TURNS = Counter("huiying_turns", "Turns of citizens by what the dialogue decided.", ["route"])
+TURN_SECONDS = Histogram("huiying_turn_seconds", "From the start of a turn until its answer is stored.")
 POLL_SECONDS = 0.25
 LEASE_RETRY_SECONDS = 0.1
 TURNS_LIMIT = 200
@@ -130,6 +134,7 @@ class TurnRunner:
                 return
 
     async def _one_turn(self, context: TurnContext, owner: str) -> None:
+        began = time.perf_counter()
         if consent_in(context):
             # Recorded before anything uses an identifier: the action of this very turn may resolve one.
             await self._write(
@@ -150,6 +155,8 @@ class TurnRunner:
             log.error("turn not decided", kind=type(error).__name__)
             outcome = self._late(context)
         await self._write(lambda uow: self._conversations.finish_turn(uow, context, outcome, owner, self._clock.now()))
+        TURNS.labels(route=outcome.route or "none").inc()
+        TURN_SECONDS.observe(time.perf_counter() - began)
 
     @staticmethod
     def _late(context: TurnContext) -> TurnOutcome:

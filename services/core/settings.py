@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     claim_lapse_minutes: int = 15
     retention_days: int = Field(180, ge=1, description="identifiers of a conversation are deleted after this")
     message_limit: int = Field(2000, description="characters of one message")
+    conversations_per_minute: int = Field(600, ge=1, description="opened from one address")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
     upload_limit: int = Field(32 * 1024 * 1024, description="bytes of an uploaded file")
 

@@ -11,6 +11,8 @@ from sqlalchemy.engine import make_url
 
 import services.schema  # noqa: F401  every table
 from services.core.database import Base, Database, normalise_url
+from services.supervision.processes import Children
+from services.supervision.redis_server import embedded_redis, wait_for_redis
 
 DEFAULT_POSTGRES = "postgresql://root@127.0.0.1:5432/test"
 
@@ -69,6 +71,16 @@ def database(request: pytest.FixtureRequest) -> Database:
     fixture = "sqlite" if request.param == "sqlite" else "postgres"
     made: Database = request.getfixturevalue(fixture)
     return made
+
+
+@pytest.fixture(scope="session")
+def embedded_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    children = Children()
+    child, url = embedded_redis(tmp_path_factory.mktemp("redis"))
+    children.start(child)
+    wait_for_redis(url, child)
+    yield url
+    children.stop_all()
 
 
 def _address_of(name: str) -> str:

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from services.accounts.endpoints import set_session_cookie, token_from
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, SendAnswer
+from services.core.limits import count_against
 from services.core.signals import CONVERSATION
 from services.core.web import container_of, server_sent_event
 
@@ -26,6 +27,12 @@ router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 def open_conversation(request: Request, response: Response) -> NewConversation:
     """Begin a conversation. The token comes back once, and as an HttpOnly cookie."""
     container = container_of(request)
+    count_against(
+        container.signals.client,
+        what="conversations",
+        who=request.client.host if request.client else "unknown",
+        limit=container.settings.conversations_per_minute,
+    )
     with container.database.unit_of_work() as uow:
         opened = container.conversations.open(uow, channel="web", now=container.clock.now())
         uow.commit()

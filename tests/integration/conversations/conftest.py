@@ -22,8 +22,7 @@ from services.core.crypto import Secrets
 from services.core.database import Database
 from services.core.signals import Signals
 from services.sla import service as sla
-from services.supervision.processes import Children
-from services.supervision.redis_server import embedded_redis, wait_for_redis
+from services.supervision.redis_server import wait_for_redis
 
 DEMO_CITY = Path(services.__file__).parent / "demo_city"
 # A Monday, within working time.
@@ -80,7 +79,7 @@ class Room:
             sla.apply_city(uow, DEMO_CITY, self.clock.now())
             uow.commit()
 
-    def runner(self, *, patience: float = 5.0, turn_seconds: float = 5.0) -> TurnRunner:
+    def runner(self, *, patience: float = 60.0, turn_seconds: float = 60.0) -> TurnRunner:
         """One replica; each has its own owner name."""
         decider = Decider(
             self.knowledge,
@@ -111,16 +110,6 @@ class Room:
     def transcript(self, conversation_id: str) -> list[Any]:
         with self.database.unit_of_work(read_only=True) as uow:
             return self.conversations.transcript(uow, conversation_id)
-
-
-@pytest.fixture(scope="session")
-def embedded_redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    children = Children()
-    child, url = embedded_redis(tmp_path_factory.mktemp("redis"))
-    children.start(child)
-    wait_for_redis(url, child)
-    yield url
-    children.stop_all()
 
 
 @pytest.fixture
