@@ -203,17 +203,15 @@ class KnowledgeBase:
         lexical_answer, total_answer = parts.lexical_answer.scores(query)
         sound, total_sound = parts.sound.scores(sounds(query))
         found = np.zeros(len(self), dtype=np.bool_)
-        # A filter is applied afterwards, so more rows are asked for when there is one.
-        pool = _POOL if allowed is None else max(_POOL, len(self))
-        _, wordings = parts.questions.search(vector[None], pool)
+        allowed_wordings = None if allowed is None else allowed[self._wording_entry]
+        _, wordings = parts.questions.search(vector[None], _POOL, allowed_wordings)
         found[self._wording_entry[wordings[0][wordings[0] >= 0]]] = True
-        _, passages = parts.answers.search(vector[None], pool)
+        _, passages = parts.answers.search(vector[None], _POOL, allowed)
         found[passages[0][passages[0] >= 0]] = True
         for column in (lexical, lexical_answer, sound):
-            best = np.argpartition(-column, pool)[:pool] if len(column) > pool else np.arange(len(column))
-            found[best[column[best] > 0]] = True
-        if allowed is not None:
-            found &= allowed
+            among = column if allowed is None else column * allowed
+            best = np.argpartition(among, -_POOL)[-_POOL:] if len(among) > _POOL else np.arange(len(among))
+            found[best[among[best] > 0]] = True
         rows = np.flatnonzero(found)
         dense, nearest = self._nearest_wordings(rows, vector)
         dense_answer = parts.answer_vectors[rows].astype(np.float32) @ vector

@@ -26,3 +26,7 @@ class SnapshotDamaged(KnowledgeBaseError):
 
 class ImportRejected(KnowledgeBaseError):
     """A whole file cannot be read (unknown format, unreadable, no header); single bad rows do not raise."""
+
+
+class EmbedderBusy(KnowledgeBaseError):
+    """More questions wait for the embedding model than it can answer in time."""

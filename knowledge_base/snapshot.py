@@ -19,10 +19,11 @@ from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.entry import Entry
 from knowledge_base.errors import IndexMismatch, SnapshotDamaged
 from knowledge_base.index.bm25 import Bm25Index
-from knowledge_base.index.faiss_flat import FaissFlatIndex
+from knowledge_base.index.choice import build_vector_index, open_vector_index
+from knowledge_base.index.vector import VectorIndex
 from knowledge_base.retrieval.ranker import Ranker
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "manifest.json"
 
 
@@ -52,8 +53,8 @@ class Parts:
     answer_groups: npt.NDArray[np.int32]
     question_vectors: npt.NDArray[np.float16]
     answer_vectors: npt.NDArray[np.float16]
-    questions: FaissFlatIndex
-    answers: FaissFlatIndex
+    questions: VectorIndex
+    answers: VectorIndex
     lexical: Bm25Index
     lexical_answer: Bm25Index
     sound: Bm25Index
@@ -111,8 +112,8 @@ def write_snapshot(
         np.save(staging / "answer_groups.npy", answer_groups)
         np.save(staging / "question_vectors.npy", question_vectors.astype(np.float16))
         np.save(staging / "answer_vectors.npy", answer_vectors.astype(np.float16))
-        FaissFlatIndex.build(question_vectors).save(staging / "questions.faiss")
-        FaissFlatIndex.build(answer_vectors).save(staging / "answers.faiss")
+        build_vector_index(question_vectors).save(staging / "questions.faiss")
+        build_vector_index(answer_vectors).save(staging / "answers.faiss")
         lexical.save(staging, "lexical")
         lexical_answer.save(staging, "lexical_answer")
         sound.save(staging, "sound")
@@ -175,14 +176,16 @@ def verify(directory: Path, manifest: Manifest) -> None:
 def read_parts(directory: Path, manifest: Manifest) -> Parts:
     """Map the parts of a snapshot into memory. SnapshotDamaged when they do not fit together."""
     try:
+        questions = open_vector_index(directory / "questions.faiss")
+        answers = open_vector_index(directory / "answers.faiss")
         parts = Parts(
             entries=EntryFile(directory),
             wording_starts=np.load(directory / "wording_starts.npy"),
             answer_groups=np.load(directory / "answer_groups.npy"),
             question_vectors=np.load(directory / "question_vectors.npy", mmap_mode="r"),
             answer_vectors=np.load(directory / "answer_vectors.npy", mmap_mode="r"),
-            questions=FaissFlatIndex.open(directory / "questions.faiss"),
-            answers=FaissFlatIndex.open(directory / "answers.faiss"),
+            questions=questions,
+            answers=answers,
             lexical=Bm25Index.open(directory, "lexical", manifest.entries),
             lexical_answer=Bm25Index.open(directory, "lexical_answer", manifest.entries),
             sound=Bm25Index.open(directory, "sound", manifest.entries),
@@ -191,10 +194,10 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SnapshotDamaged(f"快照 {directory.name} 不完整，请重新发布") from error
     fits = (
-        len(parts.entries) == manifest.entries == len(parts.answers) == len(parts.answer_groups)
+        len(parts.entries) == manifest.entries == len(answers) == len(parts.answer_groups)
         and len(parts.wording_starts) == manifest.entries + 1
-        and len(parts.questions) == manifest.wordings == len(parts.question_vectors)
-        and parts.questions.dimension == manifest.dimension == parts.answers.dimension
+        and len(questions) == manifest.wordings == len(parts.question_vectors)
+        and questions.dimension == manifest.dimension == answers.dimension
     )
     if not fits:
         raise SnapshotDamaged(f"快照 {directory.name} 的各部分不一致，请重新发布")

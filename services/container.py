@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge_base import Embedder, SqliteEmbeddingCache, load_embedder
+from knowledge_base.embedding.batching import BatchingEmbedder
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations.events import ConversationChanged
@@ -61,9 +62,10 @@ class Container:
         """The embedding model; the first call loads it (some seconds)."""
         with self._embedder_lock:
             if self._embedder is None:
-                self._embedder = load_embedder(
+                model = load_embedder(
                     self.settings.embedding_model or None, models_directory=self.settings.var_dir / "models"
                 )
+                self._embedder = BatchingEmbedder(model)
             return self._embedder
 
     @cached_property

@@ -15,9 +15,12 @@ import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Vectors
 
-_FIELDS = ("grams", "starts", "documents", "weights", "rarity")
+_FIELDS = ("grams", "starts", "documents", "weights", "rarity", "columns", "common")
 # Documents whose grams are counted at once; bounds the memory of a build.
 _DOCUMENTS_AT_ONCE = 4096
+# A gram in more than this share of the documents is kept as a weight for each document: adding a whole column costs
+# less than adding that many single weights.
+_COMMON = 1 / 8
 _SHIFT = np.uint64(21)
 
 
@@ -40,7 +43,8 @@ def grams(text: str) -> npt.NDArray[np.uint64]:
 class Bm25Index:
     """Postings by gram: `documents[starts[g]:starts[g+1]]` hold gram `grams[g]` with BM25 `weights`.
 
-    `rarity` is the inverse document frequency of each gram. k1 and b are BM25's usual parameters.
+    A gram in many documents has no postings; `common[columns[g]]` are its weights in all documents (`columns[g]` is -1
+    for the others). `rarity` is the inverse document frequency of each gram. k1 and b are BM25's usual parameters.
     """
 
     size: int
@@ -49,6 +53,8 @@ class Bm25Index:
     documents: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
     rarity: npt.NDArray[np.float32]
+    columns: npt.NDArray[np.int32]
+    common: npt.NDArray[np.float32]
 
     @classmethod
     def build(cls, texts: Sequence[str], *, k1: float = 1.2, b: float = 0.75) -> Bm25Index:
@@ -82,7 +88,8 @@ class Bm25Index:
         norm = k1 * (1 - b + b * lengths[owners] / max(average, 1e-9))
         weights = counts * (k1 + 1) / (counts + norm)
         weights *= np.repeat(rarity, frequency)
-        return cls(len(texts), unique, starts, owners, weights.astype(np.float32), rarity)
+        postings = _common_apart(len(texts), starts, owners, weights.astype(np.float32))
+        return cls(len(texts), unique, *postings[:3], rarity, *postings[3:])
 
     def scores(self, text: str) -> tuple[Vectors, float]:
         """BM25 of every document for `text`, and the total rarity of the text's grams (to compare texts by)."""
@@ -94,9 +101,12 @@ class Bm25Index:
         known = at[self.grams[at] == wanted]
         # A gram that no document has is the rarest of all.
         unknown = float(np.log1p((self.size + 0.5) / 0.5)) * (len(wanted) - len(known))
-        for term in known:
-            part = slice(self.starts[term], self.starts[term + 1])
-            total[self.documents[part]] += self.weights[part]
+        for term, column in zip(known.tolist(), self.columns[known].tolist(), strict=True):
+            if column >= 0:
+                total += self.common[column]
+            else:
+                part = slice(self.starts[term], self.starts[term + 1])
+                total[self.documents[part]] += self.weights[part]
         return total, float(self.rarity[known].sum()) + unknown
 
     def save(self, folder: Path, name: str) -> list[Path]:
@@ -111,5 +121,32 @@ class Bm25Index:
     @classmethod
     def open(cls, folder: Path, name: str, size: int) -> Bm25Index:
         """Map the arrays of an index of `size` documents into memory."""
-        arrays = {field: np.load(folder / f"{name}.{field}.npy", mmap_mode="r") for field in _FIELDS}
+        # Mapped, but as plain arrays: slicing a memmap object costs more than many a sum over what it cuts out.
+        arrays = {field: np.asarray(np.load(folder / f"{name}.{field}.npy", mmap_mode="r")) for field in _FIELDS}
+        if arrays["common"].shape[1:] != (size,):
+            raise ValueError(f"{name} is not an index of {size} documents")
         return cls(size=size, **arrays)
+
+
+def _common_apart(
+    size: int, starts: npt.NDArray[np.int64], documents: npt.NDArray[np.int32], weights: npt.NDArray[np.float32]
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float32],
+]:
+    """Take the postings of common grams out: (starts, documents, weights, columns, common) of a Bm25Index."""
+    frequency = np.diff(starts)
+    is_common = frequency > size * _COMMON
+    terms = np.flatnonzero(is_common)
+    columns = np.full(len(frequency), -1, dtype=np.int32)
+    columns[terms] = np.arange(len(terms), dtype=np.int32)
+    common = np.zeros((len(terms), size), dtype=np.float32)
+    for column, term in enumerate(terms.tolist()):
+        part = slice(starts[term], starts[term + 1])
+        common[column, documents[part]] = weights[part]
+    rest = np.repeat(~is_common, frequency)
+    starts = np.concatenate([[0], np.cumsum(np.where(is_common, 0, frequency))]).astype(np.int64)
+    return starts, documents[rest], weights[rest], columns, common

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Vectors
+from knowledge_base.index.vector import only
 
 
 class FaissFlatIndex:
@@ -25,12 +27,6 @@ class FaissFlatIndex:
             index.add(np.ascontiguousarray(vectors))
         return cls(index)
 
-    @classmethod
-    def open(cls, path: Path) -> FaissFlatIndex:
-        """Map an index file into memory; pages are shared between processes. RuntimeError when it is no index."""
-        # IO_FLAG_MMAP would copy a flat index; this flag maps it.
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
-
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
@@ -39,12 +35,19 @@ class FaissFlatIndex:
         """Length of a vector."""
         return int(self._index.d)
 
-    def search(self, queries: Vectors, count: int) -> tuple[Vectors, npt.NDArray[np.int64]]:
-        """Scores and row numbers, best first."""
+    def search(
+        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """Scores and row numbers, best first, of rows in the mask `allowed`; -1 where these are fewer than `count`."""
         count = min(count, len(self))
         if count <= 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        scores, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), count)
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if allowed is None:
+            scores, rows = self._index.search(queries, count)
+        else:
+            parameters: Any = faiss.SearchParameters
+            scores, rows = self._index.search(queries, count, params=parameters(sel=only(allowed)))
         return scores, rows
 
     def save(self, path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +18,19 @@ class VectorIndex(Protocol):
     def __len__(self) -> int:
         """Number of rows."""
 
-    def search(self, queries: Vectors, count: int) -> tuple[Vectors, npt.NDArray[np.int64]]:
-        """Scores and row numbers, each (len(queries), <= count), best first; a row number of -1 means none."""
+    def search(
+        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """Scores and row numbers, each (len(queries), <= count), best first; a row number of -1 means none.
+
+        With `allowed` (len(self),) only the rows that it marks are found.
+        """
 
     def save(self, path: Path) -> None:
         """Write the index to a file."""
+
+
+def only(allowed: npt.NDArray[np.bool_]) -> Any:
+    """What FAISS calls a selector: the rows that the mask marks."""
+    selector: Any = faiss.IDSelectorBitmap
+    return selector(np.packbits(allowed, bitorder="little"))

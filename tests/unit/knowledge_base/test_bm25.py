@@ -48,3 +48,15 @@ def test_an_index_gives_the_same_scores_after_saving(tmp_path: Path) -> None:
 def test_an_empty_index_and_an_empty_query_score_nothing() -> None:
     assert Bm25Index.build([]).scores("甲")[0].shape == (0,)
     assert Bm25Index.build(["甲"]).scores("，。")[0].tolist() == [0.0]
+
+
+def test_common_grams_are_columns_and_change_no_score(tmp_path: Path) -> None:
+    texts = [f"怎么办理{a}{b}" for a in "甲乙丙丁戊己庚辛" for b in "子丑寅卯辰巳午未申酉"]
+    index = Bm25Index.build(texts)
+    columns = dict(zip(index.grams.tolist(), index.columns.tolist(), strict=True))
+    assert columns[ord("怎")] >= 0
+    assert columns[ord("子")] == -1
+    index.save(tmp_path, "x")
+    for one in (index, Bm25Index.open(tmp_path, "x", len(texts))):
+        for query in ("怎么办理甲子", "子丑", "怎么", "没有"):
+            np.testing.assert_allclose(one.scores(query)[0], reference(texts, query), rtol=1e-4, atol=1e-5)
