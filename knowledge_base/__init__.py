@@ -6,7 +6,14 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.cache import SqliteEmbeddingCache
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress
 from knowledge_base.entry import Entry
-from knowledge_base.errors import ImportRejected, IndexMismatch, KnowledgeBaseError, ModelUnavailable, SnapshotDamaged
+from knowledge_base.errors import (
+    EmbedderBusy,
+    ImportRejected,
+    IndexMismatch,
+    KnowledgeBaseError,
+    ModelUnavailable,
+    SnapshotDamaged,
+)
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
 from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
@@ -15,6 +22,7 @@ from knowledge_base.snapshot import Manifest
 __all__ = [
     "Bands",
     "Embedder",
+    "EmbedderBusy",
     "EmbeddingCache",
     "Entry",
     "Hit",

@@ -189,7 +189,7 @@ class KnowledgeBase:
         if today is not None:
             day = today.toordinal()
             allowed &= (self._from <= day) & (day <= self._to)
-        # A search without a mask is the faster one.
+        # Searching without a mask is faster, and on most days every entry is valid.
         return None if allowed.all() else allowed
 
     def candidates(

@@ -15,13 +15,14 @@ from knowledge_base.errors import EmbedderBusy
 class _Call:
     """One text that waits for its vector."""
 
-    __slots__ = ("error", "text", "vector", "wake")
+    __slots__ = ("error", "leads", "text", "vector", "wake")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.vector: Vectors | None = None
         self.error: Exception | None = None
         self.wake = threading.Event()
+        self.leads = False
 
     @property
     def done(self) -> bool:
@@ -94,7 +95,16 @@ class BatchingEmbedder:
 
     def _wait(self, call: _Call) -> None:
         """Return once `call` is done or its time is up; embed for others when it is this thread's turn."""
-        if not call.wake.wait(self._longest_wait):
+        try:
+            in_time = call.wake.wait(self._longest_wait)
+        except BaseException:
+            with self._lock:
+                if call in self._waiting:
+                    self._waiting.remove(call)
+                if call.leads:
+                    self._pass_on()
+            raise
+        if not in_time:
             with self._lock:
                 if call in self._waiting:
                     self._waiting.remove(call)
@@ -117,13 +127,18 @@ class BatchingEmbedder:
             with self._lock:
                 # Only an interrupt of this thread leaves calls undone; they are the next ones then.
                 self._waiting.extendleft(other for other in reversed(batch[1:]) if not other.done)
-                successor = self._waiting.popleft() if self._waiting else None
-                self._running = successor is not None
+                self._pass_on()
             for other in batch[1:]:
                 if other.done:
                     other.wake.set()
-            if successor is not None:
-                successor.wake.set()
+
+    def _pass_on(self) -> None:
+        """Give the model to the call that has waited longest. The lock is held."""
+        self._running = bool(self._waiting)
+        if self._waiting:
+            successor = self._waiting.popleft()
+            successor.leads = True
+            successor.wake.set()
 
     def _embed(self, batch: list[_Call]) -> None:
         try:

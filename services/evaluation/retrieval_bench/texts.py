@@ -32,7 +32,8 @@ def entries(count: int, seed: int = 7) -> Iterator[Entry]:
         answer = (
             f"{who}{action}{thing}，请携带有效身份证件、{draw.choice(THING)}和申请表{draw.randint(1, 5)}份，"
             f"到{place}政务服务中心{draw.randint(1, 60)}号窗口提出申请。"
-            f"受理后{draw.randint(1, 30)}个工作日内办结，{fee}。{draw.choice(ASPECT)}的，可拨打{place}服务热线{draw.randint(60000000, 69999999)}咨询，"
+            f"受理后{draw.randint(1, 30)}个工作日内办结，{fee}。"
+            f"{draw.choice(ASPECT)}的，可拨打{place}服务热线{draw.randint(60000000, 69999999)}咨询，"
             f"也可以登录网上大厅{action}。材料不齐的，窗口一次性告知需要补正的内容。"
         )
         yield Entry(id=str(number), question=draw.choice(wordings), answer=answer, department=f"{place}政务服务中心")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from knowledge_base.embedding import batching
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.errors import EmbedderBusy
@@ -143,6 +144,30 @@ def test_an_interrupted_leader_takes_nobody_down_with_it() -> None:
     assert isinstance(callers.errors.pop("领"), KeyboardInterrupt)
     assert (callers.errors, set(callers.results)) == ({}, {"先", "甲", "乙"})
     assert model.batches == [["先"], ["甲", "乙"]]
+
+
+@pytest.mark.parametrize("has_the_turn", [False, True])
+def test_a_waiting_caller_who_is_interrupted_leaves_the_model_to_the_next(has_the_turn: bool) -> None:
+    model, embedder, callers = busy()
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if has_the_turn:
+                model.gate.set()
+                super().wait(60)
+            raise KeyboardInterrupt
+
+    call = batching._Call("甲")
+    call.wake = Interrupted()
+    with embedder._lock:
+        embedder._waiting.append(call)
+    callers.start_waiting("乙")
+    with pytest.raises(KeyboardInterrupt):
+        embedder._wait(call)
+    model.gate.set()
+    callers.join()
+    assert model.batches == [["先"], ["乙"]]
+    assert (len(embedder._waiting), embedder._running) == (0, False)
 
 
 def test_beyond_the_bound_of_the_queue_a_caller_is_refused_at_once() -> None:

@@ -1,0 +1,88 @@
+"""`huiying bench`: how fast it is, measured on this machine."""
+
+import os
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from knowledge_base import load_embedder
+from services.commands.console import JsonFlag, container, progress_bar, show
+from services.core.errors import BadRequest
+from services.evaluation.retrieval_bench import run, texts
+from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
+
+app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Measure speed on this machine."""
+
+
+@app.command("retrieval")
+def retrieval(
+    sizes: Annotated[str, typer.Option(help="Entries of the bases, separated by commas.")] = "2000,10000,100000",
+    vectors: Annotated[str, typer.Option(help="Numbers of vectors; empty for none.")] = "10000,100000,1000000",
+    embedded: Annotated[
+        int, typer.Option(min=100, help="Entries that are really embedded; the vectors of all others are jittered.")
+    ] = 2000,
+    queries: Annotated[int, typer.Option(min=10, help="Questions asked of each base.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of one caller against many.")] = 5,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search beside its embedding alone, other ways to search, many callers at once, and vectors alone.
+
+    Texts are generated. The peers are an extra: pip install 'huiying[bench]'.
+    """
+    base_sizes, vector_sizes = _numbers(sizes), _numbers(vectors)
+    settings = container().settings
+    model = load_embedder(settings.embedding_model or None, models_directory=settings.var_dir / "models")
+    with progress_bar("embedding") as progress:
+        embedder = JitteringEmbedder(model, embedded, progress)
+    figures: dict[str, Any] = {
+        "model": model.identity,
+        "cores": os.cpu_count(),
+        "load_at_start": round(os.getloadavg()[0], 1),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "really_embedded_entries": embedded,
+        "callers": run.callers(model, rounds, _say),
+        "bases": run.bases(embedder, base_sizes, queries, _say),
+    }
+    asked = model.embed_queries(texts.queries(200, embedded))
+    figures["vectors"] = run.vectors(embedder.base, asked, vector_sizes, _say)
+    if as_json:
+        show(figures, True)
+        return
+    for name in ("bases", "vectors"):
+        _print_table(name, figures.pop(name))
+    _print_table("callers", [{"figure": name, "value": value} for name, value in figures.pop("callers").items()])
+    show(figures, False)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = [0]
+    if any(number < 1 for number in numbers):
+        raise BadRequest("请输入用逗号分隔的正整数")
+    return numbers
+
+
+def _say(line: str) -> None:
+    typer.echo(f"bench: {line}", err=True)
+
+
+def _print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+    Console(width=max(120, 14 * len(columns))).print(table)
