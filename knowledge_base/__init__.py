@@ -9,6 +9,7 @@ from knowledge_base.entry import Entry
 from knowledge_base.errors import ImportRejected, IndexMismatch, KnowledgeBaseError, ModelUnavailable, SnapshotDamaged
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
 from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
+from knowledge_base.retrieval.reranker import Reranker, load_reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.snapshot import Manifest
 
@@ -30,6 +31,7 @@ __all__ = [
     "Progress",
     "Query",
     "Rejection",
+    "Reranker",
     "SearchResult",
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
@@ -39,6 +41,7 @@ __all__ = [
     "import_bytes",
     "import_file",
     "load_embedder",
+    "load_reranker",
     "read_out_of_scope",
     "read_queries",
 ]

@@ -15,12 +15,16 @@ from knowledge_base.entry import Entry
 from knowledge_base.index.bm25 import Bm25Index
 from knowledge_base.index.sound import sounds
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
+from knowledge_base.retrieval.reranker import DEPTH, Reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
 from knowledge_base.text import clean, clean_query, plain
 
 # How many rows each index brings to the common ranking.
 _POOL = 100
+# What a reranker's verdict (0..1) adds to a fused score. Fused scores of good candidates lie some hundredths apart, so
+# a clear verdict decides and an undecided one leaves the order as it is.
+_RERANKER_SHARE = 0.2
 # Characters of an answer that the answer indexes see; what it is about stands at its beginning.
 _ANSWER_EMBEDDED = 300
 _ANSWER_LEXICAL = 2_000
@@ -39,12 +43,21 @@ class KnowledgeBase:
     'a'
     """
 
-    def __init__(self, directory: Path, embedder: Embedder, manifest: Manifest, parts: Parts, bands: Bands) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        embedder: Embedder,
+        manifest: Manifest,
+        parts: Parts,
+        bands: Bands,
+        reranker: Reranker | None = None,
+    ) -> None:
         """Use `build` or `open`."""
         self.directory = directory
         self.manifest = manifest
         self.bands = bands
         self.embedder = embedder
+        self.reranker = reranker
         self._parts = parts
         entries = list(parts.entries)
         self._rows = {entry.id: row for row, entry in enumerate(entries)}
@@ -68,6 +81,7 @@ class KnowledgeBase:
         progress: Progress | None = None,
         ranker: Ranker | None = None,
         bands: Bands | None = None,
+        reranker: Reranker | None = None,
     ) -> KnowledgeBase:
         """Embed `entries`, write a snapshot into the new folder `directory` and open it.
 
@@ -96,13 +110,19 @@ class KnowledgeBase:
             lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
             ranker=ranker or Ranker.load(),
         )
-        return cls.open(directory, embedder, check=False, bands=bands)
+        return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker)
 
     @classmethod
     def open(
-        cls, directory: Path, embedder: Embedder, *, check: bool = True, bands: Bands | None = None
+        cls,
+        directory: Path,
+        embedder: Embedder,
+        *,
+        check: bool = True,
+        bands: Bands | None = None,
+        reranker: Reranker | None = None,
     ) -> KnowledgeBase:
-        """Open a snapshot; `check` compares every file with its checksum.
+        """Open a snapshot; `check` compares every file with its checksum, `reranker` reads the best candidates again.
 
         Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
         """
@@ -110,7 +130,7 @@ class KnowledgeBase:
         check_model(manifest, embedder.identity, embedder.dimension)
         if check:
             verify(directory, manifest)
-        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands())
+        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands(), reranker)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -160,7 +180,7 @@ class KnowledgeBase:
         if not len(rows):
             return SearchResult((), "none", vector)
         ranker = self._parts.ranker
-        fused = ranker.fuse(scores)
+        fused = self._reranked(query, rows, ranker.fuse(scores))
         order = np.lexsort((rows, -fused))
         order = order[_first_of_each(self._parts.answer_groups[rows[order]])][: max(k, 2)]
         features = calibration_features(scores[order], fused[order], len(query))
@@ -171,6 +191,18 @@ class KnowledgeBase:
             for at, confidence in zip(order[:k], confidences, strict=False)
         )
         return SearchResult(hits, self.bands.of(hits[0].confidence), vector)
+
+    def _reranked(
+        self, query: str, rows: npt.NDArray[np.int64], fused: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        if self.reranker is None:
+            return fused
+        best = np.lexsort((rows, -fused))[:DEPTH]
+        verdicts = self.reranker.scores(query, [passage_text(self._parts.entries[int(rows[at])]) for at in best])
+        # Those not read count as the worst that were, so that being read is never a disadvantage.
+        judged = np.full(len(rows), verdicts.min())
+        judged[best] = verdicts
+        return fused + _RERANKER_SHARE * judged
 
     def _embed(self, cleaned: str) -> Vectors:
         if not cleaned:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from knowledge_base import Embedder, SqliteEmbeddingCache, load_embedder
+from knowledge_base import Embedder, Reranker, SqliteEmbeddingCache, load_embedder, load_reranker
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations.events import ConversationChanged
@@ -67,13 +67,18 @@ class Container:
             return self._embedder
 
     @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder named by RERANKER_MODEL; the first call loads it. None when none is named."""
+        return load_reranker(self.settings.reranker_model)
+
+    @cached_property
     def embedding_cache(self) -> SqliteEmbeddingCache:
         self.settings.var_dir.mkdir(parents=True, exist_ok=True)
         return SqliteEmbeddingCache(self.settings.var_dir / "embeddings.db")
 
     @cached_property
     def knowledge(self) -> LiveKnowledge:
-        return LiveKnowledge(self.database, self.embedder, self.knowledge_root)
+        return LiveKnowledge(self.database, self.embedder, self.knowledge_root, lambda: self.reranker)
 
     @cached_property
     def gateway(self) -> Gateway:
