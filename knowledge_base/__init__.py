@@ -11,6 +11,7 @@ from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_sco
 from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
 from knowledge_base.retrieval.reranker import Reranker, load_reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.snapshot import Manifest
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SearchResult",
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
+    "Synonyms",
     "evaluate",
     "export_bytes",
     "export_file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from knowledge_base.entry import Entry
 from knowledge_base.index.bm25 import Bm25Index
 from knowledge_base.index.sound import sounds
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
+from knowledge_base.retrieval.request import request_of
 from knowledge_base.retrieval.reranker import DEPTH, Reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
 from knowledge_base.text import clean, clean_query, plain
 
@@ -51,6 +54,7 @@ class KnowledgeBase:
         parts: Parts,
         bands: Bands,
         reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
     ) -> None:
         """Use `build` or `open`."""
         self.directory = directory
@@ -58,6 +62,7 @@ class KnowledgeBase:
         self.bands = bands
         self.embedder = embedder
         self.reranker = reranker
+        self._synonyms = _default_synonyms() if synonyms is None else synonyms
         self._parts = parts
         entries = list(parts.entries)
         self._rows = {entry.id: row for row, entry in enumerate(entries)}
@@ -82,6 +87,7 @@ class KnowledgeBase:
         ranker: Ranker | None = None,
         bands: Bands | None = None,
         reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
     ) -> KnowledgeBase:
         """Embed `entries`, write a snapshot into the new folder `directory` and open it.
 
@@ -110,7 +116,7 @@ class KnowledgeBase:
             lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
             ranker=ranker or Ranker.load(),
         )
-        return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker)
+        return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
 
     @classmethod
     def open(
@@ -121,8 +127,10 @@ class KnowledgeBase:
         check: bool = True,
         bands: Bands | None = None,
         reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
     ) -> KnowledgeBase:
-        """Open a snapshot; `check` compares every file with its checksum, `reranker` reads the best candidates again.
+        """Open a snapshot; `check` compares every file with its checksum, `reranker` reads the best candidates again,
+        `synonyms` replace the lexicon that comes with the library.
 
         Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
         """
@@ -130,7 +138,7 @@ class KnowledgeBase:
         check_model(manifest, embedder.identity, embedder.dimension)
         if check:
             verify(directory, manifest)
-        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands(), reranker)
+        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands(), reranker, synonyms)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -231,9 +239,7 @@ class KnowledgeBase:
         `query` is cleaned (`clean_query`), `vector` its embedding, `allowed` a mask over entries.
         """
         parts = self._parts
-        lexical, total = parts.lexical.scores(query)
-        lexical_answer, total_answer = parts.lexical_answer.scores(query)
-        sound, total_sound = parts.sound.scores(sounds(query))
+        lexical, lexical_answer, sound = self._lexical(query)
         found = np.zeros(len(self), dtype=np.bool_)
         # A filter is applied afterwards, so more rows are asked for when there is one.
         pool = _POOL if allowed is None else max(_POOL, len(self))
@@ -253,12 +259,30 @@ class KnowledgeBase:
             [
                 dense,
                 dense_answer,
-                lexical[rows] / max(total, 1e-9),
-                lexical_answer[rows] / max(total_answer, 1e-9),
-                sound[rows] / max(total_sound, 1e-9),
+                lexical[rows],
+                lexical_answer[rows],
+                sound[rows],
             ]
         ).astype(np.float64)
         return rows, scores, nearest
+
+    def _lexical(self, query: str) -> tuple[Vectors, Vectors, Vectors]:
+        """Scores (one per entry) of questions, of questions with answers, and of sounds; shares of the query found.
+
+        The request alone is looked for, in the citizen's words and in official ones; the better of both counts.
+        """
+        request = request_of(query)
+        official = self._synonyms.official(request)
+        parts = self._parts
+        columns: list[Vectors] = []
+        for index, convert in ((parts.lexical, str), (parts.lexical_answer, str), (parts.sound, sounds)):
+            scores, total = index.scores(convert(request))
+            scores /= max(total, 1e-9)
+            if official != request:
+                others, total = index.scores(convert(official))
+                np.maximum(scores, others / max(total, 1e-9), out=scores)
+            columns.append(scores)
+        return columns[0], columns[1], columns[2]
 
     def _nearest_wordings(self, rows: npt.NDArray[np.int64], vector: Vectors) -> tuple[Vectors, npt.NDArray[np.int64]]:
         starts = self._parts.wording_starts
@@ -281,6 +305,11 @@ class KnowledgeBase:
         text = entry.wordings[wording - int(self._parts.wording_starts[row])]
         dense, dense_answer, lexical = (float(value) for value in scores[:3])
         return Hit(entry.id, confidence, text, dense, dense_answer, lexical)
+
+
+@cache
+def _default_synonyms() -> Synonyms:
+    return Synonyms.load()
 
 
 def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

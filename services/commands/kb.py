@@ -132,6 +132,7 @@ def evaluate_queries(
                 cache=parts.embedding_cache,
                 progress=progress,
                 reranker=parts.reranker,
+                synonyms=parts.synonyms,
             )
         with progress_bar("queries") as progress:
             figures = evaluate(
