@@ -16,7 +16,9 @@ from knowledge_base.errors import (
 )
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
 from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
+from knowledge_base.retrieval.reranker import Reranker, load_reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.snapshot import Manifest
 
 __all__ = [
@@ -38,15 +40,18 @@ __all__ = [
     "Progress",
     "Query",
     "Rejection",
+    "Reranker",
     "SearchResult",
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
+    "Synonyms",
     "evaluate",
     "export_bytes",
     "export_file",
     "import_bytes",
     "import_file",
     "load_embedder",
+    "load_reranker",
     "read_out_of_scope",
     "read_queries",
 ]

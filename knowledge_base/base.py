@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,18 @@ from knowledge_base.entry import Entry
 from knowledge_base.index.bm25 import Bm25Index
 from knowledge_base.index.sound import sounds
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
+from knowledge_base.retrieval.request import request_of
+from knowledge_base.retrieval.reranker import DEPTH, Reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
+from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
 from knowledge_base.text import clean, clean_query, plain
 
 # How many rows each index brings to the common ranking.
 _POOL = 100
+# What a reranker's verdict (0..1) adds to a fused score. Fused scores of good candidates lie some hundredths apart, so
+# a clear verdict decides and an undecided one leaves the order as it is.
+_RERANKER_SHARE = 0.2
 # Characters of an answer that the answer indexes see; what it is about stands at its beginning.
 _ANSWER_EMBEDDED = 300
 _ANSWER_LEXICAL = 2_000
@@ -39,12 +46,23 @@ class KnowledgeBase:
     'a'
     """
 
-    def __init__(self, directory: Path, embedder: Embedder, manifest: Manifest, parts: Parts, bands: Bands) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        embedder: Embedder,
+        manifest: Manifest,
+        parts: Parts,
+        bands: Bands,
+        reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
+    ) -> None:
         """Use `build` or `open`."""
         self.directory = directory
         self.manifest = manifest
         self.bands = bands
         self.embedder = embedder
+        self.reranker = reranker
+        self._synonyms = _default_synonyms() if synonyms is None else synonyms
         self._parts = parts
         entries = list(parts.entries)
         self._rows = {entry.id: row for row, entry in enumerate(entries)}
@@ -68,6 +86,8 @@ class KnowledgeBase:
         progress: Progress | None = None,
         ranker: Ranker | None = None,
         bands: Bands | None = None,
+        reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
     ) -> KnowledgeBase:
         """Embed `entries`, write a snapshot into the new folder `directory` and open it.
 
@@ -96,13 +116,21 @@ class KnowledgeBase:
             lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
             ranker=ranker or Ranker.load(),
         )
-        return cls.open(directory, embedder, check=False, bands=bands)
+        return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
 
     @classmethod
     def open(
-        cls, directory: Path, embedder: Embedder, *, check: bool = True, bands: Bands | None = None
+        cls,
+        directory: Path,
+        embedder: Embedder,
+        *,
+        check: bool = True,
+        bands: Bands | None = None,
+        reranker: Reranker | None = None,
+        synonyms: Synonyms | None = None,
     ) -> KnowledgeBase:
-        """Open a snapshot; `check` compares every file with its checksum.
+        """Open a snapshot; `check` compares every file with its checksum, `reranker` reads the best candidates again,
+        `synonyms` replace the lexicon that comes with the library.
 
         Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
         """
@@ -110,7 +138,7 @@ class KnowledgeBase:
         check_model(manifest, embedder.identity, embedder.dimension)
         if check:
             verify(directory, manifest)
-        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands())
+        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands(), reranker, synonyms)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -160,7 +188,7 @@ class KnowledgeBase:
         if not len(rows):
             return SearchResult((), "none", vector)
         ranker = self._parts.ranker
-        fused = ranker.fuse(scores)
+        fused = self._reranked(query, rows, ranker.fuse(scores))
         order = np.lexsort((rows, -fused))
         order = order[_first_of_each(self._parts.answer_groups[rows[order]])][: max(k, 2)]
         features = calibration_features(scores[order], fused[order], len(query))
@@ -171,6 +199,18 @@ class KnowledgeBase:
             for at, confidence in zip(order[:k], confidences, strict=False)
         )
         return SearchResult(hits, self.bands.of(hits[0].confidence), vector)
+
+    def _reranked(
+        self, query: str, rows: npt.NDArray[np.int64], fused: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        if self.reranker is None:
+            return fused
+        best = np.lexsort((rows, -fused))[:DEPTH]
+        verdicts = self.reranker.scores(query, [passage_text(self._parts.entries[int(rows[at])]) for at in best])
+        # Those not read count as the worst that were, so that being read is never a disadvantage.
+        judged = np.full(len(rows), verdicts.min())
+        judged[best] = verdicts
+        return fused + _RERANKER_SHARE * judged
 
     def _embed(self, cleaned: str) -> Vectors:
         if not cleaned:
@@ -200,9 +240,7 @@ class KnowledgeBase:
         `query` is cleaned (`clean_query`), `vector` its embedding, `allowed` a mask over entries.
         """
         parts = self._parts
-        lexical, total = parts.lexical.scores(query)
-        lexical_answer, total_answer = parts.lexical_answer.scores(query)
-        sound, total_sound = parts.sound.scores(sounds(query))
+        lexical, lexical_answer, sound = self._lexical(query)
         found = np.zeros(len(self), dtype=np.bool_)
         allowed_wordings = None if allowed is None else allowed[self._wording_entry]
         _, wordings = parts.questions.search(vector[None], _POOL, allowed_wordings)
@@ -220,12 +258,30 @@ class KnowledgeBase:
             [
                 dense,
                 dense_answer,
-                lexical[rows] / max(total, 1e-9),
-                lexical_answer[rows] / max(total_answer, 1e-9),
-                sound[rows] / max(total_sound, 1e-9),
+                lexical[rows],
+                lexical_answer[rows],
+                sound[rows],
             ]
         ).astype(np.float64)
         return rows, scores, nearest
+
+    def _lexical(self, query: str) -> tuple[Vectors, Vectors, Vectors]:
+        """Scores (one per entry) of questions, of questions with answers, and of sounds; shares of the query found.
+
+        The request alone is looked for, in the citizen's words and in official ones; the better of both counts.
+        """
+        request = request_of(query)
+        official = self._synonyms.official(request)
+        parts = self._parts
+        columns: list[Vectors] = []
+        for index, convert in ((parts.lexical, str), (parts.lexical_answer, str), (parts.sound, sounds)):
+            scores, total = index.scores(convert(request))
+            scores /= max(total, 1e-9)
+            if official != request:
+                others, total = index.scores(convert(official))
+                np.maximum(scores, others / max(total, 1e-9), out=scores)
+            columns.append(scores)
+        return columns[0], columns[1], columns[2]
 
     def _nearest_wordings(self, rows: npt.NDArray[np.int64], vector: Vectors) -> tuple[Vectors, npt.NDArray[np.int64]]:
         starts = self._parts.wording_starts
@@ -248,6 +304,11 @@ class KnowledgeBase:
         text = entry.wordings[wording - int(self._parts.wording_starts[row])]
         dense, dense_answer, lexical = (float(value) for value in scores[:3])
         return Hit(entry.id, confidence, text, dense, dense_answer, lexical)
+
+
+@cache
+def _default_synonyms() -> Synonyms:
+    return Synonyms.load()
 
 
 def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from knowledge_base import Embedder, SqliteEmbeddingCache, load_embedder
+from knowledge_base import Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
+from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations.events import ConversationChanged
@@ -69,13 +70,26 @@ class Container:
             return self._embedder
 
     @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder named by RERANKER_MODEL; the first call loads it. None when none is named."""
+        return load_reranker(self.settings.reranker_model)
+
+    @cached_property
+    def synonyms(self) -> Synonyms:
+        """Everyday words for official ones: the library's, and those of synonyms.txt in the city's folder."""
+        own = self.city_dir / "synonyms.txt"
+        return Synonyms.load(DEFAULT_SYNONYMS, own) if own.is_file() else Synonyms.load()
+
+    @cached_property
     def embedding_cache(self) -> SqliteEmbeddingCache:
         self.settings.var_dir.mkdir(parents=True, exist_ok=True)
         return SqliteEmbeddingCache(self.settings.var_dir / "embeddings.db")
 
     @cached_property
     def knowledge(self) -> LiveKnowledge:
-        return LiveKnowledge(self.database, self.embedder, self.knowledge_root)
+        return LiveKnowledge(
+            self.database, self.embedder, self.knowledge_root, lambda: self.reranker, lambda: self.synonyms
+        )
 
     @cached_property
     def gateway(self) -> Gateway:

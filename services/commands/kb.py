@@ -131,6 +131,8 @@ def evaluate_queries(
                 created_at=datetime.now(UTC),
                 cache=parts.embedding_cache,
                 progress=progress,
+                reranker=parts.reranker,
+                synonyms=parts.synonyms,
             )
         with progress_bar("queries") as progress:
             figures = evaluate(

@@ -12,7 +12,16 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from knowledge_base import Embedder, EmbeddingCache, Entry, ImportResult, KnowledgeBase, KnowledgeBaseError
+from knowledge_base import (
+    Embedder,
+    EmbeddingCache,
+    Entry,
+    ImportResult,
+    KnowledgeBase,
+    KnowledgeBaseError,
+    Reranker,
+    Synonyms,
+)
 from services.core import audit
 from services.core.database import Database, UnitOfWork
 from services.core.errors import BadRequest, Conflict, NotFound
@@ -160,10 +169,19 @@ class LiveKnowledge:
     A search holds a reference to the snapshot that it started with, so a switch never mixes two versions.
     """
 
-    def __init__(self, database: Database, embedder: Callable[[], Embedder], root: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        embedder: Callable[[], Embedder],
+        root: Path,
+        reranker: Callable[[], Reranker | None] = lambda: None,
+        synonyms: Callable[[], Synonyms | None] = lambda: None,
+    ) -> None:
         self._database = database
         self._embedder = embedder
         self._root = root
+        self._reranker = reranker
+        self._synonyms = synonyms
         self._current: tuple[int, KnowledgeBase] | None = None
         self.problem: str | None = "知识库尚未加载"
 
@@ -177,7 +195,12 @@ class LiveKnowledge:
         if self._current is not None and self._current[0] == wanted:
             return False
         try:
-            opened = KnowledgeBase.open(snapshot_directory(self._root, wanted), self._embedder())
+            opened = KnowledgeBase.open(
+                snapshot_directory(self._root, wanted),
+                self._embedder(),
+                reranker=self._reranker(),
+                synonyms=self._synonyms(),
+            )
         except KnowledgeBaseError as error:
             if self.problem != str(error):
                 log.error("snapshot not opened", version=wanted, kind=type(error).__name__)
