@@ -8,15 +8,31 @@ from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress
 from knowledge_base.entry import Entry
 from knowledge_base.errors import ImportRejected, IndexMismatch, KnowledgeBaseError, ModelUnavailable, SnapshotDamaged
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
-from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
+from knowledge_base.explain import Explanation, explain
+from knowledge_base.formats import (
+    ImportResult,
+    Note,
+    Rejection,
+    export_bytes,
+    export_file,
+    import_bytes,
+    import_file,
+    make_entry,
+)
+from knowledge_base.lint import Finding, lint
+from knowledge_base.markup import readable
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.snapshot import Manifest
+from knowledge_base.writing import Answers
 
 __all__ = [
+    "Answers",
     "Bands",
     "Embedder",
     "EmbeddingCache",
     "Entry",
+    "Explanation",
+    "Finding",
     "Hit",
     "ImportRejected",
     "ImportResult",
@@ -34,13 +50,17 @@ __all__ = [
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
     "evaluate",
+    "explain",
     "export_bytes",
     "export_file",
     "import_bytes",
     "import_file",
+    "lint",
     "load_embedder",
+    "make_entry",
     "read_out_of_scope",
     "read_queries",
+    "readable",
 ]
 
 

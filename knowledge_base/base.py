@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -112,7 +112,7 @@ class KnowledgeBase:
             progress=progress,
             answers=answers,
         )
-        return KnowledgeBase.open(directory, self.embedder, check=False, bands=self.bands, share=self)
+        return KnowledgeBase.open(directory, self.embedder, check=False, bands=self.bands, share=[self])
 
     @classmethod
     def open(
@@ -122,15 +122,17 @@ class KnowledgeBase:
         *,
         check: bool = True,
         bands: Bands | None = None,
-        share: KnowledgeBase | None = None,
+        share: Iterable[KnowledgeBase] = (),
     ) -> KnowledgeBase:
-        """Open a snapshot; `check` compares every file with its checksum, `share` lends its base if it is the same.
+        """Open a snapshot; `check` compares every file with its checksum. Of the opened snapshots `share` one that
+        stands on the same base lends it.
 
         Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
         """
         manifest = read_manifest(directory)
         check_model(manifest, embedder.identity, embedder.dimension)
-        layers = open_layers(directory, manifest, check=check, share=share._layers if share else None)
+        lender = next((kb._layers for kb in share if kb.base_name == manifest.base), None)
+        layers = open_layers(directory, manifest, check=check, share=lender)
         return cls(directory, embedder, manifest, layers, bands or Bands())
 
     def __len__(self) -> int:
@@ -177,6 +179,26 @@ class KnowledgeBase:
         """The vector of a question, float32 (dimension,); zeros when it holds nothing to search for."""
         cleaned = clean_query(text)
         return self._embed(cleaned)
+
+    def embed_many(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of many questions, float32 (len(texts), dimension); each as `embed` gives it."""
+        cleaned = [clean_query(text) for text in texts]
+        rows = [row for row, query in enumerate(cleaned) if query]
+        vectors = np.zeros((len(texts), self.manifest.dimension), dtype=np.float32)
+        if rows:
+            vectors[rows] = self.embedder.embed_queries([cleaned[row] for row in rows])
+        return vectors
+
+    def neighbours(self, vector: Vectors, count: int, *, at_least: float) -> list[tuple[str, str]]:
+        """The entry ids and wordings nearest to `vector` with a cosine of `at_least`, best first."""
+        scores, wordings = self._parts.questions.search(vector[None], count)
+        found = []
+        for score, wording in zip(scores[0], wordings[0], strict=True):
+            if wording >= 0 and score >= at_least:
+                row = int(self._wording_entry[wording])
+                entry = self._parts.entries[row]
+                found.append((entry.id, entry.wordings[wording - int(self._parts.wording_starts[row])]))
+        return found
 
     def search(
         self,
