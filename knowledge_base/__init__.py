@@ -15,18 +15,34 @@ from knowledge_base.errors import (
     SnapshotDamaged,
 )
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
-from knowledge_base.formats import ImportResult, Note, Rejection, export_bytes, export_file, import_bytes, import_file
+from knowledge_base.explain import Explanation, explain
+from knowledge_base.formats import (
+    ImportResult,
+    Note,
+    Rejection,
+    export_bytes,
+    export_file,
+    import_bytes,
+    import_file,
+    make_entry,
+)
+from knowledge_base.lint import Finding, lint
+from knowledge_base.markup import readable
 from knowledge_base.retrieval.reranker import Reranker, load_reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.snapshot import Manifest
+from knowledge_base.writing import Answers
 
 __all__ = [
+    "Answers",
     "Bands",
     "Embedder",
     "EmbedderBusy",
     "EmbeddingCache",
     "Entry",
+    "Explanation",
+    "Finding",
     "Hit",
     "ImportRejected",
     "ImportResult",
@@ -46,14 +62,18 @@ __all__ = [
     "SqliteEmbeddingCache",
     "Synonyms",
     "evaluate",
+    "explain",
     "export_bytes",
     "export_file",
     "import_bytes",
     "import_file",
+    "lint",
     "load_embedder",
     "load_reranker",
+    "make_entry",
     "read_out_of_scope",
     "read_queries",
+    "readable",
 ]
 
 

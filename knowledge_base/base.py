@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -10,31 +10,31 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from knowledge_base.embedding.cache import embed_passages_cached
+from knowledge_base.changes import Change, compare, write_delta
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
 from knowledge_base.entry import Entry
-from knowledge_base.index.bm25 import Bm25Index
 from knowledge_base.index.sound import sounds
+from knowledge_base.layers import Layers, open_layers
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
 from knowledge_base.retrieval.request import request_of
 from knowledge_base.retrieval.reranker import DEPTH, Reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.retrieval.synonyms import Synonyms
-from knowledge_base.snapshot import Manifest, Parts, check_model, read_manifest, read_parts, verify, write_snapshot
-from knowledge_base.text import clean, clean_query, plain
+from knowledge_base.snapshot import Manifest, check_model, read_manifest
+from knowledge_base.text import clean_query
+from knowledge_base.writing import Answers, passage_text, write_layer
 
 # How many rows each index brings to the common ranking.
 _POOL = 100
 # What a reranker's verdict (0..1) adds to a fused score. Fused scores of good candidates lie some hundredths apart, so
 # a clear verdict decides and an undecided one leaves the order as it is.
 _RERANKER_SHARE = 0.2
-# Characters of an answer that the answer indexes see; what it is about stands at its beginning.
-_ANSWER_EMBEDDED = 300
-_ANSWER_LEXICAL = 2_000
 
 
 class KnowledgeBase:
     """An opened snapshot. Searching is safe from several threads; the snapshot never changes.
+
+    Rows count those of the base and of the delta above it; rows of the base that were edited since are never found.
 
     >>> from datetime import UTC, datetime
     >>> from tempfile import TemporaryDirectory
@@ -51,7 +51,7 @@ class KnowledgeBase:
         directory: Path,
         embedder: Embedder,
         manifest: Manifest,
-        parts: Parts,
+        layers: Layers,
         bands: Bands,
         reranker: Reranker | None = None,
         synonyms: Synonyms | None = None,
@@ -63,16 +63,13 @@ class KnowledgeBase:
         self.embedder = embedder
         self.reranker = reranker
         self._synonyms = _default_synonyms() if synonyms is None else synonyms
-        self._parts = parts
-        entries = list(parts.entries)
-        self._rows = {entry.id: row for row, entry in enumerate(entries)}
-        self._ids = [entry.id for entry in entries]
-        self._departments = np.array([entry.department or "" for entry in entries], dtype=object)
-        self._regions = np.array([entry.region or "" for entry in entries], dtype=object)
-        self._from = np.array([e.valid_from.toordinal() if e.valid_from else 0 for e in entries], dtype=np.int64)
-        self._to = np.array([e.valid_to.toordinal() if e.valid_to else 2**31 for e in entries], dtype=np.int64)
-        counts = np.diff(parts.wording_starts)
-        self._wording_entry = np.repeat(np.arange(len(entries), dtype=np.int64), counts)
+        self._layers = layers
+        self._parts = layers.parts
+        self._live = layers.live
+        columns = self._parts.columns
+        self._rows = {entry_id: row for row, entry_id in enumerate(columns.ids) if self._live[row]}
+        counts = np.diff(self._parts.wording_starts)
+        self._wording_entry = np.repeat(np.arange(len(columns), dtype=np.int64), counts)
 
     @classmethod
     def build(
@@ -88,35 +85,62 @@ class KnowledgeBase:
         bands: Bands | None = None,
         reranker: Reranker | None = None,
         synonyms: Synonyms | None = None,
+        answers: Answers = "now",
     ) -> KnowledgeBase:
         """Embed `entries`, write a snapshot into the new folder `directory` and open it.
 
-        `created_at` is an aware datetime; `progress(done, total)` counts texts. Raises ValueError on duplicate ids,
-        FileExistsError when `directory` exists.
+        `created_at` is an aware datetime; `progress(done, total)` counts texts. With `answers` "later" only questions
+        are embedded, and until a build with "now" a question stands in for its answer (`answers_pending`).
+        Raises ValueError on duplicate ids, FileExistsError when `directory` exists.
         """
-        listed = list(entries)
-        if len({entry.id for entry in listed}) != len(listed):
-            raise ValueError("两个条目的编号相同")
-        wordings = [clean(wording) for entry in listed for wording in entry.wordings]
-        passages = [passage_text(entry) for entry in listed]
-        questions = [_lexical_question(entry) for entry in listed]
-        starts = np.cumsum([0, *(len(entry.wordings) for entry in listed)], dtype=np.int64)
-        vectors = embed_passages_cached(embedder, wordings + passages, cache, progress)
-        write_snapshot(
+        write_layer(
             directory,
-            listed,
-            model=embedder.identity,
+            list(entries),
+            embedder,
             created_at=created_at,
-            wording_starts=starts,
-            answer_groups=_answer_groups(listed),
-            question_vectors=vectors[: len(wordings)],
-            answer_vectors=vectors[len(wordings) :],
-            lexical=Bm25Index.build(questions),
-            sound=Bm25Index.build([sounds(question) for question in questions]),
-            lexical_answer=Bm25Index.build([_lexical_answer(entry) for entry in listed]),
+            cache=cache,
+            progress=progress,
             ranker=ranker or Ranker.load(),
+            answers=answers,
         )
         return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
+
+    def extend(
+        self,
+        changed: Iterable[Entry],
+        removed: Iterable[str],
+        directory: Path,
+        *,
+        created_at: datetime,
+        cache: EmbeddingCache | None = None,
+        progress: Progress | None = None,
+        answers: Answers = "now",
+    ) -> KnowledgeBase:
+        """Write the next version into the new folder `directory`, beside that of the base, and open it.
+
+        `changed` are new or edited entries, `removed` ids of entries that are gone. Only the delta is written, and with
+        a `cache` only what changed is embedded; base and ranker are those of this version.
+        """
+        change = Change(tuple(changed), frozenset(removed))
+        write_delta(
+            self._layers,
+            change,
+            directory,
+            self.embedder,
+            created_at=created_at,
+            cache=cache,
+            progress=progress,
+            answers=answers,
+        )
+        return KnowledgeBase.open(
+            directory,
+            self.embedder,
+            check=False,
+            bands=self.bands,
+            reranker=self.reranker,
+            synonyms=self._synonyms,
+            share=[self],
+        )
 
     @classmethod
     def open(
@@ -128,29 +152,54 @@ class KnowledgeBase:
         bands: Bands | None = None,
         reranker: Reranker | None = None,
         synonyms: Synonyms | None = None,
+        share: Iterable[KnowledgeBase] = (),
     ) -> KnowledgeBase:
         """Open a snapshot; `check` compares every file with its checksum, `reranker` reads the best candidates again,
-        `synonyms` replace the lexicon that comes with the library.
+        `synonyms` replace the lexicon that comes with the library. Of the opened snapshots `share` one that stands on
+        the same base lends it.
 
         Raises IndexMismatch when it was built with another model or dimension, SnapshotDamaged when it is incomplete.
         """
         manifest = read_manifest(directory)
         check_model(manifest, embedder.identity, embedder.dimension)
-        if check:
-            verify(directory, manifest)
-        return cls(directory, embedder, manifest, read_parts(directory, manifest), bands or Bands(), reranker, synonyms)
+        lender = next((kb._layers for kb in share if kb.base_name == manifest.base), None)
+        layers = open_layers(directory, manifest, check=check, share=lender)
+        return cls(directory, embedder, manifest, layers, bands or Bands(), reranker, synonyms)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._rows)
+
+    @property
+    def answers_pending(self) -> int:
+        """How many answers are not embedded yet."""
+        return self._layers.answers_pending
+
+    @property
+    def base_name(self) -> str:
+        """The folder that holds the base: this snapshot's own, or the one that its delta stands on."""
+        return self._layers.reference.name
+
+    @property
+    def delta_size(self) -> int:
+        """How many entries were added, edited or removed since the base was built."""
+        return self._layers.delta_size
+
+    def compare(self, hashes: Mapping[str, str]) -> tuple[frozenset[str], frozenset[str]]:
+        """What differs from entries given as {id: content_hash}: ids (new or edited, gone)."""
+        return compare(self._parts.columns, self._rows, hashes)
+
+    def delta_size_after(self, changed: Iterable[str], removed: Iterable[str]) -> int:
+        """What `delta_size` would be after `extend` with these ids."""
+        return self._layers.delta_size_after(frozenset(changed), frozenset(removed))
 
     @property
     def entries(self) -> Iterator[Entry]:
-        """All entries, in the order of the build."""
-        return iter(self._parts.entries)
+        """All entries: those of the base in the order of its build, then those edited since."""
+        return (self._parts.entries[row] for row in self._rows.values())
 
     @property
     def answer_groups(self) -> npt.NDArray[np.int32]:
-        """A number for each entry; entries with the same answer text share it."""
+        """A number for each row; entries with the same answer text share it."""
         return self._parts.answer_groups
 
     def entry(self, entry_id: str) -> Entry:
@@ -161,6 +210,26 @@ class KnowledgeBase:
         """The vector of a question, float32 (dimension,); zeros when it holds nothing to search for."""
         cleaned = clean_query(text)
         return self._embed(cleaned)
+
+    def embed_many(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of many questions, float32 (len(texts), dimension); each as `embed` gives it."""
+        cleaned = [clean_query(text) for text in texts]
+        rows = [row for row, query in enumerate(cleaned) if query]
+        vectors = np.zeros((len(texts), self.manifest.dimension), dtype=np.float32)
+        if rows:
+            vectors[rows] = self.embedder.embed_queries([cleaned[row] for row in rows])
+        return vectors
+
+    def neighbours(self, vector: Vectors, count: int, *, at_least: float) -> list[tuple[str, str]]:
+        """The entry ids and wordings nearest to `vector` with a cosine of `at_least`, best first."""
+        scores, wordings = self._parts.questions.search(vector[None], count)
+        found = []
+        for score, wording in zip(scores[0], wordings[0], strict=True):
+            if wording >= 0 and score >= at_least:
+                row = int(self._wording_entry[wording])
+                entry = self._parts.entries[row]
+                found.append((entry.id, entry.wordings[wording - int(self._parts.wording_starts[row])]))
+        return found
 
     def search(
         self,
@@ -221,16 +290,17 @@ class KnowledgeBase:
     def _allowed(self, department: str | None, region: str | None, today: date | None) -> npt.NDArray[np.bool_] | None:
         if department is None and region is None and today is None:
             return None
-        allowed = np.ones(len(self), dtype=np.bool_)
+        columns = self._parts.columns
+        allowed = self._live.copy()
         if department is not None:
-            allowed &= self._departments == department
+            allowed &= columns.departments == department
         if region is not None:
-            allowed &= (self._regions == region) | (self._regions == "")
+            allowed &= (columns.regions == region) | (columns.regions == "")
         if today is not None:
             day = today.toordinal()
-            allowed &= (self._from <= day) & (day <= self._to)
+            allowed &= (columns.valid_from <= day) & (day <= columns.valid_to)
         # Searching without a mask is faster, and on most days every entry is valid.
-        return None if allowed.all() else allowed
+        return None if np.array_equal(allowed, self._live) else allowed
 
     def candidates(
         self, query: str, vector: Vectors, allowed: npt.NDArray[np.bool_] | None = None
@@ -241,7 +311,7 @@ class KnowledgeBase:
         """
         parts = self._parts
         lexical, lexical_answer, sound = self._lexical(query)
-        found = np.zeros(len(self), dtype=np.bool_)
+        found = np.zeros(len(self._live), dtype=np.bool_)
         allowed_wordings = None if allowed is None else allowed[self._wording_entry]
         _, wordings = parts.questions.search(vector[None], _POOL, allowed_wordings)
         found[self._wording_entry[wordings[0][wordings[0] >= 0]]] = True
@@ -314,21 +384,3 @@ def _default_synonyms() -> Synonyms:
 def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     _, first = np.unique(groups, return_index=True)
     return np.sort(first)
-
-
-def _answer_groups(entries: list[Entry]) -> npt.NDArray[np.int32]:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(entry.answer.strip(), len(numbers)) for entry in entries], dtype=np.int32)
-
-
-def passage_text(entry: Entry) -> str:
-    """Question and beginning of the answer, as they are embedded together."""
-    return clean(f"{entry.question}\n{plain(entry.answer)[:_ANSWER_EMBEDDED]}")
-
-
-def _lexical_question(entry: Entry) -> str:
-    return clean("\n".join((*entry.wordings, *entry.keywords)))
-
-
-def _lexical_answer(entry: Entry) -> str:
-    return clean("\n".join((*entry.wordings, *entry.keywords, plain(entry.answer)[:_ANSWER_LEXICAL])))

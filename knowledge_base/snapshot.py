@@ -11,25 +11,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_base.columns import Columns
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.entry import Entry
 from knowledge_base.errors import IndexMismatch, SnapshotDamaged
 from knowledge_base.index.bm25 import Bm25Index
 from knowledge_base.index.choice import build_vector_index, open_vector_index
+from knowledge_base.index.lexical import LexicalIndex
 from knowledge_base.index.vector import VectorIndex
 from knowledge_base.retrieval.ranker import Ranker
 
-FORMAT = 2
+FORMAT = 3
 _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a snapshot is: `created_at` is ISO 8601 with zone, `checksums` SHA-256 (hex) by file name."""
+    """What a snapshot folder holds: `created_at` is ISO 8601 with zone, `checksums` SHA-256 (hex) by file name.
+
+    `answers_pending` counts entries whose answer is not embedded yet. A delta names the folder of its `base` and that
+    one's `manifest_digest`; its counts are those of its own entries.
+    """
 
     format: int
     model: str
@@ -38,6 +45,17 @@ class Manifest:
     wordings: int
     created_at: str
     checksums: dict[str, str]
+    answers_pending: int = 0
+    base: str | None = None
+    base_digest: str | None = None
+
+
+@dataclass(frozen=True)
+class BaseReference:
+    """The base of a delta: the name of its folder, a sibling, and the digest of its manifest."""
+
+    name: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -45,23 +63,27 @@ class Parts:
     """The arrays and indexes of a snapshot.
 
     Wordings stand in entry order: those of entry i are rows wording_starts[i] up to wording_starts[i + 1].
-    `answer_groups` gives entries with the same answer text the same number.
+    `answer_groups` gives entries with the same answer text the same number; `answer_hashes` are of these texts.
+    `removed` are rows of the base that a delta replaces. Vectors are float16 arrays (mapped), addressed by row.
     """
 
-    entries: EntryFile
+    entries: Sequence[Entry]
+    columns: Columns
     wording_starts: npt.NDArray[np.int64]
     answer_groups: npt.NDArray[np.int32]
-    question_vectors: npt.NDArray[np.float16]
-    answer_vectors: npt.NDArray[np.float16]
+    answer_hashes: npt.NDArray[np.uint64]
+    removed: npt.NDArray[np.int64]
+    question_vectors: Any
+    answer_vectors: Any
     questions: VectorIndex
     answers: VectorIndex
-    lexical: Bm25Index
-    lexical_answer: Bm25Index
-    sound: Bm25Index
+    lexical: LexicalIndex
+    lexical_answer: LexicalIndex
+    sound: LexicalIndex
     ranker: Ranker
 
 
-class EntryFile:
+class EntryFile(Sequence[Entry]):
     """The entries of a snapshot, read from disk one at a time."""
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +98,7 @@ class EntryFile:
     def __iter__(self) -> Iterator[Entry]:
         return (self[row] for row in range(len(self)))
 
-    def __getitem__(self, row: int) -> Entry:
+    def __getitem__(self, row: int) -> Entry:  # type: ignore[override]  # no slices
         line = self._data[self._offsets[row] : self._offsets[row + 1]].tobytes()
         return Entry.from_dict(json.loads(line))
 
@@ -89,15 +111,20 @@ def write_snapshot(
     created_at: datetime,
     wording_starts: npt.NDArray[np.int64],
     answer_groups: npt.NDArray[np.int32],
+    answer_hashes: npt.NDArray[np.uint64],
     question_vectors: Vectors,
     answer_vectors: Vectors,
     lexical: Bm25Index,
     lexical_answer: Bm25Index,
     sound: Bm25Index,
     ranker: Ranker,
+    answers_pending: int = 0,
+    base: BaseReference | None = None,
+    removed: npt.NDArray[np.int64] | None = None,
 ) -> None:
     """Write a snapshot into the new folder `directory`: aside first, flushed to disk, checked, then renamed.
 
+    With `base` it is a delta that replaces the rows `removed` of that base, a folder beside `directory`.
     Raises FileExistsError when `directory` exists, ValueError when `created_at` has no zone.
     """
     if created_at.tzinfo is None:
@@ -108,8 +135,11 @@ def write_snapshot(
     staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
         _write_entries(staging, entries)
+        Columns.of(entries).save(staging / "columns.json")
         np.save(staging / "wording_starts.npy", wording_starts)
         np.save(staging / "answer_groups.npy", answer_groups)
+        np.save(staging / "answer_hashes.npy", answer_hashes)
+        np.save(staging / "removed.npy", np.empty(0, np.int64) if removed is None else removed)
         np.save(staging / "question_vectors.npy", question_vectors.astype(np.float16))
         np.save(staging / "answer_vectors.npy", answer_vectors.astype(np.float16))
         build_vector_index(question_vectors).save(staging / "questions.faiss")
@@ -127,6 +157,9 @@ def write_snapshot(
             wordings=len(question_vectors),
             created_at=created_at.isoformat(),
             checksums={name: _sha256(staging / name) for name in names},
+            answers_pending=answers_pending,
+            base=base.name if base else None,
+            base_digest=base.digest if base else None,
         )
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n"
         (staging / _MANIFEST).write_text(text, encoding="utf-8")
@@ -156,6 +189,14 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
+def manifest_digest(directory: Path) -> str:
+    """SHA-256 (hex) of a snapshot's manifest, which names the checksums of all its files. SnapshotDamaged."""
+    try:
+        return _sha256(directory / _MANIFEST)
+    except OSError as error:
+        raise SnapshotDamaged(f"快照 {directory.name} 不存在或清单无法读取") from error
+
+
 def check_model(manifest: Manifest, identity: str, dimension: int) -> None:
     """Raise IndexMismatch unless the snapshot was built with this model and dimension."""
     if manifest.model != identity or manifest.dimension != dimension:
@@ -180,8 +221,11 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
         answers = open_vector_index(directory / "answers.faiss")
         parts = Parts(
             entries=EntryFile(directory),
+            columns=Columns.open(directory / "columns.json"),
             wording_starts=np.load(directory / "wording_starts.npy"),
             answer_groups=np.load(directory / "answer_groups.npy"),
+            answer_hashes=np.load(directory / "answer_hashes.npy"),
+            removed=np.load(directory / "removed.npy"),
             question_vectors=np.load(directory / "question_vectors.npy", mmap_mode="r"),
             answer_vectors=np.load(directory / "answer_vectors.npy", mmap_mode="r"),
             questions=questions,
@@ -195,6 +239,7 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
         raise SnapshotDamaged(f"快照 {directory.name} 不完整，请重新发布") from error
     fits = (
         len(parts.entries) == manifest.entries == len(answers) == len(parts.answer_groups)
+        and len(parts.columns) == len(parts.answer_hashes) == manifest.entries
         and len(parts.wording_starts) == manifest.entries + 1
         and len(questions) == manifest.wordings == len(parts.question_vectors)
         and questions.dimension == manifest.dimension == answers.dimension

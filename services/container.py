@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from knowledge_base import Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
+from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
 from services.cases import service as cases
@@ -112,8 +112,15 @@ class Container:
             case_progress=self._case_progress,
         )
 
-    def publish_knowledge(self, *, actor: str, progress: knowledge_service.Progress | None = None) -> tuple[int, int]:
-        """Publish all entries; returns (version, entries)."""
+    def publish_knowledge(
+        self,
+        *,
+        actor: str,
+        progress: knowledge_service.Progress | None = None,
+        full: bool = False,
+        answers: Answers = "now",
+    ) -> knowledge_service.Publication:
+        """Publish all entries (see `services.knowledge.publishing.publish`)."""
         return knowledge_service.publish(
             self.database,
             self.embedder(),
@@ -122,6 +129,24 @@ class Container:
             now=self.clock.now(),
             cache=self.embedding_cache,
             progress=progress,
+            live=self.knowledge,
+            full=full,
+            answers=answers,
+        )
+
+    def complete_knowledge(
+        self, *, actor: str, progress: knowledge_service.Progress | None = None
+    ) -> knowledge_service.Publication | None:
+        """Embed the answers that a publish left for later; None when it left none."""
+        return knowledge_service.complete(
+            self.database,
+            self.embedder(),
+            self.knowledge_root,
+            actor=actor,
+            moment=self.clock.now,
+            cache=self.embedding_cache,
+            progress=progress,
+            live=self.knowledge,
         )
 
     def transcript_of(self, conversation_id: str, viewer: str) -> list[dict[str, Any]]:

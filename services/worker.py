@@ -1,4 +1,5 @@
-"""The worker: sends the outbox, sweeps the clocks of cases, finishes pending lookups. Run as many as needed."""
+"""The worker: sends the outbox, sweeps the clocks of cases, finishes pending lookups and publications. Run as many as
+needed."""
 
 import signal
 import threading
@@ -13,6 +14,7 @@ from services.container import Container, build_container
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, OUTBOX, connect
+from services.knowledge import tasks as knowledge_tasks
 from services.lookups import tasks as lookup_tasks
 from services.notifications import service as notifications
 
@@ -22,6 +24,7 @@ HEARTBEAT_KEY = "huiying:worker:heartbeat"
 OUTBOX_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
 LOOKUP_SECONDS = 1.0
+KNOWLEDGE_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
 FAILURE_PAUSE = 3.0
 
@@ -42,6 +45,7 @@ class Worker:
                 ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
                 ("sweep", self._sweep, SWEEP_SECONDS, None),
                 ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
+                ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
                 ("tidy", self._tidy, DAY_SECONDS, None),
                 ("heartbeat", self._beat, self._container.settings.worker_heartbeat_seconds, None),
             )
@@ -88,9 +92,20 @@ class Worker:
     def _finish_lookups(self) -> None:
         lookup_tasks.run_pending(self._container.lookups, self._container.gateway)
 
+    def _finish_publication(self) -> None:
+        container = self._container
+        knowledge_tasks.finish_publication(
+            container.database,
+            container.embedder,
+            container.knowledge_root,
+            container.clock.now,
+            lambda: container.embedding_cache,
+        )
+
     def _tidy(self) -> None:
         lookup_tasks.forget_old(self._container.lookups)
         container = self._container
+        knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
         container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))
 
     def _beat(self) -> None:

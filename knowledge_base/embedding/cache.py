@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
 
@@ -95,3 +96,16 @@ def embed_passages_cached(
         if progress is not None:
             progress(done, len(texts))
     return result
+
+
+def cached_passages(
+    embedder: Embedder, texts: Sequence[str], cache: EmbeddingCache | None
+) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+    """The vectors of `texts` that `cache` has (rows of the others are zero), and which these are. Embeds nothing."""
+    result = np.zeros((len(texts), embedder.dimension), dtype=np.float32)
+    keys = [cache_key(embedder.identity, "passage", text) for text in texts]
+    known = cache.get_many(keys, embedder.dimension) if cache is not None else {}
+    there = np.array([key in known for key in keys], dtype=np.bool_)
+    for row in np.flatnonzero(there):
+        result[row] = known[keys[row]]
+    return result, there

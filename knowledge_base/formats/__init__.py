@@ -10,9 +10,19 @@ from knowledge_base.errors import ImportRejected
 from knowledge_base.formats.csv_file import read_csv, write_csv
 from knowledge_base.formats.jsonl import read_jsonl, write_jsonl
 from knowledge_base.formats.result import ImportResult, Note, Rejection
+from knowledge_base.formats.rows import make_entry
 from knowledge_base.formats.xlsx import read_xlsx, write_xlsx
 
-__all__ = ["ImportResult", "Note", "Rejection", "export_bytes", "export_file", "import_bytes", "import_file"]
+__all__ = [
+    "ImportResult",
+    "Note",
+    "Rejection",
+    "export_bytes",
+    "export_file",
+    "import_bytes",
+    "import_file",
+    "make_entry",
+]
 
 _READERS: dict[str, Callable[[bytes], ImportResult]] = {
     ".jsonl": read_jsonl,

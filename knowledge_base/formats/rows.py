@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from knowledge_base.entry import Entry
+from knowledge_base.errors import ImportRejected
 from knowledge_base.formats.result import ImportResult, Note, Rejection
 
 COLUMNS = (
@@ -50,6 +51,14 @@ def missing_columns(columns: Iterable[str]) -> list[str]:
     """The required columns that are not among `columns`, by their Chinese names."""
     present = set(columns)
     return [_NAMES[name] for name in REQUIRED if name not in present]
+
+
+def make_entry(values: Mapping[str, Any]) -> Entry:
+    """The entry that a single row {column: value} means, by the rules of an import. ImportRejected says why not."""
+    try:
+        return _entry(values, [])[0]
+    except RowError as error:
+        raise ImportRejected(str(error)) from None
 
 
 class RowCollector:

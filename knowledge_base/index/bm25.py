@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Vectors
 
-_FIELDS = ("grams", "starts", "documents", "weights", "rarity", "columns", "common")
+_FIELDS = ("grams", "starts", "documents", "weights", "rarity", "columns", "common", "average")
 # Documents whose grams are counted at once; bounds the memory of a build.
 _DOCUMENTS_AT_ONCE = 4096
 # A gram in more than this share of the documents is kept as a weight for each document: adding a whole column costs
@@ -44,7 +44,8 @@ class Bm25Index:
     """Postings by gram: `documents[starts[g]:starts[g+1]]` hold gram `grams[g]` with BM25 `weights`.
 
     A gram in many documents has no postings; `common[columns[g]]` are its weights in all documents (`columns[g]` is -1
-    for the others). `rarity` is the inverse document frequency of each gram. k1 and b are BM25's usual parameters.
+    for the others). `rarity` is the inverse document frequency of each gram, `average` (one number) the mean length of
+    a document in grams. k1 and b are BM25's usual parameters.
     """
 
     size: int
@@ -55,10 +56,13 @@ class Bm25Index:
     rarity: npt.NDArray[np.float32]
     columns: npt.NDArray[np.int32]
     common: npt.NDArray[np.float32]
+    average: npt.NDArray[np.float64]
 
     @classmethod
-    def build(cls, texts: Sequence[str], *, k1: float = 1.2, b: float = 0.75) -> Bm25Index:
-        """Index `texts` (already cleaned)."""
+    def build(
+        cls, texts: Sequence[str], *, k1: float = 1.2, b: float = 0.75, like: Bm25Index | None = None
+    ) -> Bm25Index:
+        """Index `texts` (already cleaned), weighed with the statistics of `like` when it is given."""
         parts: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.int32]]] = []
         lengths = np.zeros(len(texts), dtype=np.float64)
         for first in range(0, len(texts), _DOCUMENTS_AT_ONCE):
@@ -83,13 +87,25 @@ class Bm25Index:
         unique, starts = np.unique(codes, return_index=True)
         starts = np.append(starts, len(codes)).astype(np.int64)
         frequency = np.diff(starts)
-        rarity = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-        average = float(lengths.mean()) if len(texts) else 1.0
+        if like is None:
+            rarity = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+            average = float(lengths.mean()) if len(texts) else 1.0
+        else:
+            rarity, average = like._rarity_of(unique), float(like.average[0])
         norm = k1 * (1 - b + b * lengths[owners] / max(average, 1e-9))
         weights = counts * (k1 + 1) / (counts + norm)
         weights *= np.repeat(rarity, frequency)
         postings = _common_apart(len(texts), starts, owners, weights.astype(np.float32))
-        return cls(len(texts), unique, *postings[:3], rarity, *postings[3:])
+        return cls(len(texts), unique, *postings[:3], rarity, *postings[3:], np.array([average]))
+
+    def _rarity_of(self, codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
+        # A gram that no document has is the rarest of all.
+        rarity = np.full(len(codes), np.log1p((self.size + 0.5) / 0.5), dtype=np.float32)
+        if len(self.grams):
+            at = np.minimum(np.searchsorted(self.grams, codes), len(self.grams) - 1)
+            known = self.grams[at] == codes
+            rarity[known] = self.rarity[at[known]]
+        return rarity
 
     def scores(self, text: str) -> tuple[Vectors, float]:
         """BM25 of every document for `text`, and the total rarity of the text's grams (to compare texts by)."""

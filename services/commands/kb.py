@@ -1,18 +1,34 @@
 """`huiying kb`: the knowledge base."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from knowledge_base import KnowledgeBase, evaluate, export_file, import_file, read_out_of_scope, read_queries
+from knowledge_base import (
+    Entry,
+    KnowledgeBase,
+    evaluate,
+    export_file,
+    import_file,
+    lint,
+    read_out_of_scope,
+    read_queries,
+)
+from knowledge_base.lint import counts
 from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show
+from services.container import Container
+from services.core.clock import SHANGHAI
 from services.core.errors import BadRequest, Unavailable
 from services.knowledge import service
+from services.knowledge.searching import explained
 
-app = typer.Typer(help="The knowledge base: import, publish, search, evaluate.", no_args_is_help=True)
+app = typer.Typer(help="The knowledge base: import, publish, search, examine, evaluate.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX, by its suffix.")]
 NOTES_SHOWN = 20
@@ -32,7 +48,7 @@ def import_entries(
         uow.commit()
     if publish:
         with progress_bar("embedding") as progress:
-            report.version, _ = parts.publish_knowledge(actor=ACTOR, progress=progress)
+            report.version = parts.publish_knowledge(actor=ACTOR, progress=progress).version
     if as_json:
         show(report.model_dump(), True)
         return
@@ -60,11 +76,38 @@ def export_entries(file: File) -> None:
 
 
 @app.command("publish")
-def publish() -> None:
-    """Publish all entries as a new version; a running system switches to it by itself."""
-    with progress_bar("embedding") as progress:
-        version, entries = container().publish_knowledge(actor=ACTOR, progress=progress)
-    typer.echo(f"published version {version} with {entries} entries")
+def publish(
+    full: Annotated[bool, typer.Option("--full", help="Build a new base also for a few edits.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish all entries as a new version; a running system switches to it by itself.
+
+    Questions are embedded first and the version is usable then; the answers follow as the next version. A run that is
+    stopped goes on where it was.
+    """
+    parts = container()
+    with progress_bar("questions") as progress:
+        done = parts.publish_knowledge(actor=ACTOR, progress=progress, full=full, answers="later")
+    figures = {"published": done._asdict(), "completed": None}
+    if not as_json:
+        typer.echo(_said(done))
+    if done.answers_pending:
+        with progress_bar("answers") as progress:
+            completed = parts.complete_knowledge(actor=ACTOR, progress=progress)
+        if completed is not None:
+            figures["completed"] = completed._asdict()
+            if not as_json:
+                typer.echo(f"version {completed.version} has all answers")
+    if as_json:
+        show(figures, True)
+
+
+def _said(done: service.Publication) -> str:
+    if done.kind == "unchanged":
+        return f"nothing was edited since version {done.version}"
+    what = "base" if done.kind == "full" else f"delta of {done.changed} changed and {done.removed} removed"
+    pending = f"; {done.answers_pending} answers follow" if done.answers_pending else ""
+    return f"published version {done.version} with {done.entries} entries ({what}){pending}"
 
 
 @app.command("rollback")
@@ -86,28 +129,64 @@ def search(
     """Search the active version and say why each hit is one."""
     parts = container()
     parts.knowledge.refresh()
-    snapshot = parts.knowledge.current
-    if snapshot is None:
+    live = parts.knowledge.snapshot()
+    if live is None:
         raise Unavailable(parts.knowledge.problem or "知识库尚未发布")
-    found = snapshot.search(text, k)
-    hits = [
-        {
-            "id": hit.entry_id,
-            "question": snapshot.entry(hit.entry_id).question,
-            "confidence": round(float(hit.confidence), 4),
-            "wording": hit.wording,
-            "dense": round(float(hit.dense), 4),
-            "dense_answer": round(float(hit.dense_answer), 4),
-            "lexical": round(float(hit.lexical), 4),
-        }
-        for hit in found.hits
-    ]
+    found = explained(live[1], live[0], text, k)
     if as_json:
-        show({"version": parts.knowledge.version, "band": found.band, "hits": hits}, True)
+        show(found.model_dump(), True)
         return
-    typer.echo(f"band: {found.band}")
-    for hit in hits:
-        typer.echo(f"{hit['confidence']:.3f}  {hit['id']}  {hit['question']}")
+    typer.echo(f"version {found.version}, band: {found.band}, searched: {found.searched}")
+    for hit in found.hits:
+        typer.echo(f"{hit.confidence:.3f}  {hit.id}  {hit.question}  [{hit.band}]")
+        which = "similar question" if hit.similar else "question"
+        typer.echo(f"       {which}: {hit.wording}   shared: {' '.join(hit.matched) or '-'}")
+        typer.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.parts.items()))
+
+
+@app.command("lint")
+def lint_entries(
+    kb: Annotated[Path | None, typer.Option(help="Examine the entries of this file instead of the database's.")] = None,
+    today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to judge dates by.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Report near-duplicates, contradictory twins, entries past their date, without a department, or not found."""
+    parts = container()
+    if kb is None:
+        with parts.database.unit_of_work(read_only=True) as uow:
+            entries = service.all_entries(uow)
+    else:
+        entries = import_file(kb).entries
+    if not entries:
+        raise BadRequest("没有可供检查的条目")
+    day = today.date() if today else parts.clock.now().astimezone(SHANGHAI).date()
+    with _temporary_base(parts, entries) as built, progress_bar("questions") as progress:
+        findings = lint(built, today=day, progress=progress)
+    figures = {"entries": len(entries), "today": day.isoformat(), **counts(findings)}
+    if as_json:
+        show({**figures, "findings": [asdict(finding) for finding in findings]}, True)
+        return
+    show(figures, False)
+    for finding in findings:
+        typer.echo(f"  {finding.kind}  {', '.join(finding.entries)}: {finding.note}")
+
+
+@contextmanager
+def _temporary_base(parts: Container, entries: list[Entry]) -> Iterator[KnowledgeBase]:
+    """A base of `entries` that is forgotten afterwards; its embeddings stay in the cache."""
+    with tempfile.TemporaryDirectory(prefix="huiying-") as folder:
+        with progress_bar("embedding") as progress:
+            built = KnowledgeBase.build(
+                entries,
+                parts.embedder(),
+                Path(folder) / "snapshot",
+                created_at=datetime.now(UTC),
+                cache=parts.embedding_cache,
+                progress=progress,
+                reranker=parts.reranker,
+                synonyms=parts.synonyms,
+            )
+        yield built
 
 
 @app.command("evaluate")
@@ -122,23 +201,11 @@ def evaluate_queries(
     result = import_file(kb)
     if not result.entries:
         raise BadRequest("文件里没有可用的条目")
-    with tempfile.TemporaryDirectory(prefix="huiying-") as folder:
-        with progress_bar("embedding") as progress:
-            built = KnowledgeBase.build(
-                result.entries,
-                parts.embedder(),
-                Path(folder) / "snapshot",
-                created_at=datetime.now(UTC),
-                cache=parts.embedding_cache,
-                progress=progress,
-                reranker=parts.reranker,
-                synonyms=parts.synonyms,
-            )
-        with progress_bar("queries") as progress:
-            figures = evaluate(
-                built,
-                read_queries(queries),
-                read_out_of_scope(out_of_scope) if out_of_scope else (),
-                progress=progress,
-            )
+    with _temporary_base(parts, result.entries) as built, progress_bar("queries") as progress:
+        figures = evaluate(
+            built,
+            read_queries(queries),
+            read_out_of_scope(out_of_scope) if out_of_scope else (),
+            progress=progress,
+        )
     show(figures, as_json)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from knowledge_base import Entry, Hit, KnowledgeBase
+from knowledge_base import Entry, Hit, KnowledgeBase, readable
 from services.conversations import texts
 from services.conversations.schemas import Option, Outgoing, Source
 
@@ -12,9 +12,9 @@ SAMPLE_MARK = "示范数据"
 
 
 def answer(entry: Entry) -> Outgoing:
-    """A curated answer, word for word, with department, date and source."""
+    """A curated answer, word for word (its markup turned into text), with department, date and source."""
     return Outgoing(
-        entry.answer,
+        readable(entry.answer),
         type="answer",
         source=Source(
             department=entry.department,

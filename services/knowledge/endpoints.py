@@ -1,20 +1,23 @@
 """Editing, importing, publishing and searching the knowledge base."""
 
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
 
 from knowledge_base import Entry, KnowledgeBaseError, import_bytes
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.errors import Unavailable, Unprocessable
 from services.core.web import container_of
-from services.knowledge import service
+from services.knowledge import searching, service
 from services.knowledge.schemas import (
+    EntryDetail,
+    EntryEdit,
     EntryPage,
     EntryView,
-    HitView,
     ImportReport,
+    NewEntry,
     Published,
     RollbackRequest,
     SearchView,
@@ -25,6 +28,7 @@ router = APIRouter(prefix="/api/v1/knowledge", tags=["knowledge"])
 
 Editor = Annotated[StaffUser, Depends(current_staff("editor", "reviewer", "admin"))]
 Reader = Annotated[StaffUser, Depends(current_staff())]
+IfMatch = Annotated[str | None, Header(max_length=200)]
 
 
 @router.post("/import")
@@ -41,7 +45,8 @@ def import_file(
         report = service.store_import(uow, result, actor=user.name, now=container.clock.now())
         uow.commit()
     if publish:
-        report.version, _ = container.publish_knowledge(actor=user.name)
+        report.version = container.publish_knowledge(actor=user.name, answers="later").version
+        container.knowledge.refresh()
     return report
 
 
@@ -68,30 +73,59 @@ def search(
 ) -> SearchView:
     """Search the live snapshot and say why each hit is one."""
     knowledge = container_of(request).knowledge
-    snapshot, version = knowledge.current, knowledge.version
-    if snapshot is None:
+    live = knowledge.snapshot()
+    if live is None:
         raise Unavailable(knowledge.problem or "知识库尚未加载")
-    result = snapshot.search(q, k)
-    hits = [
-        HitView(
-            id=hit.entry_id,
-            question=snapshot.entry(hit.entry_id).question,
-            department=snapshot.entry(hit.entry_id).department,
-            confidence=round(hit.confidence, 4),
-            wording=hit.wording,
-            dense=round(hit.dense, 4),
-            dense_answer=round(hit.dense_answer, 4),
-            lexical=round(hit.lexical, 4),
+    return searching.explained(live[1], live[0], q, k)
+
+
+@router.get("/entries/{entry_id}")
+def entry(entry_id: str, request: Request, response: Response, user: Reader) -> EntryDetail:
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        return _tagged(response, service.get_entry(uow, entry_id))
+
+
+@router.post("/entries", status_code=201)
+def create_entry(body: NewEntry, request: Request, response: Response, user: Editor) -> EntryDetail:
+    """Add an entry; citizens see it after the next publish."""
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        made = service.create_entry(uow, body.values(), actor=user.name, now=container.clock.now())
+        uow.commit()
+    response.headers["Location"] = f"{router.prefix}/entries/{quote(made.id, safe='')}"
+    return _tagged(response, made)
+
+
+@router.put("/entries/{entry_id}")
+def update_entry(
+    entry_id: str, body: EntryEdit, request: Request, response: Response, user: Editor, if_match: IfMatch = None
+) -> EntryDetail:
+    """Replace an entry. With If-Match (the ETag that was read) a change by somebody else in between is refused."""
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        saved = service.update_entry(
+            uow, entry_id, body.values(), expected=_hash(if_match), actor=user.name, now=container.clock.now()
         )
-        for hit in result.hits
-    ]
-    return SearchView(version=version, band=result.band, hits=hits)
+        uow.commit()
+    return _tagged(response, saved)
+
+
+@router.delete("/entries/{entry_id}", status_code=204)
+def delete_entry(entry_id: str, request: Request, user: Editor, if_match: IfMatch = None) -> None:
+    """Delete an entry; citizens stop seeing it after the next publish."""
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        service.delete_entry(uow, entry_id, expected=_hash(if_match), actor=user.name, now=container.clock.now())
+        uow.commit()
 
 
 @router.post("/publish")
 def publish(request: Request, user: Editor) -> Published:
-    version, entries = container_of(request).publish_knowledge(actor=user.name)
-    return Published(version=version, entries=entries)
+    """Publish the edits since the active version. Many new answers are embedded by the worker afterwards."""
+    container = container_of(request)
+    done = container.publish_knowledge(actor=user.name, answers="later")
+    container.knowledge.refresh()
+    return Published.model_validate(done._asdict())
 
 
 @router.get("/snapshots")
@@ -106,6 +140,16 @@ def roll_back(body: RollbackRequest, request: Request, user: Editor) -> None:
     with container.database.unit_of_work() as uow:
         service.roll_back(uow, body.version, actor=user.name, now=container.clock.now())
         uow.commit()
+    container.knowledge.refresh()
+
+
+def _tagged(response: Response, detail: EntryDetail) -> EntryDetail:
+    response.headers["ETag"] = f'"{detail.content_hash}"'
+    return detail
+
+
+def _hash(if_match: str | None) -> str | None:
+    return None if if_match is None or if_match.strip() == "*" else if_match.strip().strip('"')
 
 
 def _view(entry: Entry) -> EntryView:

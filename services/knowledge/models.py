@@ -12,9 +12,9 @@ from services.core.database import Base, UtcDateTime
 class KnowledgeEntry(Base):
     __tablename__ = "knowledge_entries"
 
-    id: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    id: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
     question: Mapped[str] = mapped_column(sa.Text)
-    department: Mapped[str | None] = mapped_column(sa.String(100), index=True)
+    department: Mapped[str | None] = mapped_column(sa.String(200), index=True)
     content: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     content_hash: Mapped[str] = mapped_column(sa.String(64))
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -22,6 +22,10 @@ class KnowledgeEntry(Base):
 
 
 class KnowledgeSnapshot(Base):
+    """A version. `base_version` is the one whose base it stands on (its own for a full one), `delta` the number of
+    edits since, `answers_pending` of answers not embedded yet; `done` of `total` texts were embedded at `reported_at`.
+    """
+
     __tablename__ = "knowledge_snapshots"
 
     version: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
@@ -30,6 +34,12 @@ class KnowledgeSnapshot(Base):
     model: Mapped[str] = mapped_column(sa.String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[str] = mapped_column(sa.String(64))
+    base_version: Mapped[int | None] = mapped_column(sa.Integer)
+    delta: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    answers_pending: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    done: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    total: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ActiveSnapshot(Base):

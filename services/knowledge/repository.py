@@ -10,6 +10,8 @@ from knowledge_base import Entry
 from services.knowledge.models import ActiveSnapshot, KnowledgeEntry, KnowledgeSnapshot
 
 ACTIVE_ROW = 1
+READY, BUILDING, FAILED, RETIRED = "ready", "building", "failed", "retired"
+IDS_AT_ONCE = 500
 
 
 def content_hashes(session: Session) -> dict[str, str]:
@@ -39,6 +41,34 @@ def all_entries(session: Session) -> list[Entry]:
     return [Entry.from_dict(content) for content in rows]
 
 
+def entries_by_id(session: Session, ids: Iterable[str]) -> list[Entry]:
+    """The entries with these ids, in their order; ids without an entry are left out."""
+    wanted = sorted(ids)
+    found: list[Entry] = []
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        part = wanted[start : start + IDS_AT_ONCE]
+        query = sa.select(KnowledgeEntry.content).where(KnowledgeEntry.id.in_(part)).order_by(KnowledgeEntry.id)
+        found.extend(Entry.from_dict(content) for content in session.scalars(query))
+    return found
+
+
+def entry(session: Session, entry_id: str, *, lock: bool = False) -> KnowledgeEntry | None:
+    return session.get(KnowledgeEntry, entry_id, with_for_update=lock)
+
+
+def add_entry(session: Session, new: Entry, actor: str, now: datetime) -> None:
+    """IntegrityError when the id is taken."""
+    row = KnowledgeEntry(id=new.id)
+    session.add(row)
+    fill(row, new, actor, now)
+    session.flush()
+
+
+def fill(row: KnowledgeEntry, new: Entry, actor: str, now: datetime) -> None:
+    row.question, row.department, row.content = new.question, new.department, new.to_dict()
+    row.content_hash, row.updated_at, row.updated_by = new.content_hash, now, actor
+
+
 def entry_page(
     session: Session, text: str, department: str | None, limit: int, offset: int
 ) -> tuple[Sequence[Entry], int]:
@@ -58,7 +88,17 @@ def reserve_version(session: Session, model: str, entries: int, actor: str, now:
     version = (session.scalar(sa.select(sa.func.max(KnowledgeSnapshot.version))) or 0) + 1
     session.add(
         KnowledgeSnapshot(
-            version=version, state="building", entries=entries, model=model, created_at=now, created_by=actor
+            version=version,
+            state=BUILDING,
+            entries=entries,
+            model=model,
+            created_at=now,
+            created_by=actor,
+            delta=0,
+            answers_pending=0,
+            done=0,
+            total=0,
+            reported_at=now,
         )
     )
     session.flush()
@@ -79,3 +119,62 @@ def active_version(session: Session) -> int | None:
 
 def activate(session: Session, version: int) -> None:
     session.merge(ActiveSnapshot(id=ACTIVE_ROW, version=version))
+
+
+def active_snapshot(session: Session) -> KnowledgeSnapshot | None:
+    return session.scalar(
+        sa.select(KnowledgeSnapshot).join(ActiveSnapshot, ActiveSnapshot.version == KnowledgeSnapshot.version)
+    )
+
+
+def locked_active_version(session: Session) -> int | None:
+    """The active version; nobody else can change it until this transaction ends."""
+    return session.scalar(sa.select(ActiveSnapshot.version).with_for_update())
+
+
+def set_state(session: Session, version: int, state: str) -> None:
+    session.execute(sa.update(KnowledgeSnapshot).where(KnowledgeSnapshot.version == version).values(state=state))
+
+
+def complete_snapshot(
+    session: Session, version: int, *, entries: int, base_version: int, delta: int, answers_pending: int
+) -> None:
+    session.execute(
+        sa.update(KnowledgeSnapshot)
+        .where(KnowledgeSnapshot.version == version)
+        .values(state=READY, entries=entries, base_version=base_version, delta=delta, answers_pending=answers_pending)
+    )
+
+
+def report_progress(session: Session, version: int, done: int, total: int, now: datetime) -> None:
+    session.execute(
+        sa.update(KnowledgeSnapshot)
+        .where(KnowledgeSnapshot.version == version)
+        .values(done=done, total=total, reported_at=now)
+    )
+
+
+def building_since(session: Session, actor: str, moment: datetime) -> bool:
+    """Whether a build of `actor` has reported after `moment`."""
+    query = sa.select(KnowledgeSnapshot.version).where(
+        KnowledgeSnapshot.state == BUILDING,
+        KnowledgeSnapshot.created_by == actor,
+        KnowledgeSnapshot.reported_at > moment,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def retire(session: Session, keep: int, stale: datetime) -> list[int]:
+    """Mark versions that may be deleted, and builds that have not reported since `stale` as failed; their numbers."""
+    active = locked_active_version(session)
+    rows = session.scalars(sa.select(KnowledgeSnapshot).order_by(KnowledgeSnapshot.version.desc())).all()
+    ready = [row for row in rows if row.state == READY]
+    kept = [row for place, row in enumerate(ready) if place < keep or row.version == active]
+    needed = {row.version for row in kept} | {row.base_version for row in kept}
+    gone = [row for row in ready if row.version not in needed]
+    for row in rows:
+        if row.state == BUILDING and row.reported_at is not None and row.reported_at < stale:
+            row.state = FAILED
+    for row in gone:
+        row.state = RETIRED
+    return [row.version for row in gone]

@@ -1,50 +1,50 @@
-"""Entries in the database, and the snapshots published from them.
+"""Entries in the database, and the snapshots published from them (`publishing`, `live`)."""
 
-The long part of a publish (embedding) runs outside of any transaction: a version is reserved, built aside, and then
-switched to in one short transaction. Every replica follows the active version (`LiveKnowledge`).
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 
-from knowledge_base import (
-    Embedder,
-    EmbeddingCache,
-    Entry,
-    ImportResult,
-    KnowledgeBase,
-    KnowledgeBaseError,
-    Reranker,
-    Synonyms,
-)
+from knowledge_base import Entry, ImportRejected, ImportResult, make_entry, readable
 from services.core import audit
-from services.core.database import Database, UnitOfWork
-from services.core.errors import BadRequest, Conflict, NotFound
-from services.core.events import Event
+from services.core.database import UnitOfWork
+from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import repository
-from services.knowledge.schemas import ImportReport, RowNote, SnapshotView
+from services.knowledge.live import LiveKnowledge, is_readable, snapshot_directory
+from services.knowledge.models import KnowledgeEntry
+from services.knowledge.publishing import (
+    KnowledgePublished,
+    Progress,
+    Publication,
+    activate,
+    complete,
+    publish,
+    work_due,
+)
+from services.knowledge.schemas import EntryDetail, ImportReport, RowNote, SnapshotView
 
-log = structlog.get_logger(__name__)
-
-READY, BUILDING, FAILED = "ready", "building", "failed"
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class KnowledgePublished(Event):
-    """Another version is active now."""
-
-    version: int
-
-
-def snapshot_directory(root: Path, version: int) -> Path:
-    """Where a published version lies below the knowledge folder."""
-    return root / f"v{version:06d}"
+__all__ = [
+    "KnowledgePublished",
+    "LiveKnowledge",
+    "Progress",
+    "Publication",
+    "active_version",
+    "all_entries",
+    "complete",
+    "create_entry",
+    "delete_entry",
+    "find_entries",
+    "get_entry",
+    "is_readable",
+    "list_snapshots",
+    "publish",
+    "roll_back",
+    "snapshot_directory",
+    "store_import",
+    "update_entry",
+    "work_due",
+]
 
 
 def store_import(uow: UnitOfWork, result: ImportResult, *, actor: str, now: datetime) -> ImportReport:
@@ -65,57 +65,60 @@ def store_import(uow: UnitOfWork, result: ImportResult, *, actor: str, now: date
     return report
 
 
-def publish(
-    database: Database,
-    embedder: Embedder,
-    root: Path,
-    *,
-    actor: str,
-    now: datetime,
-    cache: EmbeddingCache | None = None,
-    progress: Progress | None = None,
-) -> tuple[int, int]:
-    """Build a snapshot of all entries below `root` and make it the active one; returns (version, entries).
+def get_entry(uow: UnitOfWork, entry_id: str) -> EntryDetail:
+    """One entry as editors keep it. Raises NotFound."""
+    return _detail(_row(uow, entry_id))
 
-    Raises BadRequest when there is no entry, Conflict when another publish takes the same version.
+
+def create_entry(uow: UnitOfWork, values: Mapping[str, Any], *, actor: str, now: datetime) -> EntryDetail:
+    """Add an entry; without an id it gets one that follows from its question.
+
+    Raises Unprocessable when the values make no entry, Conflict when the id is taken.
     """
-    with database.unit_of_work() as uow:
-        entries = repository.all_entries(uow.session)
-        if not entries:
-            raise BadRequest("知识库还没有条目，无法发布")
-        try:
-            version = repository.reserve_version(uow.session, embedder.identity, len(entries), actor, now)
-            uow.commit()
-        except IntegrityError:
-            raise Conflict("另一个发布正在进行，请稍后再试") from None
+    entry = _made(values)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        KnowledgeBase.build(
-            entries,
-            embedder,
-            snapshot_directory(root, version),
-            created_at=now,
-            cache=cache,
-            progress=progress,
-        )
-    except BaseException:
-        with database.unit_of_work() as uow:
-            _set_state(uow, version, FAILED)
-            uow.commit()
-        raise
-    with database.unit_of_work() as uow:
-        _set_state(uow, version, READY)
-        _activate(uow, version, actor, "knowledge.publish", now)
-        uow.commit()
-    return version, len(entries)
+        repository.add_entry(uow.session, entry, actor, now)
+    except IntegrityError:
+        raise Conflict("已有这个编号或同一问题的条目，请编辑它") from None
+    _record(uow, actor, "knowledge.create", entry.id, now)
+    return _detail(_row(uow, entry.id))
+
+
+def update_entry(
+    uow: UnitOfWork, entry_id: str, values: Mapping[str, Any], *, expected: str | None, actor: str, now: datetime
+) -> EntryDetail:
+    """Replace an entry. `expected` is the content hash that the editor saw; None overwrites whatever is there.
+
+    Raises NotFound, Unprocessable, and Conflict when somebody else has changed the entry since.
+    """
+    row = _row(uow, entry_id, lock=True)
+    _expect(row, expected)
+    # Columns of the imported file that no form shows stay, unless they are given anew.
+    before = Entry.from_dict(row.content)
+    entry = _made({**before.extra, **values, "id": entry_id})
+    if entry.content_hash != row.content_hash:
+        old, new = before.to_dict(), entry.to_dict()
+        repository.fill(row, entry, actor, now)
+        fields = sorted(name for name in new if new[name] != old[name])
+        _record(uow, actor, "knowledge.update", entry_id, now, {"fields": fields})
+    return _detail(row)
+
+
+def delete_entry(uow: UnitOfWork, entry_id: str, *, expected: str | None, actor: str, now: datetime) -> None:
+    """Delete an entry; versions published before keep it. Raises NotFound, Conflict (see `update_entry`)."""
+    row = _row(uow, entry_id, lock=True)
+    _expect(row, expected)
+    uow.session.delete(row)
+    _record(uow, actor, "knowledge.delete", entry_id, now)
 
 
 def roll_back(uow: UnitOfWork, version: int, *, actor: str, now: datetime) -> None:
     """Point at an earlier (or later) published version. Raises NotFound when it was never completed."""
     row = repository.snapshot(uow.session, version)
-    if row is None or row.state != READY:
+    if row is None or row.state != repository.READY:
         raise NotFound("没有这个已发布的版本")
-    _activate(uow, version, actor, "knowledge.rollback", now)
+    repository.locked_active_version(uow.session)
+    activate(uow, version, actor, "knowledge.rollback", now)
 
 
 def list_snapshots(uow: UnitOfWork, limit: int = 50) -> list[SnapshotView]:
@@ -130,6 +133,11 @@ def list_snapshots(uow: UnitOfWork, limit: int = 50) -> list[SnapshotView]:
                 "model": row.model,
                 "created_at": row.created_at,
                 "created_by": row.created_by,
+                "base_version": row.base_version,
+                "delta": row.delta,
+                "answers_pending": row.answers_pending,
+                "done": row.done,
+                "total": row.total,
             }
         )
         for row in repository.snapshots(uow.session, limit)
@@ -151,70 +159,39 @@ def active_version(uow: UnitOfWork) -> int | None:
     return repository.active_version(uow.session)
 
 
-def _set_state(uow: UnitOfWork, version: int, state: str) -> None:
-    row = repository.snapshot(uow.session, version)
-    if row is not None:
-        row.state = state
+def _row(uow: UnitOfWork, entry_id: str, *, lock: bool = False) -> KnowledgeEntry:
+    # PostgreSQL refuses NUL in a parameter; no id has one.
+    row = None if "\0" in entry_id else repository.entry(uow.session, entry_id, lock=lock)
+    if row is None:
+        raise NotFound("没有这个条目")
+    return row
 
 
-def _activate(uow: UnitOfWork, version: int, actor: str, action: str, now: datetime) -> None:
-    repository.activate(uow.session, version)
-    audit.record(uow, actor=actor, action=action, subject=f"knowledge:v{version}", now=now)
-    uow.collect(KnowledgePublished(version))
+def _expect(row: KnowledgeEntry, expected: str | None) -> None:
+    if expected is not None and expected != row.content_hash:
+        raise Conflict("条目已被别人修改，请重新打开后再保存")
 
 
-class LiveKnowledge:
-    """The snapshot that this process answers from; `refresh` switches to the active version without a pause.
+def _made(values: Mapping[str, Any]) -> Entry:
+    try:
+        return make_entry(values)
+    except ImportRejected as error:
+        raise Unprocessable(str(error)) from None
 
-    A search holds a reference to the snapshot that it started with, so a switch never mixes two versions.
-    """
 
-    def __init__(
-        self,
-        database: Database,
-        embedder: Callable[[], Embedder],
-        root: Path,
-        reranker: Callable[[], Reranker | None] = lambda: None,
-        synonyms: Callable[[], Synonyms | None] = lambda: None,
-    ) -> None:
-        self._database = database
-        self._embedder = embedder
-        self._root = root
-        self._reranker = reranker
-        self._synonyms = synonyms
-        self._current: tuple[int, KnowledgeBase] | None = None
-        self.problem: str | None = "知识库尚未加载"
+def _detail(row: KnowledgeEntry) -> EntryDetail:
+    return EntryDetail.model_validate(
+        row.content
+        | {
+            "answer_text": readable(str(row.content["answer"])),
+            "content_hash": row.content_hash,
+            "updated_at": row.updated_at,
+            "updated_by": row.updated_by,
+        }
+    )
 
-    def refresh(self) -> bool:
-        """Follow the active version; True when it changed. A version that cannot be opened leaves the old one live."""
-        with self._database.unit_of_work(read_only=True) as uow:
-            wanted = repository.active_version(uow.session)
-        if wanted is None:
-            self.problem = "知识库尚未发布"
-            return False
-        if self._current is not None and self._current[0] == wanted:
-            return False
-        try:
-            opened = KnowledgeBase.open(
-                snapshot_directory(self._root, wanted),
-                self._embedder(),
-                reranker=self._reranker(),
-                synonyms=self._synonyms(),
-            )
-        except KnowledgeBaseError as error:
-            if self.problem != str(error):
-                log.error("snapshot not opened", version=wanted, kind=type(error).__name__)
-            self.problem = str(error)
-            return False
-        self._current = (wanted, opened)
-        self.problem = None
-        log.info("snapshot live", version=wanted, entries=len(opened))
-        return True
 
-    @property
-    def current(self) -> KnowledgeBase | None:
-        return self._current[1] if self._current else None
-
-    @property
-    def version(self) -> int | None:
-        return self._current[0] if self._current else None
+def _record(
+    uow: UnitOfWork, actor: str, action: str, entry_id: str, now: datetime, detail: dict[str, Any] | None = None
+) -> None:
+    audit.record(uow, actor=actor, action=action, subject=f"knowledge:entry:{entry_id}", now=now, detail=detail)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from knowledge_base import Embedder, Progress
-from knowledge_base.base import passage_text
 from knowledge_base.embedding.protocol import Vectors
+from knowledge_base.writing import passage_text
 from services.evaluation.retrieval_bench import texts
 
 # Length of the noise added to a vector of length 1: the moved vector has a cosine of about .96 with the real one, as

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from knowledge_base import Embedder, Entry
-from knowledge_base.base import passage_text
+from knowledge_base.writing import passage_text
 
 Search = Callable[[str], Any]
 NOT_INSTALLED = "not installed"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from knowledge_base.text import LONGEST_QUERY, clean, clean_query, plain
+from knowledge_base.markup import plain
+from knowledge_base.text import LONGEST_QUERY, clean, clean_query
 
 
 def test_traditional_and_full_width_become_simplified_and_plain() -> None:
