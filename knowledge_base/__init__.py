@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from knowledge_base.adaptation import adapt_ranker
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.cache import SqliteEmbeddingCache
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress
@@ -37,6 +38,7 @@ __all__ = [
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
     "Synonyms",
+    "adapt_ranker",
     "evaluate",
     "export_bytes",
     "export_file",
