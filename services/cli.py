@@ -5,7 +5,7 @@ import sys
 import typer
 
 from knowledge_base import KnowledgeBaseError
-from services.commands import cases, city, dialogue, kb, sla, system, users
+from services.commands import bench, cases, city, dialogue, kb, sla, system, users
 from services.core.errors import HuiyingError
 from services.lookups.connectors import ConnectorMistake
 from services.supervision.processes import StartError
@@ -21,6 +21,7 @@ app.add_typer(dialogue.app, name="dialogue")
 app.add_typer(cases.app, name="cases")
 app.add_typer(sla.app, name="sla")
 app.add_typer(city.app, name="city")
+app.add_typer(bench.app, name="bench")
 app.add_typer(users.app, name="user")
 app.add_typer(system.database, name="db")
 app.command("up")(system.up)

@@ -79,10 +79,16 @@ class LiveKnowledge:
                 directory = snapshot_directory(self._root, version)
                 share = tuple(self._kept.values())
                 opened = KnowledgeBase.open(directory, self._embedder(), share=share)
+            self.adopt(version, opened)
+            return opened
+
+    def adopt(self, version: int, opened: KnowledgeBase) -> None:
+        """Keep a version that this process has just built, so that it need not be opened again."""
+        with self._lock:
+            self._kept.pop(version, None)
             self._kept[version] = opened
             while len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
-            return opened
 
     def snapshot(self) -> tuple[int, KnowledgeBase] | None:
         """The live version with its number, both of the same moment."""
