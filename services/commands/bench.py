@@ -1,7 +1,9 @@
 """`huiying bench`: how fast it is, measured on this machine."""
 
 import os
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from rich.table import Table
 from knowledge_base import load_embedder
 from services.commands.console import JsonFlag, container, progress_bar, show
 from services.core.errors import BadRequest
+from services.evaluation import publish_bench
 from services.evaluation.retrieval_bench import run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
 
@@ -60,6 +63,31 @@ def retrieval(
         _print_table(name, figures.pop(name))
     _print_table("callers", [{"figure": name, "value": value} for name, value in figures.pop("callers").items()])
     show(figures, False)
+
+
+@app.command("publish")
+def publish(
+    entries: Annotated[int, typer.Option(min=100, help="Entries of the generated base.")] = 2_000,
+    publishes: Annotated[int, typer.Option(min=2, help="Publishes under load.")] = 50,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that search all the while.")] = 16,
+    pace_ms: Annotated[float, typer.Option(min=0, help="Pause of a thread between two searches.")] = 50.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search from many threads through many publishes: errors, mixed results, the longest pause; one edit; rollback."""
+    parts = container()
+    embedder = parts.embedder()
+    with tempfile.TemporaryDirectory(prefix="huiying-") as folder, progress_bar("publishes") as progress:
+        figures = publish_bench.measure(
+            embedder,
+            Path(folder),
+            entries=entries,
+            publishes=publishes,
+            threads=threads,
+            pace=pace_ms / 1000,
+            starter_cache=parts.embedding_cache,
+            progress=progress,
+        )
+    show(figures, as_json)
 
 
 def _numbers(text: str) -> list[int]:

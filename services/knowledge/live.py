@@ -87,17 +87,30 @@ class LiveKnowledge:
             if opened is None:
                 directory = snapshot_directory(self._root, version)
                 share = tuple(self._kept.values())
-                opened = KnowledgeBase.open(
-                    directory,
-                    self._embedder(),
-                    reranker=self._reranker(),
-                    synonyms=self._synonyms(),
-                    share=share,
-                )
-            self._kept[version] = opened
-            while len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
+                opened = self._opened(directory, share, check=True)
+            self._keep(version, opened)
             return opened
+
+    def adopt(self, version: int, built: KnowledgeBase) -> None:
+        """Keep a version that this process has just built, so that its files need not be checked again."""
+        with self._lock:
+            self._keep(version, self._opened(built.directory, (built,), check=False))
+
+    def _opened(self, directory: Path, share: tuple[KnowledgeBase, ...], *, check: bool) -> KnowledgeBase:
+        return KnowledgeBase.open(
+            directory,
+            self._embedder(),
+            check=check,
+            reranker=self._reranker(),
+            synonyms=self._synonyms(),
+            share=share,
+        )
+
+    def _keep(self, version: int, opened: KnowledgeBase) -> None:
+        self._kept.pop(version, None)
+        self._kept[version] = opened
+        while len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]
 
     def snapshot(self) -> tuple[int, KnowledgeBase] | None:
         """The live version with its number, both of the same moment."""

@@ -98,6 +98,7 @@ def publish(
         database, embedder, root, version, plan, now=lambda: now, cache=cache, progress=progress, answers=answers
     )
     _finish(database, version, built, plan.active, actor, "knowledge.publish", now)
+    live.adopt(version, built)
     kind: Literal["full", "delta"] = "full" if plan.onto is None else "delta"
     return Publication(version, len(built), kind, changed, len(plan.gone), built.answers_pending)
 
@@ -140,6 +141,7 @@ def complete(
         uow.commit()
     built = _build(database, embedder, root, version, plan, now=moment, cache=cache, progress=progress, answers="now")
     _finish(database, version, built, active, actor, "knowledge.complete", moment())
+    live.adopt(version, built)
     return Publication(version, len(built), "full", 0, 0, 0)
 
 
