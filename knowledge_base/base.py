@@ -162,7 +162,7 @@ class KnowledgeBase:
         """
         manifest = read_manifest(directory)
         check_model(manifest, embedder.identity, embedder.dimension)
-        lender = next((kb._layers for kb in share if kb.base_name == manifest.base), None)
+        lender = next((kb._layers for kb in share if kb.base_name == (manifest.base or directory.name)), None)
         layers = open_layers(directory, manifest, check=check, share=lender)
         return cls(directory, embedder, manifest, layers, bands or Bands(), reranker, synonyms)
 

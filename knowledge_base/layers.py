@@ -61,13 +61,12 @@ def open_layers(directory: Path, manifest: Manifest, *, check: bool, share: Laye
 
     SnapshotDamaged when a layer is missing, altered or not the one that the delta was made for.
     """
-    if check:
-        verify(directory, manifest)
-    own = read_parts(directory, manifest)
     if manifest.base is None:
         reference = BaseReference(directory.name, manifest_digest(directory))
+        own = share.base if share is not None and share.reference == reference else _opened(directory, manifest, check)
         nothing = np.empty(0, dtype=np.int64)
         return Layers(reference, manifest, own, None, nothing, own, manifest.answers_pending)
+    own = _opened(directory, manifest, check)
     reference = BaseReference(manifest.base, manifest.base_digest or "")
     if share is not None and share.reference == reference:
         base_manifest, base = share.base_manifest, share.base
@@ -76,14 +75,18 @@ def open_layers(directory: Path, manifest: Manifest, *, check: bool, share: Laye
         base_manifest = read_manifest(base_directory)
         if base_manifest.base is not None or manifest_digest(base_directory) != reference.digest:
             raise SnapshotDamaged(f"快照 {directory.name} 所依据的 {reference.name} 已被改动，请重新发布")
-        if check:
-            verify(base_directory, base_manifest)
-        base = read_parts(base_directory, base_manifest)
+        base = _opened(base_directory, base_manifest, check)
     removed = own.removed
     if len(removed) and not 0 <= int(removed.min()) <= int(removed.max()) < len(base.columns):
         raise SnapshotDamaged(f"快照 {directory.name} 与 {reference.name} 不一致，请重新发布")
     pending = base_manifest.answers_pending + manifest.answers_pending
     return Layers(reference, base_manifest, base, own, removed, _together(base, own, removed), pending)
+
+
+def _opened(directory: Path, manifest: Manifest, check: bool) -> Parts:
+    if check:
+        verify(directory, manifest)
+    return read_parts(directory, manifest)
 
 
 def _together(base: Parts, delta: Parts, removed: npt.NDArray[np.int64]) -> Parts:

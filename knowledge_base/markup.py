@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 _MARKUP = re.compile(r"<[a-zA-Z!/?][^<>]{0,4000}>")
-_BLANKS = re.compile(r"[^\S\n]+")
-_LINES = re.compile(r" ?\n[ \n]*\n ?")
-_LINE = re.compile(r" ?\n ?")
+_BLANKS = re.compile(r"[^\S\n\f]+")
+# A form feed stands for the end of a paragraph until the text is tidied.
+_BREAK = re.compile(r" ?[\n\f][ \n\f]*")
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 
 _BREAKS = frozenset(
@@ -59,9 +59,8 @@ def _read(text: str, *, links: bool) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = _BLANKS.sub(" ", text.replace("\r", "\n").replace("\xa0", " "))
-    text = _LINES.sub("\n\n", text)
-    return _LINE.sub("\n", text).replace(" | \n", "\n").strip()
+    text = _BREAK.sub(lambda run: "\n\n" if "\f" in run[0] else "\n", _BLANKS.sub(" ", text))
+    return text.strip()
 
 
 class _Reader(HTMLParser):
@@ -107,12 +106,12 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             # Line breaks of the source mean nothing in HTML.
-            self.parts.append(data.replace("\n", " "))
+            self.parts.append(" ".join(data.splitlines()) if data.strip() else " ")
 
     def _break(self, tag: str) -> None:
         if tag == "tr":
             self._first_cell = True
-        self.parts.append("\n\n" if self._links and tag in _PARAGRAPHS else "\n")
+        self.parts.append("\f" if self._links and tag in _PARAGRAPHS else "\n")
 
 
 def _safe(address: str | None) -> str:

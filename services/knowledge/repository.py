@@ -15,25 +15,21 @@ IDS_AT_ONCE = 500
 
 
 def content_hashes(session: Session) -> dict[str, str]:
-    return {
-        entry_id: content_hash
-        for entry_id, content_hash in session.execute(sa.select(KnowledgeEntry.id, KnowledgeEntry.content_hash))
-    }
+    # Past the ORM, which would take twice the time: this runs over all entries at every publish.
+    rows = session.connection().execute(sa.select(KnowledgeEntry.id, KnowledgeEntry.content_hash))
+    return {entry_id: content_hash for entry_id, content_hash in rows}
 
 
-def upsert(session: Session, entries: Iterable[Entry], actor: str, now: datetime) -> None:
-    for entry in entries:
-        session.merge(
-            KnowledgeEntry(
-                id=entry.id,
-                question=entry.question,
-                department=entry.department,
-                content=entry.to_dict(),
-                content_hash=entry.content_hash,
-                updated_at=now,
-                updated_by=actor,
-            )
-        )
+def upsert(session: Session, entries: Sequence[Entry], actor: str, now: datetime) -> None:
+    for start in range(0, len(entries), IDS_AT_ONCE):
+        part = entries[start : start + IDS_AT_ONCE]
+        there = sa.select(KnowledgeEntry).where(KnowledgeEntry.id.in_([entry.id for entry in part]))
+        rows = {row.id: row for row in session.scalars(there)}
+        for entry in part:
+            row = rows.get(entry.id) or KnowledgeEntry(id=entry.id)
+            fill(row, entry, actor, now)
+            session.add(row)
+        session.flush()
 
 
 def all_entries(session: Session) -> list[Entry]:
