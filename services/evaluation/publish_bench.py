@@ -63,13 +63,14 @@ def measure(
     publishes: int,
     threads: int,
     pace: float,
+    quiet_seconds: float = 3.0,
     starter_cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run the bench below the empty `folder` and return its figures (milliseconds and seconds, as named).
 
-    `threads` search with `pace` seconds between a thread's searches, first undisturbed for as long as `publishes` take
-    at least (3 s), then while `publishes` edits of PROBES entries go live one after another.
+    `threads` search with `pace` seconds between a thread's searches, first undisturbed for
+    `quiet_seconds`, then while `publishes` edits of PROBES entries go live one after another.
     """
     database = Database(f"sqlite:///{folder / 'bench.db'}")
     schema.upgrade(database)
@@ -83,7 +84,7 @@ def measure(
     asked = [PROBE_QUESTION, *(entry.question for entry in filled[:: max(1, len(filled) // 40)])]
     questions = [(text, embedder.embed_queries([text])[0]) for text in asked]
     with _Searching(bench, questions, threads, pace) as quiet:
-        time.sleep(3.0)
+        time.sleep(quiet_seconds)
     with _Searching(bench, questions, threads, pace) as loaded:
         live_after = []
         for number in range(publishes):
