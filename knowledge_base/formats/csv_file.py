@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 from knowledge_base.entry import Entry
@@ -12,7 +13,8 @@ from knowledge_base.formats.cells import from_cell, header, to_cells
 from knowledge_base.formats.result import ImportResult
 from knowledge_base.formats.rows import RowCollector, column_name, missing_columns
 
-_BROKEN = "\ufffd"
+# What `surrogateescape` makes of bytes that do not decode; no valid text holds it, unlike U+FFFD.
+_BROKEN = re.compile("[\udc80-\udcff]")
 # A file counts as UTF-8 when at least this share of its lines beyond ASCII decodes as UTF-8.
 _UTF8_SHARE = 0.5
 
@@ -29,6 +31,8 @@ def read_csv(data: bytes) -> ImportResult:
         _, heading, _ = next(records)
     except StopIteration:
         raise ImportRejected("文件是空的") from None
+    if any(_BROKEN.search(cell) for cell in heading or []):
+        raise ImportRejected("表头有无法识别的字节，请另存为 UTF-8 的 CSV")
     columns = [column_name(cell) for cell in heading or []]
     missing = missing_columns(columns)
     if missing:
@@ -53,7 +57,7 @@ def write_csv(entries: Sequence[Entry]) -> bytes:
 
 
 def _add(collector: RowCollector, row: int, columns: list[str], cells: list[str]) -> None:
-    if any(_BROKEN in cell for cell in cells):
+    if any(_BROKEN.search(cell) for cell in cells):
         collector.reject(row, "有无法识别的字节，编码与文件其余部分不同")
         return
     if any(cell.strip() for cell in cells[len(columns) :]):
@@ -77,7 +81,7 @@ def _decode(data: bytes) -> list[str]:
     encoding = "utf-8" if not beyond or good >= _UTF8_SHARE * len(beyond) else "gb18030"
     if encoding == "gb18030" and sum(_decodes(line, encoding) for line in beyond) < _UTF8_SHARE * len(beyond):
         raise ImportRejected("文件编码无法识别，请另存为 UTF-8 的 CSV")
-    lines = [line.decode(encoding, errors="replace") for line in raw]
+    lines = [line.decode(encoding, errors="surrogateescape") for line in raw]
     while lines and not lines[-1].strip():
         lines.pop()
     return [line + "\n" for line in lines]

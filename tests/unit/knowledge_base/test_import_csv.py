@@ -80,3 +80,11 @@ def test_utf16_is_named_in_the_refusal() -> None:
 def test_blank_lines_are_skipped_and_rows_count_as_the_sheet_shows_them() -> None:
     result = read(HEADER + "1,甲,答,局\r\n,,,\r\n3,,答,局\r\n")
     assert [(r.row, r.reason) for r in result.rejected] == [(4, "缺少问题")]
+
+
+def test_a_replacement_character_that_a_file_really_holds_is_text_and_no_broken_byte() -> None:
+    good = import_bytes("a.csv", "question,answer\n问题\ufffd,答案\n".encode())
+    assert [entry.question for entry in good.entries] == ["问题\ufffd"]
+    broken = import_bytes("a.csv", "question,answer\n问题一,答案\n问题二,".encode() + b"\xff\xfe\n")
+    assert len(broken.rejected) == 1
+    assert len(broken.entries) == 1
