@@ -14,6 +14,7 @@ from knowledge_base.changes import Change, compare, write_delta
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
 from knowledge_base.entry import Entry
 from knowledge_base.index.sound import sounds
+from knowledge_base.index.vector import highest
 from knowledge_base.layers import Layers, open_layers
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
 from knowledge_base.retrieval.request import request_of
@@ -311,19 +312,15 @@ class KnowledgeBase:
         """
         parts = self._parts
         lexical, lexical_answer, sound = self._lexical(query)
-        found = np.zeros(len(self._live), dtype=np.bool_)
         allowed_wordings = None if allowed is None else allowed[self._wording_entry]
         _, wordings = parts.questions.search(vector[None], _POOL, allowed_wordings)
-        found[self._wording_entry[wordings[0][wordings[0] >= 0]]] = True
         _, passages = parts.answers.search(vector[None], _POOL, allowed)
-        found[passages[0][passages[0] >= 0]] = True
+        found = [self._wording_entry[wordings[0][wordings[0] >= 0]], passages[0][passages[0] >= 0]]
         for column in (lexical, lexical_answer, sound):
-            among = column if allowed is None else column * allowed
-            best = np.argpartition(among, -_POOL)[-_POOL:] if len(among) > _POOL else np.arange(len(among))
-            found[best[among[best] > 0]] = True
-        rows = np.flatnonzero(found)
+            found.append(highest(column if allowed is None else column * allowed, _POOL))
+        rows = np.unique(np.concatenate(found))
         dense, nearest = self._nearest_wordings(rows, vector)
-        dense_answer = parts.answer_vectors[rows].astype(np.float32) @ vector
+        dense_answer = _cosines(parts.answer_vectors[rows], vector)
         scores = np.column_stack(
             [
                 dense,
@@ -358,7 +355,7 @@ class KnowledgeBase:
         counts = starts[rows + 1] - starts[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         wordings = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts) + np.repeat(starts[rows], counts)
-        cosines = self._parts.question_vectors[wordings].astype(np.float32) @ vector
+        cosines = _cosines(self._parts.question_vectors[wordings], vector)
         if not len(rows):
             return cosines, wordings
         best = np.maximum.reduceat(cosines, offsets[:-1])
@@ -379,6 +376,13 @@ class KnowledgeBase:
 @cache
 def _default_synonyms() -> Synonyms:
     return Synonyms.load()
+
+
+def _cosines(vectors: npt.NDArray[np.float16], vector: Vectors) -> Vectors:
+    # Row by row: a matrix product of this size would go to several threads of BLAS, which wait for each other longer
+    # than they compute, and for one another's callers.
+    cosines: Vectors = np.vecdot(vectors.astype(np.float32), vector)
+    return cosines
 
 
 def _first_of_each(groups: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

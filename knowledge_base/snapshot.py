@@ -90,7 +90,8 @@ class EntryFile(Sequence[Entry]):
         self._offsets: npt.NDArray[np.int64] = np.load(folder / "entries.offsets.npy")
         path = folder / "entries.jsonl"
         size = path.stat().st_size
-        self._data = np.memmap(path, dtype=np.uint8, mode="r") if size else np.empty(0, np.uint8)
+        # Mapped, but as a plain array: slicing a memmap object costs more than parsing an entry.
+        self._data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r")) if size else np.empty(0, np.uint8)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -226,8 +227,8 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
             answer_groups=np.load(directory / "answer_groups.npy"),
             answer_hashes=np.load(directory / "answer_hashes.npy"),
             removed=np.load(directory / "removed.npy"),
-            question_vectors=np.load(directory / "question_vectors.npy", mmap_mode="r"),
-            answer_vectors=np.load(directory / "answer_vectors.npy", mmap_mode="r"),
+            question_vectors=np.asarray(np.load(directory / "question_vectors.npy", mmap_mode="r")),
+            answer_vectors=np.asarray(np.load(directory / "answer_vectors.npy", mmap_mode="r")),
             questions=questions,
             answers=answers,
             lexical=Bm25Index.open(directory, "lexical", manifest.entries),
