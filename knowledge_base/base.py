@@ -26,7 +26,7 @@ from knowledge_base.text import clean_query
 from knowledge_base.writing import Answers, passage_text, write_layer
 
 # How many rows each index brings to the common ranking.
-_POOL = 100
+POOL = 100
 # What a reranker's verdict (0..1) adds to a fused score. Fused scores of good candidates lie some hundredths apart, so
 # a clear verdict decides and an undecided one leaves the order as it is.
 _RERANKER_SHARE = 0.2
@@ -311,13 +311,13 @@ class KnowledgeBase:
         `query` is cleaned (`clean_query`), `vector` its embedding, `allowed` a mask over entries.
         """
         parts = self._parts
-        lexical, lexical_answer, sound = self._lexical(query)
+        lexical, lexical_answer, sound = self.lexical_scores(query)
         allowed_wordings = None if allowed is None else allowed[self._wording_entry]
-        _, wordings = parts.questions.search(vector[None], _POOL, allowed_wordings)
-        _, passages = parts.answers.search(vector[None], _POOL, allowed)
+        _, wordings = parts.questions.search(vector[None], POOL, allowed_wordings)
+        _, passages = parts.answers.search(vector[None], POOL, allowed)
         found = [self._wording_entry[wordings[0][wordings[0] >= 0]], passages[0][passages[0] >= 0]]
         for column in (lexical, lexical_answer, sound):
-            found.append(highest(column if allowed is None else column * allowed, _POOL))
+            found.append(highest(column if allowed is None else column * allowed, POOL))
         rows = np.unique(np.concatenate(found))
         dense, nearest = self._nearest_wordings(rows, vector)
         dense_answer = _cosines(parts.answer_vectors[rows], vector)
@@ -332,8 +332,8 @@ class KnowledgeBase:
         ).astype(np.float64)
         return rows, scores, nearest
 
-    def _lexical(self, query: str) -> tuple[Vectors, Vectors, Vectors]:
-        """Scores (one per entry) of questions, of questions with answers, and of sounds; shares of the query found.
+    def lexical_scores(self, query: str) -> tuple[Vectors, Vectors, Vectors]:
+        """Scores (one per row) of questions, of questions with answers, and of sounds; shares of the `query` found.
 
         The request alone is looked for, in the citizen's words and in official ones; the better of both counts.
         """

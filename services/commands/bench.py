@@ -14,7 +14,7 @@ from knowledge_base import load_embedder
 from services.commands.console import JsonFlag, container, progress_bar, show
 from services.core.errors import BadRequest
 from services.evaluation import publish_bench
-from services.evaluation.retrieval_bench import run, texts
+from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
@@ -27,42 +27,55 @@ def group() -> None:
 
 @app.command("retrieval")
 def retrieval(
-    sizes: Annotated[str, typer.Option(help="Entries of the bases, separated by commas.")] = "2000,10000,100000",
+    sizes: Annotated[
+        str, typer.Option(help="Entries of the bases, separated by commas; empty for none.")
+    ] = "2000,10000,100000",
     vectors: Annotated[str, typer.Option(help="Numbers of vectors; empty for none.")] = "10000,100000,1000000",
     embedded: Annotated[
         int, typer.Option(min=100, help="Entries that are really embedded; the vectors of all others are jittered.")
     ] = 2000,
     queries: Annotated[int, typer.Option(min=10, help="Questions asked of each base.")] = 100,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of one caller against many.")] = 5,
+    rounds: Annotated[int, typer.Option(min=0, help="Rounds of one caller against many; 0 for none.")] = 5,
     as_json: JsonFlag = False,
 ) -> None:
     """Search beside its embedding alone, other ways to search, many callers at once, and vectors alone.
 
-    Texts are generated. The peers are an extra: pip install 'huiying[bench]'.
+    Texts are generated. Each figure is printed on standard error as soon as it is known; Ctrl-C prints the tables of
+    what is known by then. The peers are an extra: pip install 'huiying[bench]'.
     """
     base_sizes, vector_sizes = _numbers(sizes), _numbers(vectors)
-    settings = container().settings
+    parts = container()
+    settings = parts.settings
     model = load_embedder(settings.embedding_model or None, models_directory=settings.var_dir / "models")
     with progress_bar("embedding") as progress:
-        embedder = JitteringEmbedder(model, embedded, progress)
-    figures: dict[str, Any] = {
+        embedder = JitteringEmbedder(model, embedded, progress, parts.embedding_cache)
+    about: dict[str, Any] = {
         "model": model.identity,
         "cores": os.cpu_count(),
         "load_at_start": round(os.getloadavg()[0], 1),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "really_embedded_entries": embedded,
-        "callers": run.callers(model, rounds, _say),
-        "bases": run.bases(embedder, base_sizes, queries, _say),
     }
-    asked = model.embed_queries(texts.queries(200, embedded))
-    figures["vectors"] = run.vectors(embedder.base, asked, vector_sizes, _say)
+    known: dict[str, list[dict[str, Any]]] = {"callers": [], "bases": [], "vectors": []}
+    try:
+        if rounds:
+            run.callers(model, rounds, _say, _keep(known["callers"]))
+        run.bases(embedder, base_sizes, queries, _say, _keep(known["bases"]))
+        if vector_sizes:
+            asked = model.embed_queries(texts.queries(200, embedded))
+            run.vectors(embedder.base, asked, vector_sizes, _say, _keep(known["vectors"]))
+    except KeyboardInterrupt:
+        about["cut"] = True
+        _say("cut: what is known so far follows")
+    reached = ends.ends(**known)
     if as_json:
-        show(figures, True)
-        return
-    for name in ("bases", "vectors"):
-        _print_table(name, figures.pop(name))
-    _print_table("callers", [{"figure": name, "value": value} for name, value in figures.pop("callers").items()])
-    show(figures, False)
+        show({**about, "ends": reached, **known}, True)
+    else:
+        for name, rows in {"ends": reached, **known}.items():
+            _print_table(name, rows)
+        show(about, False)
+    if "cut" in about:
+        raise typer.Exit(130)
 
 
 @app.command("publish")
@@ -102,6 +115,14 @@ def _numbers(text: str) -> list[int]:
 
 def _say(line: str) -> None:
     typer.echo(f"bench: {line}", err=True)
+
+
+def _keep(rows: list[dict[str, Any]]) -> run.Emit:
+    def emit(row: dict[str, Any]) -> None:
+        rows.append(row)
+        _say(" · ".join(f"{name} {value}" for name, value in row.items() if value is not None))
+
+    return emit
 
 
 def _print_table(title: str, rows: list[dict[str, Any]]) -> None:

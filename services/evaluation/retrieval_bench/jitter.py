@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from knowledge_base import Embedder, Progress
+from knowledge_base import Embedder, EmbeddingCache, Progress
+from knowledge_base.embedding.cache import embed_passages_cached
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.writing import passage_text
 from services.evaluation.retrieval_bench import texts
@@ -38,12 +39,18 @@ class JitteringEmbedder:
     answer, by its length.
     """
 
-    def __init__(self, embedder: Embedder, base: int, progress: Progress | None = None) -> None:
-        """Embeds 2 x `base` texts."""
+    def __init__(
+        self, embedder: Embedder, base: int, progress: Progress | None = None, cache: EmbeddingCache | None = None
+    ) -> None:
+        """Embeds 2 x `base` texts, of which those in `cache` are taken from there."""
         self._embedder = embedder
         listed = list(texts.entries(base))
         known = [entry.question for entry in listed] + [passage_text(entry) for entry in listed]
-        self.base = embedder.embed_passages(known, progress)
+        self.base = (
+            embedder.embed_passages(known, progress)
+            if cache is None
+            else embed_passages_cached(embedder, known, cache, progress)
+        )
         self._questions, self._passages = self.base[:base], self.base[base:]
         self._known = {text: row for row, text in enumerate(known)}
 

@@ -13,24 +13,30 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_base import Embedder, KnowledgeBase
+from knowledge_base.base import POOL
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.index.choice import build_vector_index, open_vector_index
 from knowledge_base.index.faiss_flat import FaissFlatIndex
 from knowledge_base.index.vector import VectorIndex
+from knowledge_base.snapshot import read_manifest, read_parts
+from knowledge_base.text import clean_query
 from services.evaluation.retrieval_bench import texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder, jittered
 from services.evaluation.retrieval_bench.peers import NOT_INSTALLED, PEERS, is_installed
 from services.evaluation.retrieval_bench.timing import Row, mapped_mb, median, per_second, resident_mb, side_by_side
 
 Say = Callable[[str], None]
+# Called with each row as soon as its figures are known.
+Emit = Callable[[Row], None]
 Rows = npt.NDArray[np.int64]
 CALLERS = 32
+# Queries whose candidates are computed exhaustively too.
+_COMPARED = 20
 
 
-def bases(embedder: JitteringEmbedder, sizes: Sequence[int], asked: int, say: Say) -> list[Row]:
+def bases(embedder: JitteringEmbedder, sizes: Sequence[int], asked: int, say: Say, emit: Emit) -> None:
     """For each size: the whole search and its peers beside the embedding alone, medians and ratios of these."""
-    rows = []
     for size in sizes:
         entries = list(texts.entries(size))
         queries = texts.queries(asked, size)
@@ -59,22 +65,51 @@ def bases(embedder: JitteringEmbedder, sizes: Sequence[int], asked: int, say: Sa
                     builds[name] = round(perf_counter() - started, 1)
             say(f"{size} entries: {len(queries)} queries, {len(calls)} ways")
             spent = side_by_side(calls, queries)
-            without = _without_embedding(base, queries)
+            own_figures: Row = {
+                "ms_after_embedding_p50": _without_embedding(base, queries),
+                "candidate_recall": round(candidate_recall(base, Path(folder) / "1", queries[:_COMPARED]), 4),
+                **memory,
+            }
         alone = spent["embedding alone"]
         for name in ("embedding alone", "whole search", *PEERS):
             if name not in spent:
-                rows.append({"entries": size, "way": name, "ms_p50": NOT_INSTALLED})
+                emit({"entries": size, "way": name, "ms_p50": NOT_INSTALLED})
                 continue
             row: Row = {"entries": size, "way": name, "ms_p50": median(spent[name])}
             row["ms_p95"] = round(float(np.quantile(spent[name], 0.95)), 3)
             row["to_embedding"] = round(median(spent[name]) / median(alone), 3)
             row["build_s"] = builds.get(name)
             if name == "whole search":
-                row |= {"ms_after_embedding_p50": without, **memory}
-            rows.append(row)
+                row |= own_figures
+            emit(row)
         del base, calls, entries
         gc.collect()
-    return rows
+
+
+def candidate_recall(base: KnowledgeBase, directory: Path, queries: Sequence[str]) -> float:
+    """Which share of the entries that an exhaustive computation brings to the ranking the search brings there too.
+
+    `base` is the snapshot in `directory`, without a delta; every vector and every lexical score is computed.
+    """
+    parts = read_parts(directory, read_manifest(directory))
+    owners = np.repeat(np.arange(len(parts.columns)), np.diff(parts.wording_starts))
+    shares = []
+    for query in queries:
+        cleaned, vector = clean_query(query), base.embed(query)
+        wanted = {int(owners[row]) for row in _nearest(parts.question_vectors, vector, POOL)}
+        wanted |= {int(row) for row in _nearest(parts.answer_vectors, vector, POOL)}
+        for scores in base.lexical_scores(cleaned):
+            best = np.argsort(-scores, kind="stable")[:POOL]
+            # Entries with the same score as the last one may stand in its place.
+            wanted |= {int(row) for row in best if scores[row] > max(0.0, float(scores[best[-1]]))}
+        found = set(base.candidates(cleaned, vector)[0].tolist())
+        shares.append(len(found & wanted) / max(1, len(wanted)))
+    return float(np.mean(shares))
+
+
+def _nearest(stored: npt.NDArray[np.float16], vector: Vectors, count: int) -> Rows:
+    parts = [stored[start : start + 50_000].astype(np.float32) @ vector for start in range(0, len(stored), 50_000)]
+    return np.argsort(-np.concatenate(parts), kind="stable")[:count]
 
 
 def _without_embedding(base: KnowledgeBase, queries: Sequence[str]) -> float:
@@ -83,8 +118,11 @@ def _without_embedding(base: KnowledgeBase, queries: Sequence[str]) -> float:
     return median(spent["search"])
 
 
-def callers(model: Embedder, rounds: int, say: Say) -> Row:
-    """The model called directly and through micro-batching, by one caller (ms) and by CALLERS at once (per second)."""
+def callers(model: Embedder, rounds: int, say: Say, emit: Emit) -> None:
+    """The model called directly and through micro-batching, by one caller and by CALLERS at once.
+
+    `throughput` is that of one caller who calls the model directly, as 1.
+    """
     batching = BatchingEmbedder(model)
     queries = texts.queries(CALLERS * 4, 2_000)
     direct, batched = _embed_by(model), _embed_by(batching)
@@ -96,26 +134,22 @@ def callers(model: Embedder, rounds: int, say: Say) -> Row:
         many["alone"].append(per_second(direct, queries[:CALLERS], 1))
         many["direct"].append(per_second(direct, queries, CALLERS))
         many["batched"].append(per_second(batched, queries, CALLERS))
-    against = {name: np.array(values) for name, values in many.items()}
-    return {
-        "1 caller, direct, ms_p50": median(one["direct"]),
-        "1 caller, micro-batching, ms_p50": median(one["batched"]),
-        "1 caller, time with micro-batching to direct": round(median(one["batched"]) / median(one["direct"]), 3),
-        "1 caller, direct, per second": median(many["alone"]),
-        f"{CALLERS} callers, direct, per second": median(many["direct"]),
-        f"{CALLERS} callers, micro-batching, per second": median(many["batched"]),
-        f"{CALLERS} callers, throughput of micro-batching to direct": median(against["batched"] / against["direct"]),
-        f"throughput of {CALLERS} callers, micro-batching, to 1 caller": median(against["batched"] / against["alone"]),
-    }
+    direct_ms, batched_ms = median(one["direct"]), median(one["batched"])
+    emit({"callers": 1, "way": "direct", "ms_p50": direct_ms, "per_second": median(many["alone"]), "throughput": 1.0})
+    # By its median time: alone, a caller's throughput is the inverse of that.
+    ratio = round(direct_ms / batched_ms, 3)
+    emit({"callers": 1, "way": "micro-batching", "ms_p50": batched_ms, "throughput": ratio})
+    for way, name in (("direct", "direct"), ("micro-batching", "batched")):
+        ratio = median(np.array(many[name]) / np.array(many["alone"]))
+        emit({"callers": CALLERS, "way": way, "per_second": median(many[name]), "throughput": ratio})
 
 
 def _embed_by(embedder: Embedder) -> Callable[[str], object]:
     return lambda text: embedder.embed_queries([text])
 
 
-def vectors(base: Vectors, queries: Vectors, sizes: Sequence[int], say: Say) -> list[Row]:
+def vectors(base: Vectors, queries: Vectors, sizes: Sequence[int], say: Say, emit: Emit) -> None:
     """For each number of vectors, jittered from `base`: the index that a base would get, beside exact search."""
-    rows = []
     for size in sizes:
         say(f"{size} vectors: making")
         stored = jittered(base, size)
@@ -138,7 +172,7 @@ def vectors(base: Vectors, queries: Vectors, sizes: Sequence[int], say: Say) -> 
             ms = _milliseconds(opened, queries)
             found = opened.search(queries, 100)[1]
             hits = [_best_ten(stored, vector, row) for vector, row in zip(queries, found, strict=True)]
-            rows.append(
+            emit(
                 {
                     "vectors": size,
                     "index": type(opened).__name__,
@@ -154,7 +188,6 @@ def vectors(base: Vectors, queries: Vectors, sizes: Sequence[int], say: Say) -> 
             )
         del stored, opened
         gc.collect()
-    return rows
 
 
 def _milliseconds(index: VectorIndex, queries: Vectors) -> float:

@@ -12,9 +12,9 @@ from knowledge_base.base import passage_text
 from knowledge_base.testing import FakeEmbedder
 from services.commands import bench
 from services.core.errors import BadRequest
-from services.evaluation.retrieval_bench import peers, run, texts
+from services.evaluation.retrieval_bench import ends, peers, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder, jittered
-from services.evaluation.retrieval_bench.timing import per_second, side_by_side
+from services.evaluation.retrieval_bench.timing import Row, per_second, side_by_side
 
 
 def test_generated_entries_are_the_same_every_time_and_rarely_alike() -> None:
@@ -62,21 +62,52 @@ def test_callers_share_the_queries_and_an_error_of_one_is_raised() -> None:
 def test_a_peer_that_is_not_installed_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = {"missing": (("no_such_module",), peers.txtai)}
     monkeypatch.setattr(run, "PEERS", missing)
-    rows = run.bases(JitteringEmbedder(FakeEmbedder(), 20), [30], 10, lambda line: None)
+    rows: list[Row] = []
+    run.bases(JitteringEmbedder(FakeEmbedder(), 20), [30], 10, lambda line: None, rows.append)
     assert [row["way"] for row in rows] == ["embedding alone", "whole search", "missing"]
     assert rows[0]["to_embedding"] == 1.0
     assert rows[1]["disk_mb"] >= 0
+    assert rows[1]["candidate_recall"] == 1.0
     assert rows[2]["ms_p50"] == "not installed"
 
 
 def test_recall_of_the_chosen_index_is_measured_against_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = JitteringEmbedder(FakeEmbedder(), 50)
     queries = embedder.embed_queries(texts.queries(20, 50))
-    (flat,) = run.vectors(embedder.base, queries, [500], lambda line: None)
+    rows: list[Row] = []
+    run.vectors(embedder.base, queries, [500], lambda line: None, rows.append)
+    (flat,) = rows
     assert (flat["index"], flat["recall_at_10"], flat["recall_at_10_before_rescoring"]) == ("FaissFlatIndex", 1.0, 1.0)
     monkeypatch.setattr(run, "build_vector_index", lambda vectors: run.FaissFlatIndex.build(vectors[:250]))
-    (half,) = run.vectors(embedder.base, queries, [500], lambda line: None)
-    assert half["recall_at_10"] < 0.9
+    run.vectors(embedder.base, queries, [500], lambda line: None, rows.append)
+    assert rows[1]["recall_at_10"] < 0.9
+
+
+def test_an_end_is_reached_or_not_by_what_was_measured() -> None:
+    whole = {"way": "whole search", "candidate_recall": 0.98}
+    reached = ends.ends(
+        callers=[{"callers": 32, "way": "micro-batching", "throughput": 2.5}],
+        bases=[{"entries": 2_000, "to_embedding": 1.2, **whole}, {"entries": 100_000, "to_embedding": 1.4, **whole}],
+        vectors=[
+            {"vectors": 100_000, "recall_at_10": 0.995, "ms_p50": 0.5},
+            {"vectors": 1_000_000, "recall_at_10": 0.98, "ms_p50": 1.0},
+        ],
+    )
+    assert [row["reached"] for row in reached] == [True, False, False, False, True, True, False, True]
+    assert reached[-1]["value"] == 0.2
+
+
+def test_a_bench_that_is_cut_prints_what_it_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("HUIYING_VAR", str(tmp_path))
+    monkeypatch.setattr(bench, "load_embedder", lambda *_, **__: FakeEmbedder())
+    monkeypatch.setattr(run, "bases", cut)
+    result = CliRunner().invoke(bench.app, ["retrieval", "--embedded", "100", "--rounds", "1", "--json"])
+    assert result.exit_code == 130
+    figures = json.loads(result.stdout)
+    assert (figures["cut"], len(figures["callers"]), figures["bases"]) == (True, 4, [])
 
 
 @pytest.mark.parametrize("text", ["0", "x", "1,-2", "1.5"])
@@ -95,4 +126,4 @@ def test_the_command_prints_every_part_as_json(monkeypatch: pytest.MonkeyPatch, 
     figures = json.loads(result.stdout)
     assert [row["entries"] for row in figures["bases"]] == [40, 40]
     assert figures["vectors"][0]["vectors"] == 300
-    assert figures["callers"]["1 caller, direct, per second"] > 0
+    assert figures["callers"][0]["per_second"] > 0
