@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -10,23 +11,27 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_base.adaptation import adapt
 from knowledge_base.changes import Change, compare, write_delta
 from knowledge_base.embedding.protocol import Embedder, EmbeddingCache, Progress, Vectors
 from knowledge_base.entry import Entry
-from knowledge_base.index.sound import sounds
 from knowledge_base.index.vector import highest
 from knowledge_base.layers import Layers, open_layers
+from knowledge_base.retrieval.likeness import SAME_MEANING, read_alike
+from knowledge_base.retrieval.prior import Prior
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
-from knowledge_base.retrieval.request import request_of
 from knowledge_base.retrieval.reranker import DEPTH, Reranker
 from knowledge_base.retrieval.result import Bands, Hit, SearchResult
 from knowledge_base.retrieval.synonyms import Synonyms
-from knowledge_base.snapshot import Manifest, check_model, read_manifest
+from knowledge_base.retrieval.words import WordScores
+from knowledge_base.snapshot import Manifest, check_model, read_manifest, replace_ranker
 from knowledge_base.text import clean_query
 from knowledge_base.writing import Answers, passage_text, write_layer
 
 # How many rows each index brings to the common ranking.
 POOL = 100
+# So far down a question may be the same as the first one.
+_RIVALS = 6
 # What a reranker's verdict (0..1) adds to a fused score. Fused scores of good candidates lie some hundredths apart, so
 # a clear verdict decides and an undecided one leaves the order as it is.
 _RERANKER_SHARE = 0.2
@@ -67,6 +72,7 @@ class KnowledgeBase:
         self._layers = layers
         self._parts = layers.parts
         self._live = layers.live
+        self._words = WordScores(self._parts.lexical, self._parts.lexical_answer, self._parts.sound, self._synonyms)
         columns = self._parts.columns
         self._rows = {entry_id: row for row, entry_id in enumerate(columns.ids) if self._live[row]}
         counts = np.diff(self._parts.wording_starts)
@@ -91,7 +97,8 @@ class KnowledgeBase:
         """Embed `entries`, write a snapshot into the new folder `directory` and open it.
 
         `created_at` is an aware datetime; `progress(done, total)` counts texts. With `answers` "later" only questions
-        are embedded, and until a build with "now" a question stands in for its answer (`answers_pending`).
+        are embedded, and until a build with "now" a question stands in for its answer (`answers_pending`). A given
+        `ranker` is kept as it is; the shipped one is fitted to the base.
         Raises ValueError on duplicate ids, FileExistsError when `directory` exists.
         """
         write_layer(
@@ -104,6 +111,10 @@ class KnowledgeBase:
             ranker=ranker or Ranker.load(),
             answers=answers,
         )
+        built = cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
+        if ranker is not None or not len(built):
+            return built
+        replace_ranker(directory, adapt(built))
         return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
 
     def extend(
@@ -241,12 +252,15 @@ class KnowledgeBase:
         department: str | None = None,
         region: str | None = None,
         today: date | None = None,
+        prior: Prior | None = None,
     ) -> SearchResult:
         """Find the `k` best entries for a citizen's question.
 
         `embedding` is what `embed` gave for the same text. `department` keeps that department's entries; `region` keeps
-        those of the region or of none; `today` leaves out entries not valid on that day. Entries with the same answer
-        text are folded into the best of them. Odd text never raises: without anything to search for there are no hits.
+        those of the region or of none; `today` leaves out entries not valid on that day; `prior` favours some without
+        leaving others out. Entries with the same answer text are folded into the best of them, and entries with nearly
+        the same question do not count as rivals of each other. Odd text never raises: without anything to search for
+        there are no hits.
         """
         query = clean_query(text)
         vector = self._embed(query) if embedding is None else np.asarray(embedding, dtype=np.float32)
@@ -259,9 +273,12 @@ class KnowledgeBase:
             return SearchResult((), "none", vector)
         ranker = self._parts.ranker
         fused = self._reranked(query, rows, ranker.fuse(scores))
+        if prior is not None:
+            fused = fused + self._favoured(rows, prior) / ranker.sharpness
         order = np.lexsort((rows, -fused))
         order = order[_first_of_each(self._parts.answer_groups[rows[order]])][: max(k, 2)]
-        features = calibration_features(scores[order], fused[order], len(query))
+        rival = self._rival(rows[order])
+        features = calibration_features(scores[order], fused[order], len(query), ranker.cohort, rival)
         # The order is the fusion's; a confidence never rises on the way down.
         confidences = np.minimum.accumulate(ranker.confidences(features))
         hits = tuple(
@@ -269,6 +286,27 @@ class KnowledgeBase:
             for at, confidence in zip(order[:k], confidences, strict=False)
         )
         return SearchResult(hits, self.bands.of(hits[0].confidence), vector)
+
+    def _favoured(self, rows: npt.NDArray[np.int64], prior: Prior) -> npt.NDArray[np.float64]:
+        columns = self._parts.columns
+        favoured = np.zeros(len(rows))
+        for column, wanted in ((columns.departments, prior.department), (columns.regions, prior.region)):
+            if wanted is not None:
+                favoured += math.log(prior.odds) * (column[rows] == wanted)
+        return favoured
+
+    def _rival(self, rows: npt.NDArray[np.int64]) -> int:
+        """The place of the first of `rows` (best first) that asks something else than the first one does."""
+        if len(rows) < 2:
+            return 1
+        first = self._parts.entries[int(rows[0])].question
+        vector = self.wording_vectors(int(rows[0]))[0]
+        for place, row in enumerate(rows[1:_RIVALS].tolist(), start=1):
+            if float(self.wording_vectors(row)[0] @ vector) < SAME_MEANING:
+                return place
+            if not read_alike(first, self._parts.entries[row].question):
+                return place
+        return 1
 
     def _reranked(
         self, query: str, rows: npt.NDArray[np.int64], fused: npt.NDArray[np.float64]
@@ -311,7 +349,7 @@ class KnowledgeBase:
         `query` is cleaned (`clean_query`), `vector` its embedding, `allowed` a mask over entries.
         """
         parts = self._parts
-        lexical, lexical_answer, sound = self.lexical_scores(query)
+        lexical, lexical_answer, sound = self._words.scores(query)
         allowed_wordings = None if allowed is None else allowed[self._wording_entry]
         _, wordings = parts.questions.search(vector[None], POOL, allowed_wordings)
         _, passages = parts.answers.search(vector[None], POOL, allowed)
@@ -333,22 +371,23 @@ class KnowledgeBase:
         return rows, scores, nearest
 
     def lexical_scores(self, query: str) -> tuple[Vectors, Vectors, Vectors]:
-        """Scores (one per row) of questions, of questions with answers, and of sounds; shares of the `query` found.
+        """Scores (one per row) of questions, of questions with answers, and of sounds; shares of the `query` found."""
+        return self._words.scores(query)
 
-        The request alone is looked for, in the citizen's words and in official ones; the better of both counts.
-        """
-        request = request_of(query)
-        official = self._synonyms.official(request)
-        parts = self._parts
-        columns: list[Vectors] = []
-        for index, convert in ((parts.lexical, str), (parts.lexical_answer, str), (parts.sound, sounds)):
-            scores, total = index.scores(convert(request))
-            scores /= max(total, 1e-9)
-            if official != request:
-                others, total = index.scores(convert(official))
-                np.maximum(scores, others / max(total, 1e-9), out=scores)
-            columns.append(scores)
-        return columns[0], columns[1], columns[2]
+    @property
+    def ranker(self) -> Ranker:
+        """The numbers that rank and judge here."""
+        return self._parts.ranker
+
+    def words_without(self, entries: Sequence[Entry]) -> WordScores:
+        """Lexical scores of other versions of this base's entries, weighed as if they stood in it."""
+        return self._words.like(entries)
+
+    def wording_vectors(self, row: int) -> Vectors:
+        """The vectors of one row's wordings, float32 (wordings, dimension)."""
+        starts = self._parts.wording_starts
+        vectors: Vectors = self._parts.question_vectors[starts[row] : starts[row + 1]].astype(np.float32)
+        return vectors
 
     def _nearest_wordings(self, rows: npt.NDArray[np.int64], vector: Vectors) -> tuple[Vectors, npt.NDArray[np.int64]]:
         starts = self._parts.wording_starts

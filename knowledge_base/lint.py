@@ -16,9 +16,8 @@ import numpy as np
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.protocol import Progress, Vectors
 from knowledge_base.entry import Entry
-from knowledge_base.index.bm25 import grams
 from knowledge_base.markup import plain
-from knowledge_base.text import clean
+from knowledge_base.retrieval.likeness import SAME_MEANING, bare, read_alike
 
 Kind = Literal["near_duplicates", "contradictory_twins", "past_date", "no_department", "not_found_by_own_question"]
 KINDS: tuple[Kind, ...] = (
@@ -29,10 +28,6 @@ KINDS: tuple[Kind, ...] = (
     "not_found_by_own_question",
 )
 
-# Questions this alike, by meaning and by characters, ask the same in other words. Meaning alone is not enough:
-# "how to apply for A" and "how to apply for B" lie closer together than two ways to ask for A.
-_SAME_MEANING = 0.95
-_SAME_CHARACTERS = 0.7
 _NEIGHBOURS = 10
 _AT_ONCE = 128
 
@@ -72,11 +67,6 @@ def _simple(entries: Sequence[Entry], today: date) -> Iterable[Finding]:
             yield Finding("no_department", (entry.id,), "没有责任部门")
 
 
-def _key(text: str) -> str:
-    """A question without punctuation, blanks, case and script."""
-    return "".join(character for character in clean(text).lower() if character.isalnum())
-
-
 def _serve_together(one: Entry, other: Entry) -> bool:
     """Whether a citizen can meet both: in one region, on one day."""
     same_place = not one.region or not other.region or one.region == other.region
@@ -86,7 +76,7 @@ def _serve_together(one: Entry, other: Entry) -> bool:
 
 
 def _answer_key(entry: Entry) -> str:
-    return _key(plain(entry.answer))
+    return bare(plain(entry.answer))
 
 
 def _twins(entries: Sequence[Entry]) -> Iterable[Finding]:
@@ -94,7 +84,7 @@ def _twins(entries: Sequence[Entry]) -> Iterable[Finding]:
     by_wording: dict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
         for wording in entry.wordings:
-            if key := _key(wording):
+            if key := bare(wording):
                 by_wording[key][entry.id] = entry
     reported: set[tuple[str, ...]] = set()
     for sharing in by_wording.values():
@@ -133,8 +123,8 @@ def _near(kb: KnowledgeBase, entries: Sequence[Entry], vectors: Vectors) -> Iter
     row = 0
     for place, entry in enumerate(entries):
         for wording in entry.wordings:
-            for other, nearest in kb.neighbours(vectors[row], _NEIGHBOURS, at_least=_SAME_MEANING):
-                if other != entry.id and _alike(wording, nearest):
+            for other, nearest in kb.neighbours(vectors[row], _NEIGHBOURS, at_least=SAME_MEANING):
+                if other != entry.id and read_alike(wording, nearest):
                     join(place, places[other])
             row += 1
     groups: dict[int, list[str]] = defaultdict(list)
@@ -143,11 +133,6 @@ def _near(kb: KnowledgeBase, entries: Sequence[Entry], vectors: Vectors) -> Iter
     for group in groups.values():
         if len(group) > 1:
             yield Finding("near_duplicates", tuple(group), "答案相同或问题几乎相同，可合并为相似问题")
-
-
-def _alike(one: str, other: str) -> bool:
-    left, right = set(grams(_key(one)).tolist()), set(grams(_key(other)).tolist())
-    return len(left & right) >= _SAME_CHARACTERS * max(len(left | right), 1)
 
 
 def _not_found(kb: KnowledgeBase, entries: Sequence[Entry], vectors: Vectors) -> Iterable[Finding]:

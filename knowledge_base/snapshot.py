@@ -26,8 +26,9 @@ from knowledge_base.index.lexical import LexicalIndex
 from knowledge_base.index.vector import VectorIndex
 from knowledge_base.retrieval.ranker import Ranker
 
-FORMAT = 3
+FORMAT = 4
 _MANIFEST = "manifest.json"
+_RANKER = "ranker.json"
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def write_snapshot(
         lexical.save(staging, "lexical")
         lexical_answer.save(staging, "lexical_answer")
         sound.save(staging, "sound")
-        ranker.save(staging / "ranker.json")
+        ranker.save(staging / _RANKER)
         names = sorted(path.name for path in staging.iterdir())
         manifest = Manifest(
             format=FORMAT,
@@ -176,6 +177,17 @@ def write_snapshot(
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def replace_ranker(directory: Path, ranker: Ranker) -> None:
+    """Give a whole base that nobody has opened yet the ranker that was fitted to it."""
+    manifest = read_manifest(directory)
+    ranker.save(directory / _RANKER)
+    checksums = manifest.checksums | {_RANKER: _sha256(directory / _RANKER)}
+    text = json.dumps(asdict(manifest) | {"checksums": checksums}, ensure_ascii=False, indent=2) + "\n"
+    (directory / _MANIFEST).write_text(text, encoding="utf-8")
+    for name in (_RANKER, _MANIFEST):
+        _flush(directory / name)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -234,7 +246,7 @@ def read_parts(directory: Path, manifest: Manifest) -> Parts:
             lexical=Bm25Index.open(directory, "lexical", manifest.entries),
             lexical_answer=Bm25Index.open(directory, "lexical_answer", manifest.entries),
             sound=Bm25Index.open(directory, "sound", manifest.entries),
-            ranker=Ranker.load(directory / "ranker.json"),
+            ranker=Ranker.load(directory / _RANKER),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SnapshotDamaged(f"快照 {directory.name} 不完整，请重新发布") from error

@@ -53,7 +53,7 @@ def write_layer(
     if len({entry.id for entry in entries}) != len(entries):
         raise ValueError("两个条目的编号相同")
     wordings = [clean(wording) for entry in entries for wording in entry.wordings]
-    questions = [_lexical_question(entry) for entry in entries]
+    questions = [lexical_question(entry) for entry in entries]
     starts = np.cumsum([0, *(len(entry.wordings) for entry in entries)], dtype=np.int64)
     question_vectors, answer_vectors, pending = _embedded(entries, wordings, starts, embedder, cache, progress, answers)
     hashes = _answer_hashes(entries)
@@ -70,7 +70,7 @@ def write_layer(
         lexical=Bm25Index.build(questions, like=_statistics(base and base.lexical)),
         sound=Bm25Index.build([sounds(question) for question in questions], like=_statistics(base and base.sound)),
         lexical_answer=Bm25Index.build(
-            [_lexical_answer(entry) for entry in entries], like=_statistics(base and base.lexical_answer)
+            [lexical_answer(entry) for entry in entries], like=_statistics(base and base.lexical_answer)
         ),
         ranker=ranker,
         answers_pending=pending,
@@ -132,9 +132,11 @@ def passage_text(entry: Entry) -> str:
     return clean(f"{entry.question}\n{plain(entry.answer)[:_ANSWER_EMBEDDED]}")
 
 
-def _lexical_question(entry: Entry) -> str:
+def lexical_question(entry: Entry) -> str:
+    """What the indexes of characters and sounds hold of an entry."""
     return clean("\n".join((*entry.wordings, *entry.keywords)))
 
 
-def _lexical_answer(entry: Entry) -> str:
+def lexical_answer(entry: Entry) -> str:
+    """The same with the answer."""
     return clean("\n".join((*entry.wordings, *entry.keywords, plain(entry.answer)[:_ANSWER_LEXICAL])))

@@ -21,11 +21,17 @@ DEFAULT = Path(__file__).resolve().parent.parent / "data" / "ranker.json"
 
 @dataclass(frozen=True)
 class Ranker:
-    """Learned numbers. `fusion` weighs SCORES; `calibration` and `intercept` make a probability of CALIBRATION."""
+    """Learned numbers. `fusion` weighs SCORES; `calibration` and `intercept` make a probability of CALIBRATION.
+
+    `cohort` is the base's own (see `adaptation`): the mean fused score of the best wrong entry; that of the base that
+    was learned from, until a base is built. A fused score higher by 1 / `sharpness` is e times as likely right.
+    """
 
     fusion: tuple[float, ...]
     calibration: tuple[float, ...]
     intercept: float
+    cohort: float
+    sharpness: float = 1.0
 
     @classmethod
     def load(cls, path: Path = DEFAULT) -> Ranker:
@@ -33,7 +39,8 @@ class Ranker:
         values = json.loads(path.read_text(encoding="utf-8"))
         if tuple(values["scores"]) != SCORES or tuple(values["features"]) != CALIBRATION:
             raise ValueError(f"{path.name} was made for other features")
-        return cls(tuple(values["fusion"]), tuple(values["calibration"]), float(values["intercept"]))
+        numbers = (float(values[name]) for name in ("intercept", "cohort", "sharpness"))
+        return cls(tuple(values["fusion"]), tuple(values["calibration"]), *numbers)
 
     def save(self, path: Path) -> None:
         """Write the numbers with the names of what they weigh."""
@@ -47,26 +54,32 @@ class Ranker:
 
     def confidences(self, features: Array) -> Array:
         """Probability that each row of `features` (n, len(CALIBRATION)) is a right answer."""
-        logits = np.clip(features @ np.asarray(self.calibration) + self.intercept, -30.0, 30.0)
-        probabilities: Array = 1.0 / (1.0 + np.exp(-logits))
+        probabilities: Array = 1.0 / (1.0 + np.exp(-np.clip(self.logits(features), -30.0, 30.0)))
         return probabilities
+
+    def logits(self, features: Array) -> Array:
+        """Log odds of `confidences`."""
+        odds: Array = features @ np.asarray(self.calibration) + self.intercept
+        return odds
 
 
 # A lead beyond this says no more.
 _FARTHEST_LEAD = 0.15
 # What the calibrator sees of each of the best candidates.
-CALIBRATION = ("fused", "lead", *SCORES, "log_length")
+CALIBRATION = ("fused", "lead", *SCORES, "log_length", "cohort")
 
 
-def calibration_features(scores: Array, fused: Array, query_length: int) -> Array:
+def calibration_features(scores: Array, fused: Array, query_length: int, cohort: float, rival: int = 1) -> Array:
     """Features (n, len(CALIBRATION)) of n candidates in falling order of `fused`.
 
-    `lead` is the distance to the best other candidate: positive for the first only. `query_length` in characters.
+    `lead` is the distance to the best other candidate, of the first one to that at place `rival`: positive for the
+    first only. `query_length` in characters, `cohort` is the base's.
     """
     lead = fused - fused[0] if len(fused) else fused
-    if len(fused) > 1:
-        lead[0] = fused[0] - fused[1]
+    if len(fused) > rival:
+        lead[0] = fused[0] - fused[rival]
     elif len(fused):
         lead[0] = _FARTHEST_LEAD
     length = np.full(len(fused), np.log1p(query_length))
-    return np.column_stack([fused, np.clip(lead, -_FARTHEST_LEAD, _FARTHEST_LEAD), scores, length])
+    usual = np.full(len(fused), cohort)
+    return np.column_stack([fused, np.clip(lead, -_FARTHEST_LEAD, _FARTHEST_LEAD), scores, length, usual])
