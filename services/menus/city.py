@@ -33,7 +33,9 @@ def read_menus(directory: Path) -> MenusFile | None:
     try:
         return MenusFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelled field is also a missing one: the misspelling is what to mend.
+        errors = error.errors()
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         field = ".".join(str(part) for part in first["loc"])
         place = f"{field}: " if field else ""
