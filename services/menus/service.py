@@ -56,7 +56,7 @@ __all__ = [
     "update_reply",
 ]
 
-FROM_FILE = "city apply"
+FROM_FILE = "城市配置文件"
 CONTAINS_WITHIN = 20
 """Characters that a message may have at most for a keyword that is only contained in it: longer ones say more."""
 REPLIES_LIMIT = 2000

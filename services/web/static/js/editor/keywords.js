@@ -60,7 +60,7 @@ function edit(reply) {
       { name: "keyword", label: "关键词", maxlength: 30, value: reply?.keyword },
       { name: "match", label: "匹配方式（“包含”只用于 20 字以内的消息）", choices: MATCHES, value: reply?.match },
       { name: "kind", label: "用什么回复", choices: kinds, value: reply?.entry_id ? "entry" : "text" },
-      { name: "reply", label: "回复内容或条目编号", multiline: true, value: reply ? reply.text || reply.entry_id : "" },
+      { name: "reply", label: "回复内容或条目编号", multiline: true, rows: 2, value: reply ? reply.text || reply.entry_id : "" },
       { name: "account", label: "账号", choices: [["", "所有账号通用"], ...accounts.map(({ key, name }) => [key, name])], value: reply?.account },
       { name: "valid_from", label: "开始日期（可不填）", type: "date", optional: true, value: reply?.valid_from },
       { name: "valid_to", label: "结束日期（可不填）", type: "date", optional: true, value: reply?.valid_to },
