@@ -24,6 +24,7 @@ from services.core.settings import Settings
 from services.core.signals import KNOWLEDGE
 from services.core.web import RequestGuard, container_of, install_error_handlers
 from services.knowledge import endpoints as knowledge
+from services.menus import endpoints as menus
 from services.notifications import endpoints as notifications
 from services.sla import service as sla
 from services.statistics import endpoints as statistics
@@ -68,7 +69,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
     app.state.container = composed
     install_error_handlers(app)
-    for feature in (accounts, web_chat, cases, knowledge, notifications, statistics):
+    for feature in (accounts, web_chat, cases, knowledge, menus, notifications, statistics):
         app.include_router(feature.router)
     app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
     mount_static(app)

@@ -16,6 +16,7 @@ from services.core import audit
 from services.core.database import Base, Database
 from services.knowledge import models as knowledge_models
 from services.lookups import models as lookups_models
+from services.menus import models as menus_models
 from services.notifications import models as notifications_models
 from services.sla import models as sla_models
 
@@ -26,6 +27,7 @@ MODELS = (
     conversations_models,
     knowledge_models,
     lookups_models,
+    menus_models,
     notifications_models,
     sla_models,
 )

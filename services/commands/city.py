@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from services.commands.console import container
+from services.menus import service as menus
 from services.sla import service
 
-app = typer.Typer(help="City configuration: departments, policies, calendar.", no_args_is_help=True)
+app = typer.Typer(help="City configuration: departments, policies, calendar, menus.", no_args_is_help=True)
 
 
 @app.callback()
@@ -22,9 +23,15 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
     parts = container()
     with parts.database.unit_of_work() as uow:
         applied = service.apply_city(uow, directory, parts.clock.now())
+        accounts = menus.apply_menus(uow, directory, parts.clock.now())
         uow.commit()
     for document in applied:
         typer.echo(
             f"{document.document} {document.name}: version {document.version}"
             f"{'' if document.changed else ' (unchanged)'}"
+        )
+    for account in accounts:
+        typer.echo(
+            f"account {account.key}: version {account.version}"
+            f"{'' if account.changed else ' (unchanged)'}, {account.keywords} keyword replies changed"
         )

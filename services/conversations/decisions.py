@@ -8,9 +8,10 @@ import numpy as np
 import structlog
 
 from knowledge_base import KnowledgeBase, SearchResult
-from services.conversations import rendering, texts
+from services.conversations import rendering, shortcuts, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
 from services.conversations.extraction import IDENTIFIER_TYPES
+from services.conversations.outcomes import unchanged as _unchanged
 from services.conversations.schemas import Outgoing, TurnContext, TurnOutcome
 from services.sla.policies import Kind
 
@@ -73,10 +74,16 @@ class Decider:
     ) -> TurnOutcome:
         """What to answer. `deferred` is the message that waited for the consent which this turn may bring."""
         if context.handler == "human":
-            return _unchanged(context, route="human")
+            held = _unchanged(context, route="human")
+            held.rating = shortcuts.rating_of(context)
+            return held
         consent = consent_in(context)
         if consent is not None:
             return await self._after_consent(context, consent, deferred)
+        short = shortcuts.decide(context, self._knowledge.current)
+        if isinstance(short, TurnOutcome):
+            return short
+        context = short or context
         if context.kind == "choice":
             chosen = self._choice(context)
             if chosen is not None:
@@ -133,7 +140,7 @@ class Decider:
                 entry = snapshot.entry(payload.removeprefix(texts.ENTRY_CHOICE)) if snapshot else None
             except KeyError:
                 entry = None
-            reply = rendering.answer(entry) if entry else texts.ENTRY_GONE
+            reply = rendering.answer(entry, context.shortcuts.others) if entry else texts.ENTRY_GONE
             outcome = _unchanged(context, route="faq", replies=[reply])
             outcome.misses = 0
             return outcome
@@ -147,7 +154,12 @@ class Decider:
         snapshot = self._knowledge.current
         found = EMPTY
         if snapshot is not None:
-            found = await self._run_in_thread(lambda: snapshot.search(text, HITS_SENT, today=self._today()))
+            scope = context.shortcuts
+            found = await self._run_in_thread(
+                lambda: snapshot.search(
+                    text, HITS_SENT, department=scope.department, region=scope.region, today=self._today()
+                )
+            )
         metadata = {
             "ref": self._sign(context.conversation_id, context.seq),
             "knowledge": {
@@ -204,7 +216,9 @@ class Decider:
                 if outcome.deferred_payloads is None:
                     outcome.replies.append(rendering.ask(payload))
             elif kind == "faq_answer" and snapshot is not None and found.hits:
-                outcome.replies.append(rendering.answer(snapshot.entry(found.hits[0].entry_id)))
+                outcome.replies.append(
+                    rendering.answer(snapshot.entry(found.hits[0].entry_id), [hit.entry_id for hit in found.hits[1:]])
+                )
                 outcome.confidence = round(float(found.hits[0].confidence), 4)
             elif kind == "faq_candidates" and snapshot is not None and found.hits:
                 outcome.replies.append(rendering.candidates(snapshot, found.hits))
@@ -230,21 +244,6 @@ class Decider:
             outcome.replies.append(texts.MISS)
             outcome.misses = context.misses + 1
         return outcome
-
-
-def _unchanged(
-    context: TurnContext, *, route: str, replies: list[Outgoing] | None = None, case_kind: Kind | None = None
-) -> TurnOutcome:
-    """An outcome that leaves an open form as it is."""
-    return TurnOutcome(
-        replies=replies or [],
-        route=route,
-        case_kind=case_kind,
-        misses=context.misses,
-        requested_slot=context.requested_slot,
-        deferred_seq=context.deferred_seq,
-        deferred_payloads=context.deferred_payloads,
-    )
 
 
 def consent_in(context: TurnContext) -> bool | None:

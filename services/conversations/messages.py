@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.conversations import vault
+from services.conversations import feedback, vault
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import MessageView, Option, Outgoing, Source
 from services.core.crypto import Secrets
@@ -24,8 +24,14 @@ class Messages:
         """Add a message of ours at the end of a locked conversation."""
         row.last_seq += 1
         extra: dict[str, Any] = {}
-        if message.options:
-            extra["options"] = [option.model_dump() for option in message.options]
+        options = list(message.options)
+        if message.entry_id is not None:
+            extra["entry"] = message.entry_id
+            options += feedback.options(row.last_seq)
+        if message.others:
+            extra["others"] = list(message.others)
+        if options:
+            extra["options"] = [option.model_dump() for option in options]
         if message.source:
             extra["source"] = message.source.model_dump()
         if message.data:
@@ -77,6 +83,7 @@ class Messages:
                 "source": Source(**source) if source else None,
                 "case_no": row.case_no,
                 "data": json.loads(self._secrets.decrypt(data)) if data else None,
+                "helpful": row.extra.get("helpful"),
                 "created_at": row.created_at,
                 "client_message_id": row.client_message_id,
             }

@@ -28,6 +28,10 @@ class Conversation(Base):
     # What waits for consent: a message of the citizen, or what the dialogue wanted to say.
     deferred_seq: Mapped[int | None] = mapped_column(sa.Integer)
     deferred_payloads: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON)
+    # The account of the platform that the citizen talks to (None: the default one), and where its menu stands.
+    account: Mapped[str | None] = mapped_column(sa.String(32))
+    menu_place: Mapped[str | None] = mapped_column(sa.String(8))
+    menu_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_owner: Mapped[str | None] = mapped_column(sa.String(64))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -44,6 +48,12 @@ class Message(Base):
             postgresql_where=sa.text("state = 'received'"),
         ),
         sa.Index("ix_messages_reply", "conversation_id", "in_reply_to"),
+        sa.Index(
+            "ix_messages_answers",
+            "created_at",
+            sqlite_where=sa.text("type in ('answer', 'candidates')"),
+            postgresql_where=sa.text("type in ('answer', 'candidates')"),
+        ),
     )
 
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"), primary_key=True)

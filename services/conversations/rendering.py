@@ -1,5 +1,6 @@
 """What the dialogue decided becomes what the citizen reads."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +9,16 @@ from services.conversations import texts
 from services.conversations.schemas import Option, Outgoing, Source
 
 CANDIDATES_SHOWN = 3
+OTHERS_KEPT = 5
+"""How many further hits of a question are kept for a citizen whom the answer did not help."""
 SAMPLE_MARK = "示范数据"
 
 
-def answer(entry: Entry) -> Outgoing:
-    """A curated answer, word for word (its markup turned into text), with department, date and source."""
+def answer(entry: Entry, others: Sequence[str] = ()) -> Outgoing:
+    """A curated answer, word for word (its markup turned into text), with department, date and source.
+
+    `others` are ids of the question's further hits, best first.
+    """
     return Outgoing(
         readable(entry.answer),
         type="answer",
@@ -22,14 +28,30 @@ def answer(entry: Entry) -> Outgoing:
             date=str(entry.valid_from) if entry.valid_from else None,
             sample=SAMPLE_MARK in entry.answer,
         ),
+        entry_id=entry.id,
+        others=tuple(others[:OTHERS_KEPT]),
     )
 
 
 def candidates(knowledge: KnowledgeBase, hits: Sequence[Hit]) -> Outgoing:
-    shown = [knowledge.entry(hit.entry_id) for hit in hits[:CANDIDATES_SHOWN]]
-    options = [Option(title=entry.question, payload=f"{texts.ENTRY_CHOICE}{entry.id}") for entry in shown]
+    kept = [hit.entry_id for hit in hits[: CANDIDATES_SHOWN + OTHERS_KEPT - 2]]
+    return suggestions(knowledge, kept, texts.CANDIDATES) or texts.MISS
+
+
+def suggestions(knowledge: KnowledgeBase, ids: Sequence[str], text: str) -> Outgoing | None:
+    """Up to three entries to choose from, the rest kept for later; None when none of them is there (any more)."""
+    entries = []
+    for entry_id in ids:
+        with contextlib.suppress(KeyError):
+            entries.append(knowledge.entry(entry_id))
+    if not entries:
+        return None
+    options = [
+        Option(title=entry.question, payload=f"{texts.ENTRY_CHOICE}{entry.id}") for entry in entries[:CANDIDATES_SHOWN]
+    ]
     options.append(Option(title=texts.NONE_TITLE, payload=texts.NONE_OF_THESE))
-    return Outgoing(texts.CANDIDATES, type="candidates", options=tuple(options))
+    others = tuple(entry.id for entry in entries[CANDIDATES_SHOWN:])
+    return Outgoing(text, type="candidates", options=tuple(options), others=others)
 
 
 def payload_text(payload: dict[str, Any]) -> str:

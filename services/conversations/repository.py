@@ -99,6 +99,20 @@ def stranded(session: Session, now: datetime, before: datetime, limit: int) -> S
     ).all()
 
 
+def answer_counts(session: Session, start: datetime | None, end: datetime | None) -> dict[str, int]:
+    wanted = (
+        sa.select(Message.type, sa.func.count())
+        .where(Message.type.in_(("answer", "candidates")))
+        .group_by(Message.type)
+    )
+    if start is not None:
+        wanted = wanted.where(Message.created_at >= start)
+    if end is not None:
+        wanted = wanted.where(Message.created_at < end)
+    counts: dict[str, int] = {kind: count for kind, count in session.execute(wanted).all()}
+    return {"answer": counts.get("answer", 0), "candidates": counts.get("candidates", 0)}
+
+
 def identifiers(session: Session, conversation_id: str) -> Sequence[Identifier]:
     return session.scalars(
         sa.select(Identifier).where(Identifier.conversation_id == conversation_id).order_by(Identifier.placeholder)

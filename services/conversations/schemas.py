@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from services.menus.service import Account, Command, Place, Reply
 from services.sla.policies import Kind
 
 Handler = Literal["bot", "human"]
 Sender = Literal["citizen", "bot", "clerk", "system"]
-MessageType = Literal["text", "answer", "candidates", "options", "result", "case", "emergency"]
+# `feedback` is a citizen's rating of an answer: part of the record, no line of the talk.
+MessageType = Literal["text", "answer", "candidates", "options", "result", "case", "emergency", "feedback"]
 
 
 class Option(BaseModel):
@@ -26,7 +28,10 @@ class Source(BaseModel):
 
 
 class MessageView(BaseModel):
-    """One message as a page shows it; `id` increases within its conversation."""
+    """One message as a page shows it; `id` increases within its conversation.
+
+    `helpful` is what the citizen said of an answer, None before anything was said.
+    """
 
     id: int
     sender: Sender
@@ -36,6 +41,7 @@ class MessageView(BaseModel):
     source: Source | None = None
     case_no: str | None = None
     data: dict[str, Any] | None = None
+    helpful: bool | None = None
     created_at: datetime
     client_message_id: str | None = None
 
@@ -78,6 +84,12 @@ class SendAnswer(BaseModel):
     pending: bool = False
 
 
+class OpenRequest(BaseModel):
+    """`account` is the key of the platform's account that is talked to; without one it is the default account."""
+
+    account: str | None = Field(default=None, min_length=1, max_length=32)
+
+
 class NewConversation(BaseModel):
     conversation_id: str
     token: str
@@ -101,6 +113,9 @@ class Outgoing:
     source: Source | None = None
     case_no: str | None = None
     data: dict[str, Any] | None = None
+    # Of an answer: its entry. Of an answer or candidates: entries to offer next when it did not help, best first.
+    entry_id: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,43 @@ class Arrival:
 
     seq: int
     fresh: bool
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What a citizen says of the answer `seq`."""
+
+    seq: int
+    helpful: bool
+
+
+@dataclass(frozen=True)
+class RatedAnswer:
+    """An answer that this message rates; `before` is an earlier rating, `others` the entries left to offer."""
+
+    seq: int
+    helpful: bool
+    before: bool | None = None
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """What is known for settling a message before the classifier (shortcuts.py).
+
+    `listed` are the payloads of the candidates that were the last thing said, `others` the entries left to offer
+    after them (or after the candidate that was tapped); `department` and `region` are the account's scope.
+    """
+
+    account: Account | None = None
+    place: Place = ()
+    command: Command | None = None
+    keyword: Reply | None = None
+    listed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    rating: RatedAnswer | None = None
+    department: str | None = None
+    region: str | None = None
 
 
 @dataclass
@@ -128,6 +180,7 @@ class TurnContext:
     deferred_seq: int | None
     deferred_payloads: list[dict[str, Any]] | None
     case_no: str | None
+    shortcuts: Shortcuts = field(default_factory=Shortcuts)
 
 
 @dataclass
@@ -145,3 +198,6 @@ class TurnOutcome:
     refuse_consent: bool = False
     deferred_seq: int | None = None
     deferred_payloads: list[dict[str, Any]] | None = None
+    # The menu level that was shown ("" is the first); None leaves it where it was.
+    menu_place: str | None = None
+    rating: Rating | None = None

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.cases import service as cases
-from services.conversations import repository, texts, vault
+from services.conversations import feedback, repository, shortcuts, texts, vault
 from services.conversations.events import ConversationChanged
+from services.conversations.menus import welcome
 from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import (
@@ -28,6 +29,7 @@ from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service as sla
 from services.sla.policies import Kind
@@ -57,7 +59,14 @@ class Conversations:
 
     # -- opening and reading ------------------------------------------------------------------------------------
 
-    def open(self, uow: UnitOfWork, *, channel: str, now: datetime) -> NewConversation:
+    def open(self, uow: UnitOfWork, *, channel: str, now: datetime, account: str | None = None) -> NewConversation:
+        """Begin a conversation with an account of the platform (None: the default one), which says its welcome.
+
+        Raises NotFound for an account that there is not.
+        """
+        addressed = menus.find_account(uow, account)
+        if account is not None and addressed is None:
+            raise NotFound("没有这个账号")
         token = new_token()
         row = Conversation(
             id=str(uuid.uuid4()),
@@ -67,10 +76,13 @@ class Conversations:
             last_seq=0,
             handler="bot",
             misses=0,
+            account=account,
+            menu_place="",
+            menu_at=now,
         )
         uow.session.add(row)
         uow.session.flush()
-        greeting = self._messages.say(uow, row, texts.welcome(self._city_name), now)
+        greeting = self._messages.say(uow, row, welcome(addressed, self._city_name), now)
         return NewConversation(
             conversation_id=row.id, token=token, messages=self._messages.views(uow, row.id, [greeting])
         )
@@ -153,7 +165,7 @@ class Conversations:
             conversation_id=row.id,
             seq=seq,
             sender="citizen",
-            type="text",
+            type="feedback" if feedback.chosen(inbound.choice) else "text",
             text_encrypted=self._secrets.encrypt(text),
             extra=self._messages.seal(entities, inbound.choice),
             created_at=now,
@@ -181,6 +193,11 @@ class Conversations:
         return text
 
     def _title_of_choice(self, uow: UnitOfWork, conversation_id: str, payload: str) -> str:
+        rating = feedback.chosen(payload)
+        if rating is not None:
+            answer = repository.message(uow.session, conversation_id, rating[0])
+            if answer is not None and "entry" in answer.extra:
+                return feedback.title(rating[1])
         recent = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         for message in reversed(recent):
             for option in message.extra.get("options") or ():
@@ -252,6 +269,7 @@ class Conversations:
             deferred_seq=row.deferred_seq,
             deferred_payloads=row.deferred_payloads,
             case_no=row.case_no,
+            shortcuts=shortcuts.load(uow, row, message, text, entities, now),
         )
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
@@ -273,6 +291,7 @@ class Conversations:
             raise LeaseLost
         row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
         row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
+        shortcuts.store(uow, row, outcome, now)
         if outcome.refuse_consent:
             repository.delete_identifiers(uow.session, row.id)
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
@@ -361,6 +380,11 @@ class Conversations:
     def handler_of(self, uow: UnitOfWork, conversation_id: str) -> tuple[str, str | None]:
         row = repository.conversation(uow.session, conversation_id)
         return (row.handler, row.clerk) if row else ("bot", None)
+
+    def answer_counts(self, uow: UnitOfWork, start: datetime | None, end: datetime | None) -> dict[str, int]:
+        """How often the knowledge base answered and how often it offered candidates, from `start` until before
+        `end`: {"answer": n, "candidates": n}."""
+        return repository.answer_counts(uow.session, start, end)
 
     def forget_identifiers(self, uow: UnitOfWork, now: datetime) -> int:
         """Delete identifiers past the retention that the citizen was told; returns how many."""

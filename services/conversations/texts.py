@@ -33,6 +33,10 @@ HUMAN_DECLINED = Outgoing("好的，有需要随时说“转人工”。")
 LOOKING = Outgoing("正在查询，请稍候…", sender="system")
 MISS = Outgoing("抱歉，知识库里没有找到这个问题的答案。您可以换个说法再问一次。")
 CANDIDATES = "您想问的是不是下面的问题？"
+OTHER_CANDIDATES = "抱歉没有帮到您。您想问的是不是下面的问题？"
+NOT_HELPED = Outgoing("抱歉没有帮到您。您可以换个说法再问一次，也可以请工作人员解答。")
+RATED_HELPFUL = Outgoing("感谢您的评价。", sender="system")
+MENU_GONE = Outgoing("菜单已经更新，请直接说出您要办的事。")
 NONE_TITLE = "都不是"
 DIALOGUE_DOWN = Outgoing("智能对话暂时不可用，查询类服务请稍后再试；办事问题仍可直接提问。")
 ENTRY_GONE = Outgoing("这条内容已经更新，请重新提问。")

@@ -16,6 +16,7 @@ from services.knowledge.schemas import (
     EntryEdit,
     EntryPage,
     EntryView,
+    FeedbackPage,
     ImportReport,
     NewEntry,
     Published,
@@ -117,6 +118,18 @@ def delete_entry(entry_id: str, request: Request, user: Editor, if_match: IfMatc
     with container.database.unit_of_work() as uow:
         service.delete_entry(uow, entry_id, expected=_hash(if_match), actor=user.name, now=container.clock.now())
         uow.commit()
+
+
+@router.get("/feedback")
+def feedback(
+    request: Request,
+    user: Reader,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> FeedbackPage:
+    """What citizens said of answers, per entry, the lowest share of helpful first."""
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        return service.feedback(uow, limit, offset)
 
 
 @router.post("/publish")

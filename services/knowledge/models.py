@@ -49,3 +49,15 @@ class ActiveSnapshot(Base):
 
     id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     version: Mapped[int] = mapped_column(sa.ForeignKey("knowledge_snapshots.version"))
+
+
+class KnowledgeFeedback(Base):
+    """Whether one answer helped the citizen who got it; a second click changes the row."""
+
+    __tablename__ = "knowledge_feedback"
+
+    conversation_id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    seq: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    entry_id: Mapped[str] = mapped_column(sa.String(128), index=True)
+    helpful: Mapped[bool] = mapped_column(sa.Boolean)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -136,3 +136,24 @@ class Published(BaseModel):
 
 class RollbackRequest(BaseModel):
     version: int
+
+
+class EntryFeedback(BaseModel):
+    """What citizens said of an entry's answer; `share` is helpful of all."""
+
+    id: str
+    question: str
+    department: str | None
+    helpful: int
+    not_helpful: int
+    share: float
+
+
+class FeedbackPage(BaseModel):
+    entries: list[EntryFeedback]
+    total: int
+
+
+class FeedbackTotals(BaseModel):
+    helpful: int
+    not_helpful: int

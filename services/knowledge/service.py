@@ -11,6 +11,7 @@ from services.core import audit
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import repository
+from services.knowledge.feedback import feedback, feedback_totals, record_feedback
 from services.knowledge.live import LiveKnowledge, is_readable, snapshot_directory
 from services.knowledge.models import KnowledgeEntry
 from services.knowledge.publishing import (
@@ -34,11 +35,14 @@ __all__ = [
     "complete",
     "create_entry",
     "delete_entry",
+    "feedback",
+    "feedback_totals",
     "find_entries",
     "get_entry",
     "is_readable",
     "list_snapshots",
     "publish",
+    "record_feedback",
     "roll_back",
     "snapshot_directory",
     "store_import",

@@ -51,3 +51,16 @@ class Timeliness(BaseModel):
     rows: list[KeyedRow]
     open_cases: int
     overdue_cases: int
+
+
+class Answers(BaseModel):
+    """Answers and lists of candidates given, and what citizens said of answers: `helpful_rate` is helpful of all
+    `rated`, `rated_rate` rated of all answers; None without any."""
+
+    answers: int
+    candidates: int
+    rated: int
+    helpful: int
+    not_helpful: int
+    helpful_rate: float | None
+    rated_rate: float | None

@@ -4,7 +4,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from services.cases import service as cases
+from services.conversations.service import Conversations
 from services.core.database import UnitOfWork
+from services.knowledge import service as knowledge
+from services.statistics.schemas import Answers
 
 
 def timeliness(
@@ -21,3 +24,20 @@ def timeliness(
     """
     begin, until = cases.period(start, end)
     return cases.report(uow, start=begin, end=until, now=now, by=by)
+
+
+def answers(uow: UnitOfWork, conversations: Conversations, *, start: str | None, end: str | None) -> Answers:
+    """Figures of the answers from the knowledge base in a period written as dates (see `timeliness`)."""
+    begin, until = cases.period(start, end)
+    given = conversations.answer_counts(uow, begin, until)
+    said = knowledge.feedback_totals(uow, begin, until)
+    rated = said.helpful + said.not_helpful
+    return Answers(
+        answers=given["answer"],
+        candidates=given["candidates"],
+        rated=rated,
+        helpful=said.helpful,
+        not_helpful=said.not_helpful,
+        helpful_rate=round(said.helpful / rated, 4) if rated else None,
+        rated_rate=round(min(1.0, rated / given["answer"]), 4) if given["answer"] else None,
+    )

@@ -11,6 +11,7 @@ from services.accounts import service as accounts
 from services.container import Container
 from services.core.database import UnitOfWork
 from services.knowledge import service as knowledge
+from services.menus import service as menus
 from services.sla import service as sla
 
 STARTER = Path(knowledge_base.__file__).resolve().parent / "starter"
@@ -39,6 +40,8 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
     with container.database.unit_of_work() as uow:
         if not sla.departments(uow):
             sla.apply_city(uow, container.city_dir, now)
+        if not menus.accounts(uow):
+            menus.apply_menus(uow, container.city_dir, now)
         made = _make_accounts(uow, container)
         uow.commit()
     with container.database.unit_of_work(read_only=True) as uow:

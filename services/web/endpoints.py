@@ -38,6 +38,7 @@ ROLE_NAMES = {
 
 # (label on the chip, what is sent as the citizen's words)
 QUICK_REPLIES: tuple[tuple[str, str], ...] = (
+    ("菜单", "菜单"),
     ("查违章", "查违章"),
     ("办事预约", "办事预约"),
     ("水电气账单", "查水电气账单"),

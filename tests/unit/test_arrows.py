@@ -12,7 +12,7 @@ LAYERS = [
     {"services.sla"},
     {"services.notifications"},
     {"services.knowledge", "services.lookups"},
-    {"services.cases"},
+    {"services.cases", "services.menus"},
     {"services.conversations"},
     {"services.channels"},
     {"services.statistics"},

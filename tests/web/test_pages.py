@@ -148,3 +148,19 @@ def test_the_vendored_style_sheet_stands_beside_its_licence() -> None:
     folder = STATIC_DIR / "vendor" / "weui"
     assert "WeUI v" in (folder / "weui.min.css").read_text(encoding="utf-8")[:100]
     assert "MIT License" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_the_editor_finds_entries_keyword_replies_and_ratings_on_one_page_of_three_views(
+    tokens_and_app: tuple[dict[str, str], FastAPI],
+) -> None:
+    page = client_as(tokens_and_app, "editor").get("/editor").text
+    for view in ("entries", "keywords", "feedback"):
+        assert f'data-view="{view}"' in page
+        assert f'id="view-{view}"' in page
+    script = (STATIC_DIR / "js" / "editor" / "keywords.js").read_text(encoding="utf-8")
+    for name in re.findall(r'byId\("([\w-]+)"\)', script):
+        assert f'id="{name}"' in page
+
+
+def test_the_chat_offers_the_menu_among_its_quick_replies(tokens_and_app: tuple[dict[str, str], FastAPI]) -> None:
+    assert 'data-quick="菜单"' in client_as(tokens_and_app).get("/").text

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.accounts.endpoints import set_session_cookie, token_from
-from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, SendAnswer
+from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
 from services.core.limits import count_against
 from services.core.signals import CONVERSATION
 from services.core.web import container_of, server_sent_event
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 
 @router.post("", status_code=201)
-def open_conversation(request: Request, response: Response) -> NewConversation:
+def open_conversation(request: Request, response: Response, body: OpenRequest | None = None) -> NewConversation:
     """Begin a conversation. The token comes back once, and as an HttpOnly cookie."""
     container = container_of(request)
     count_against(
@@ -34,7 +34,9 @@ def open_conversation(request: Request, response: Response) -> NewConversation:
         limit=container.settings.conversations_per_minute,
     )
     with container.database.unit_of_work() as uow:
-        opened = container.conversations.open(uow, channel="web", now=container.clock.now())
+        opened = container.conversations.open(
+            uow, channel="web", now=container.clock.now(), account=body.account if body else None
+        )
         uow.commit()
     set_session_cookie(request, response, CITIZEN_COOKIE, opened.token, days=COOKIE_DAYS)
     return opened

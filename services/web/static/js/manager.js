@@ -27,7 +27,11 @@ async function load() {
     return;
   }
   try {
-    show(await get("/statistics/timeliness", { from, to, by }));
+    const [timeliness, answers] = await Promise.all([
+      get("/statistics/timeliness", { from, to, by }), get("/statistics/answers", { from, to }),
+    ]);
+    show(timeliness);
+    showAnswers(answers);
   } catch (problem) {
     if (problem.status === 401) toLogin();
     error.textContent = problem.message;
@@ -51,6 +55,12 @@ function show({ overall, rows, open_cases: open, overdue_cases: overdue }) {
   byId("rows").replaceChildren(...rows.map(row));
   byId("no-rows").hidden = rows.length > 0;
   byId("table").hidden = rows.length === 0;
+}
+
+function showAnswers({ answers, candidates, rated, helpful, helpful_rate: rate }) {
+  figure("f-answers", String(answers), "", `另有 ${candidates} 次给出候选问题`);
+  const share = percent(rate);
+  figure("f-helpful", share.replace("%", ""), share.endsWith("%") ? "%" : "", rated ? `${rated} 次评价中 ${helpful} 次有帮助` : "还没有评价");
 }
 
 function figure(id, value, unit, note) {

@@ -13,6 +13,7 @@ const BANNER_DELAY = 4000; // a short break of the stream is nobody's business
 
 const outbox = new Outbox();
 const thread = new Thread({
+  rate: (option, button) => { sending = sending.then(() => rate(option, button)); },
   choose: (option) => send({ choice: option.payload }, option.title),
   resend: (id) => queue(outbox.items.find((item) => item.id === id)),
   discard: (id) => { outbox.remove(id); thread.discard(id); },
@@ -182,6 +183,21 @@ async function deliver(item, retries) {
     waiting.stop();
     thread.mark(item.id, "failed", error.status === 0 ? "未发送" : error.message);
     if (error.status === 401 || error.status === 404) await startOver();
+  }
+}
+
+/** Say whether an answer helped; the button shows it at once and steps back when it could not be stored. */
+async function rate(option, button) {
+  if (!conversation) return;
+  const buttons = [...button.parentElement.children];
+  const before = buttons.map((one) => one.getAttribute("aria-pressed"));
+  for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+  try {
+    const reply = await post(`/conversations/${conversation}/messages`, { choice: option.payload, client_message_id: newId() });
+    for (const message of reply.messages) receive(message);
+  } catch (error) {
+    buttons.forEach((one, index) => one.setAttribute("aria-pressed", before[index]));
+    toast(error.message);
   }
 }
 

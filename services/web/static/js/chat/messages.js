@@ -53,9 +53,16 @@ function incoming(message, hooks) {
   if (message.type === "emergency") parts.push(emergency(message));
   else if (message.type === "case") parts.push(caseCard(message));
   else if (message.type === "result") parts.push(result(text));
+  // The lines of a menu are its options here; channels without buttons read them in the text.
+  else if (message.data?.menu) parts.push(bubble(message.data.menu.intro));
   else if (text) parts.push(bubble(text));
+  if (message.type === "answer") {
+    parts.push(underAnswer(message, hooks));
+    return parts;
+  }
   if (message.source) parts.push(source(message.source));
   if (message.options?.length && message.type !== "emergency") parts.push(options(message, hooks));
+  if (message.data?.menu) parts.push(h("p", { class: "source" }, message.data.menu.hint));
   return parts;
 }
 
@@ -78,13 +85,24 @@ function source({ department, source: origin, date, sample }) {
   return h("p", { class: "source" }, parts.map((part) => h("span", { class: "source__part" }, part)), sample && h("span", { class: "badge" }, "示范数据"));
 }
 
+function underAnswer(message, hooks) {
+  return h("div", { class: "under" },
+    message.source && source(message.source),
+    message.options?.length && h("div", { class: "rate", role: "group", "aria-label": "这条回答有帮助吗" },
+      message.options.map((option, index) => h("button", {
+        type: "button", class: "rate__item", "aria-pressed": String(message.helpful === (index === 0)),
+        on: { click: (event) => hooks.rate(option, event.currentTarget) },
+      }, option.title))));
+}
+
 function options(message, hooks) {
+  const digits = message.data?.menu?.digits;
   const list = h("div", { class: `weui-cells options options_${message.type}`, role: "group", "aria-label": message.type === "candidates" ? "相关问题" : "选项" });
-  for (const option of message.options) {
+  for (const [index, option] of message.options.entries()) {
     list.append(h("button", {
       type: "button", class: "weui-cell weui-cell_access options__item",
       on: { click: () => hooks.choose(option) },
-    }, h("span", { class: "weui-cell__bd" }, option.title), h("span", { class: "weui-cell__ft", "aria-hidden": "true" })));
+    }, digits && h("b", { class: "options__digit" }, digits[index]), h("span", { class: "weui-cell__bd" }, option.title), h("span", { class: "weui-cell__ft", "aria-hidden": "true" })));
   }
   return list;
 }

@@ -42,6 +42,8 @@ export class Thread {
     if (this.known.has(message.id)) return false;
     this.known.add(message.id);
     if (message.sender === "bot" || message.sender === "clerk") this.answered = Math.max(this.answered, message.id);
+    // A rating shows on its answer and is no line of the talk.
+    if (message.sender === "citizen" && message.type === "feedback") return true;
     if (message.sender === "citizen" && this.adopt(message)) return true;
     const stick = this.nearEnd();
     const node = renderMessage(message, this.hooks);

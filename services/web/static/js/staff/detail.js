@@ -97,7 +97,7 @@ export class Detail {
       : h("div", { class: `line line_${message.sender}` },
         h("p", { class: "line__who" }, `${SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
         h("div", { class: "line__text" }, message.sender === "citizen" ? message.text : linkify(message.text || "")),
-        message.options?.length ? h("p", { class: "line__options" }, `选项：${message.options.map((option) => option.title).join("、")}`) : null)));
+        message.options?.length && message.type !== "answer" ? h("p", { class: "line__options" }, `选项：${message.options.map((option) => option.title).join("、")}`) : null)));
   }
 
   facts(kase) {

@@ -1,0 +1,42 @@
+"""Helpful or not: the two small options under an answer, and the words that say the same."""
+
+from services.conversations.schemas import Option
+from services.menus import service as menus
+
+HELPFUL, NOT_HELPFUL = "helpful:", "unhelpful:"
+HELPFUL_TITLE, NOT_HELPFUL_TITLE = "有帮助", "没帮助"
+
+# Whole messages, right after an answer; anything longer is a question or a complaint of its own.
+YES_WORDS = frozenset(["有帮助", "有用", "很有帮助", "很有用", "解决了", "已解决"])
+NO_WORDS = frozenset(
+    ["没帮助", "没有帮助", "没用", "没有用", "不对", "不是这个", "答非所问", "没解决", "没有解决", "未解决", "帮助不大"]
+)
+
+
+def options(seq: int) -> list[Option]:
+    """The options of the answer `seq`; each answer has its own, so an old one can still be rated."""
+    return [
+        Option(title=HELPFUL_TITLE, payload=f"{HELPFUL}{seq}"),
+        Option(title=NOT_HELPFUL_TITLE, payload=f"{NOT_HELPFUL}{seq}"),
+    ]
+
+
+def chosen(payload: str | None) -> tuple[int, bool] | None:
+    """(seq of the answer, helpful) of an option of `options`, None for any other."""
+    for prefix, helpful in ((HELPFUL, True), (NOT_HELPFUL, False)):
+        number = payload.removeprefix(prefix) if payload and payload.startswith(prefix) else ""
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            return int(number), helpful
+    return None
+
+
+def title(helpful: bool) -> str:
+    return HELPFUL_TITLE if helpful else NOT_HELPFUL_TITLE
+
+
+def typed(text: str) -> bool | None:
+    """What a whole message says of the answer before it; None when it speaks of something else."""
+    folded = menus.fold(text)
+    if folded in YES_WORDS:
+        return True
+    return False if folded in NO_WORDS else None

@@ -1,0 +1,20 @@
+// The three views of the editor's page; the address keeps which one is open (#keywords, #feedback).
+import { byId } from "../dom.js";
+import { showFeedback } from "./feedback.js";
+import { showKeywords } from "./keywords.js";
+
+const VIEWS = { entries: () => {}, keywords: showKeywords, feedback: showFeedback };
+
+function open() {
+  const wanted = location.hash.slice(1);
+  const view = Object.hasOwn(VIEWS, wanted) ? wanted : "entries";
+  for (const name of Object.keys(VIEWS)) byId(`view-${name}`).hidden = name !== view;
+  for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+  VIEWS[view]();
+}
+
+for (const button of document.querySelectorAll("[data-view]")) {
+  button.addEventListener("click", () => { location.hash = button.dataset.view; });
+}
+window.addEventListener("hashchange", open);
+open();
