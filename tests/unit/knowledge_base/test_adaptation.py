@@ -1,0 +1,109 @@
+"""A full build fits the calibrator to the base; small edits keep it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from knowledge_base import Entry, KnowledgeBase
+from knowledge_base.adaptation import adapt
+from knowledge_base.retrieval.prior import Prior
+from knowledge_base.retrieval.ranker import Ranker
+from knowledge_base.testing import FakeEmbedder
+
+CREATED = datetime(2026, 3, 2, tzinfo=UTC)
+SUBJECTS = ("居住证", "驾驶证", "结婚证", "营业执照", "老年卡", "残疾证", "准生证", "房产证", "社保卡", "护照")
+APART = [
+    Entry(id=f"{number}", question=f"{subject}丢了怎么补办", answer=f"到{subject}窗口申请补发。")
+    for number, subject in enumerate(SUBJECTS * 5)
+]
+
+
+def _build(entries: list[Entry], folder: Path, ranker: Ranker | None = None) -> KnowledgeBase:
+    return KnowledgeBase.build(entries, FakeEmbedder(), folder, created_at=CREATED, ranker=ranker)
+
+
+def _numbered(pattern: str, count: int) -> list[Entry]:
+    return [
+        Entry(id=str(n), question=pattern.format(n=chr(0x4E00 + 37 * n)), answer=f"答复{n}")
+        for n in range(1, count + 1)
+    ]
+
+
+def test_the_wrong_entries_of_a_base_of_near_neighbours_come_nearer(tmp_path: Path) -> None:
+    near = _build(_numbered("在{n}区办理机动车异地年检需要哪些材料", 40), tmp_path / "near")
+    far = _build(
+        [Entry(id=str(n), question=chr(0x4E00 + 61 * n) * 6, answer=f"答{n}") for n in range(1, 41)], tmp_path / "far"
+    )
+    assert near.ranker.cohort > far.ranker.cohort + 0.2
+
+
+def test_the_fitted_numbers_travel_with_the_snapshot_and_small_edits_reuse_them(tmp_path: Path) -> None:
+    built = _build(_numbered("{n}号线几点收车", 30), tmp_path / "v1")
+    assert built.ranker != Ranker.load()
+    edited = built.extend(
+        [Entry(id="new", question="公交卡怎么退", answer="到网点退卡。")], [], tmp_path / "v2", created_at=CREATED
+    )
+    assert edited.ranker == built.ranker
+    assert KnowledgeBase.open(tmp_path / "v1", FakeEmbedder()).ranker == built.ranker
+
+
+def test_a_ranker_that_is_given_is_kept_as_it_is(tmp_path: Path) -> None:
+    given = dataclasses.replace(Ranker.load(), cohort=0.123)
+    assert _build(_numbered("{n}号线几点收车", 30), tmp_path / "v1", given).ranker == given
+
+
+def test_labelled_questions_that_mislead_lower_the_confidence_and_those_that_fit_raise_it(tmp_path: Path) -> None:
+    questions = _numbered("请问{n}证丢了怎么补办", 60)
+    fitting = [
+        dataclasses.replace(entry, similar_questions=(entry.question.replace("怎么补办", "怎样补"), entry.question[2:]))
+        for entry in questions
+    ]
+    # Each asks what the next entry answers.
+    misleading = [
+        dataclasses.replace(entry, similar_questions=fitting[(place + 1) % len(fitting)].similar_questions)
+        for place, entry in enumerate(questions)
+    ]
+    text = questions[7].question
+    confidences = {}
+    for name, entries in (("fitting", fitting), ("misleading", misleading)):
+        base = _build(entries, tmp_path / name, Ranker.load())
+        plain = _build(questions, tmp_path / f"{name}-asked", adapt(base))
+        confidences[name] = plain.search(text).hits[0].confidence
+    assert confidences["fitting"] > confidences["misleading"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_base_too_small_to_learn_from_is_built_all_the_same(tmp_path: Path, count: int) -> None:
+    built = _build(_numbered("{n}号线几点收车", count), tmp_path / "v1")
+    assert built.search(next(iter(built.entries)).question).hits[0].entry_id == "1"
+
+
+def test_nearly_the_same_question_in_another_entry_does_not_push_an_answer_down(tmp_path: Path) -> None:
+    base = _numbered("{n}号线几点收车", 20)
+    one = Entry(id="a", question="机动车异地年检需要哪些材料", answer="带行驶证。")
+    twin = Entry(id="b", question="机动车异地年检，需要哪些材料？", answer="带行驶证和保单。")
+    ranker = Ranker.load()
+    alone = _build([*base, one], tmp_path / "alone", ranker).search(one.question).hits[0].confidence
+    both = _build([*base, one, twin], tmp_path / "both", ranker).search(one.question).hits[0].confidence
+    other = Entry(id="c", question="机动车异地年检需要哪些费用", answer="免费。")
+    rival = _build([*base, one, other], tmp_path / "rival", ranker).search(one.question).hits[0].confidence
+    assert both == pytest.approx(alone, abs=0.05)
+    assert rival < both
+
+
+def test_a_prior_favours_a_department_without_leaving_others_out(tmp_path: Path) -> None:
+    entries = [
+        Entry(id="a", question="补贴怎么申请", answer="到人社窗口。", department="人社局"),
+        Entry(id="b", question="补贴怎样申请", answer="到民政窗口。", department="民政局"),
+        Entry(id="c", question="图书证怎么办", answer="到图书馆。", department="文旅局"),
+    ]
+    kb = _build(entries, tmp_path / "v1", Ranker.load())
+    first = [
+        kb.search("补贴申请", prior=Prior(department=name, odds=20)).hits[0].entry_id for name in ("人社局", "民政局")
+    ]
+    assert first == ["a", "b"]
+    assert kb.search("图书证怎么办", prior=Prior(department="民政局")).hits[0].entry_id == "c"
