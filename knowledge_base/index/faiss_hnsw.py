@@ -14,11 +14,11 @@ from knowledge_base.index.vector import only
 
 # The stubs of FAISS leave out what it adds at run time.
 _faiss: Any = faiss
-# Neighbours of a node, and how many the build and a search look at. Measured on jittered embeddings
-# (docs/benchmarks.md, Retrieval).
+# Neighbours of a node, and how many the build and a search look at. Of 100,000 jittered questions 192 found .950 of the
+# nearest hundred in 0.5 ms, 320 .975 in 0.8 ms, 512 .9995 in 1.2 ms.
 _NEIGHBOURS = 16
 _LOOKED_AT_BUILDING = 64
-_LOOKED_AT = 192
+_LOOKED_AT = 512
 # Below this share of rows a filter leaves the graph too thin to walk; looking at every row left costs less then.
 _WALKED_FROM = 1 / 8
 

@@ -14,6 +14,7 @@ from knowledge_base.index import choice
 from knowledge_base.index.choice import HNSW_FROM, build_vector_index, open_vector_index
 from knowledge_base.index.faiss_flat import FaissFlatIndex
 from knowledge_base.index.faiss_hnsw import FaissHnswIndex
+from knowledge_base.index.vector import highest
 from knowledge_base.testing import FakeEmbedder
 from tests.unit.knowledge_base.conftest import CREATED, ENTRIES
 
@@ -104,3 +105,16 @@ def test_a_base_over_the_graph_answers_as_over_the_exact_index(tmp_path: Path, m
             wanted, found = (base.search(text, 1, **filters).hits for base in (exact, graph))
             assert [hit.entry_id for hit in found] == [hit.entry_id for hit in wanted]
             assert [hit.confidence for hit in found] == pytest.approx([hit.confidence for hit in wanted])
+
+
+@pytest.mark.parametrize("size", [0, 50, 5_000, 60_000])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 1.0])
+def test_the_highest_scores_are_found_whatever_a_sample_of_them_says(size: int, share: float) -> None:
+    draw = np.random.default_rng(size)
+    # The highest stand side by side where the sample sees few of them, and many are alike.
+    scores = np.where(draw.random(size) < share, draw.integers(1, 40, size), 0).astype(np.float32)
+    scores[1 : int(size * 0.01)] += 50 * (share > 0)
+    found = highest(scores, 100)
+    wanted = np.sort(scores[scores > 0])[-100:]
+    np.testing.assert_array_equal(np.sort(scores[found]), wanted)
+    assert len(set(found.tolist())) == len(found)
