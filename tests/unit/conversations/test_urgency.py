@@ -93,10 +93,12 @@ def test_unseen_messages_keep_their_recall_and_false_alarms_within_bounds() -> N
 def test_danger_among_everyday_messages_is_found_and_little_else_is() -> None:
     kept = [line.split("\t") for name in ("routing", "hard", "second") for line in _lines(ROUTES / f"{name}.tsv")]
     kept += [line.split("\t") for line in _lines(HELDOUT.with_name("urgency_second.tsv"))]
-    urgent = [text for route, text in kept if route == "urgent"]
-    others = [text for route, text in kept if route != "urgent"]
+    # a greeting or "fuck" is everybody's first example: what was trained on is not measured
     trained = set(read_examples("urgent.txt")) | set(read_examples("calm.txt"))
-    assert not trained & set(urgent + others)
+    urgent = [text for route, text in kept if route == "urgent" and text not in trained]
+    others = [text for route, text in kept if route != "urgent" and text not in trained]
+    assert len(urgent) > 70
+    assert len(others) > 600
     missed = [text for text in urgent if detect(text) is None]
     alarms = [text for text in others if detect(text) is not None]
     assert len(missed) <= 0.02 * len(urgent), missed
