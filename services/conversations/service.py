@@ -24,7 +24,7 @@ from services.conversations.schemas import (
     TurnContext,
     TurnOutcome,
 )
-from services.conversations.urgency import Urgency, detect, emergency_reply
+from services.conversations.urgency import LASTS, Urgency, company_reply, detect, emergency_reply, following
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
@@ -177,6 +177,8 @@ class Conversations:
         urgency = detect(inbound.text) if inbound.text else None
         if urgency is not None:
             self._answer_urgency(uow, row, message, urgency, now)
+        elif row.handler != "human" and row.case_no is not None and inbound.choice is None:
+            self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
         uow.collect(ConversationChanged(row.id))
         return Arrival(seq, fresh=True)
 
@@ -211,6 +213,32 @@ class Conversations:
         """DESIGN, life of a message, 2: a case of the highest priority, alerts and the emergency numbers at once."""
         case = self._open_case(uow, row, "urgent", message.seq, now)
         reply = Outgoing(emergency_reply(urgency), type="emergency", case_no=case.case_no)
+        self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
+        message.state = repository.DONE
+        message.route = "urgent"
+        message.case_no = case.case_no
+
+    def _keep_company(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Message,
+        kinds: set[str],
+        inbound: InboundMessage,
+        now: datetime,
+    ) -> None:
+        """Until a clerk takes an urgent case over, what its citizen adds is answered with the danger in mind."""
+        case = cases.open_case_of(uow, self._secrets, conversation_id=row.id, now=now)
+        if case is None or case.priority != "urgent" or case.first_response_at is not None:
+            return
+        about = following(inbound.text or "", kinds, place=inbound.location is not None)
+        if about is None or now - case.created_at > LASTS:
+            return
+        if about == "place":
+            # The duty officer hears of it, and the case's transcript reaches up to it.
+            self._open_case(uow, row, "urgent", message.seq, now)
+        text = company_reply(about, detect(case.title), case.case_no)
+        reply = Outgoing(text, type="emergency", case_no=case.case_no)
         self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
         message.route = "urgent"

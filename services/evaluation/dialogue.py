@@ -21,6 +21,7 @@ from services.conversations.extraction import extract
 from services.conversations.schemas import InboundMessage
 from services.conversations.turns import TurnRunner
 from services.core.errors import Unprocessable
+from services.evaluation.hard_pairs import is_hard_pair
 
 Progress = Callable[[int, int], None]
 NO_ROUTE = "none"
@@ -105,8 +106,16 @@ def _routing(rows: list[Row], decided: list[str]) -> dict[str, Any]:
         "per_route": per_route,
         "urgent_recall": _share(pairs["urgent", "urgent"], urgent),
         "urgent_false_alarm_rate": _share(false_alarms, len(rows) - urgent),
+        "hard_pairs": _hard_pairs(rows, decided),
         "confusions": confusions,
     }
+
+
+def _hard_pairs(rows: list[Row], decided: list[str]) -> dict[str, Any]:
+    """Recall over the general questions that sound like a service (`hard_pairs.is_hard_pair`), and what they became."""
+    hard = [got for row, got in zip(rows, decided, strict=True) if is_hard_pair(row.text, row.route)]
+    taken = Counter(got for got in hard if got != "faq")
+    return {"recall": _share(hard.count("faq"), len(hard)), "n": len(hard), "taken_for": dict(taken.most_common())}
 
 
 def _entities(rows: list[Row]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _FORMS = (
     # 4 + suffix: Hong Kong/Macau, training, police, consulate, trailer, emergency rescue
     rf"{_HEAD}{_spaced(_X, _X, _X, _X)}{_ONE}{_SUFFIX}",
     # new energy: D/F.. second or last, the rest digits; contiguous or the usual one gap
-    rf"{_HEAD}[A-Z][A-Z0-9][0-9]{{4}}{_NOT_MORE}",
+    rf"{_HEAD}[A-Z]{_ONE}[A-Z0-9][0-9]{{4}}{_NOT_MORE}",
     rf"{_HEAD}[0-9]{{5}}[A-Z]{_NOT_MORE}",
     rf"{_HEAD}{_spaced(_X, _X, _X, _X, _X)}{_NOT_MORE}",
     # one character too few or too many is a mistyped plate: hide it, mark it

@@ -158,6 +158,9 @@ class _Reading:
                 self._week(part.kind, text)
             case "festival":
                 self._festival_days(text)
+            case "offset" if re.search("第一|头一|首", text):
+                # the day after a holiday depends on the year's notice: a form asks, nothing is guessed
+                raise ValueError(text)
             case "offset":
                 if self.first is not None:
                     step = -1 if "前" in text else 1

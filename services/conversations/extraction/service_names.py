@@ -35,6 +35,7 @@ _GENERAL = re.compile(
     r"吗.*什么|怎么|如何|什么|多久|多少|条件|材料|流程|政策|规定|电费|水费|气费|账单|为什么|没人|还没"
 )
 _ONLY = re.compile(r"(?:我?[想要]?(?:办|办理|是|就)?)?[的吧呀啊。.!~\s]*")
+_OFFICE = re.compile(r"(?:管理|服务)?(?:分?局|所|厅(?!级)|科|站)(?!有)")
 _BOOKING = re.compile(r"约(?!谈)|挂.{0,6}号|进度|办到|排到|公示|审核|审批|下来没|下来了")
 
 
@@ -62,6 +63,9 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
         if match.group() in {"身份证", "驾驶证", "驾照", "档案", "社保卡", "护照"} and _labels_number(
             claims, match.end()
         ):
+            continue
+        # "税务局" is where one goes, not what one wants done there
+        if _OFFICE.match(text, match.end()):
             continue
         claims.claim("service", match.start(), match.end(), text[match.start() : match.end()])
 

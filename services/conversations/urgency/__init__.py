@@ -2,11 +2,23 @@
 
     detect(text)              -> Urgency | None
     emergency_reply(urgency)  -> the Chinese text that is sent at once
+    following(text, kinds)    -> what a message after the report is about, company_reply(...) what is said to it
 
 Pure: no database, no network, no clock.
 """
 
+from services.conversations.urgency.company import LASTS, Following, company_reply, following
 from services.conversations.urgency.detector import Category, Level, Urgency, detect
 from services.conversations.urgency.replies import emergency_reply
 
-__all__ = ["Category", "Level", "Urgency", "detect", "emergency_reply"]
+__all__ = [
+    "LASTS",
+    "Category",
+    "Following",
+    "Level",
+    "Urgency",
+    "company_reply",
+    "detect",
+    "emergency_reply",
+    "following",
+]

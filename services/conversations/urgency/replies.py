@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from services.conversations.urgency.detector import Urgency
 
 _NAMES = {"110": "110（报警）", "119": "119（火警、救援）", "120": "120（急救）", "122": "122（交通事故）"}
@@ -24,11 +26,15 @@ _ADVICE = {
 }
 
 
+def name_numbers(numbers: Iterable[str]) -> str:
+    """Emergency numbers with what each is for: "119（火警、救援）、120（急救）"."""
+    return "、".join(_NAMES[number] for number in numbers)
+
+
 def emergency_reply(urgency: Urgency) -> str:
     """The emergency text (Simplified Chinese, several lines): numbers first, advice, place, duty officer."""
-    numbers = "、".join(_NAMES[number] for number in urgency.numbers)
     return (
-        f"请立即拨打 {numbers}。\n"
+        f"请立即拨打 {name_numbers(urgency.numbers)}。\n"
         f"{_ADVICE[urgency.category]}\n"
         "请告诉我您在哪里（路名、门牌、楼层或附近的标志），也可以直接发送位置。\n"
         "值班人员已经收到提醒，正在看您的消息，我会一直在这里。"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -137,3 +140,24 @@ def test_the_longest_service_name_is_found_where_one_is_asked_for(text: str, ser
 @pytest.mark.parametrize("text", ["投诉社保窗口态度差", "查我驾照的分", "水电费、医保、老年卡要一起问，转人工吧"])
 def test_a_service_that_is_only_talked_about_is_no_slot(text: str) -> None:
     assert found(text, "service") == []
+
+
+HELDOUT = Path(__file__).with_name("entities_heldout.txt")
+MARK = re.compile(r"\{([^|}]+)\|(\w)\}")
+MARKED_TYPES = {
+    "P": "plate", "I": "id_card", "L": "license_file_no", "H": "household_no", "T": "phone",
+    "C": "case_no", "E": "engine_tail", "D": "datetime", "S": "service", "W": "location",
+}  # fmt: skip
+
+
+def test_entities_of_sentences_written_apart_from_the_finders_are_found_exactly() -> None:
+    found = wanted = hits = 0
+    for line in HELDOUT.read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        want = Counter((MARKED_TYPES[kind], value) for value, kind in MARK.findall(line))
+        got = Counter((entity.type, entity.value) for entity in extract(MARK.sub(r"\1", line)))
+        found, wanted, hits = found + got.total(), wanted + want.total(), hits + (got & want).total()
+    assert wanted > 150
+    assert hits / found >= 0.95
+    assert hits / wanted >= 0.95
