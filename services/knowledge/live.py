@@ -6,8 +6,16 @@ from pathlib import Path
 
 import structlog
 
-from knowledge_base import Embedder, KnowledgeBase, KnowledgeBaseError, Reranker, SnapshotDamaged, Synonyms
-from knowledge_base.snapshot import read_manifest
+from knowledge_base import (
+    Embedder,
+    IndexMismatch,
+    KnowledgeBase,
+    KnowledgeBaseError,
+    Reranker,
+    SnapshotDamaged,
+    Synonyms,
+)
+from knowledge_base.snapshot import check_model, read_manifest
 from services.core.database import Database
 from services.knowledge import repository
 
@@ -22,11 +30,11 @@ def snapshot_directory(root: Path, version: int) -> Path:
     return root / f"v{version:06d}"
 
 
-def is_readable(root: Path, version: int) -> bool:
-    """Whether the manifest of a published version is there and of a format that this release reads."""
+def is_usable(root: Path, version: int, embedder: Embedder) -> bool:
+    """Whether a published version is there, of a format that this release reads, and made with this model."""
     try:
-        read_manifest(snapshot_directory(root, version))
-    except SnapshotDamaged:
+        check_model(read_manifest(snapshot_directory(root, version)), embedder.identity, embedder.dimension)
+    except (SnapshotDamaged, IndexMismatch):
         return False
     return True
 

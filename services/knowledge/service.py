@@ -12,7 +12,7 @@ from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import repository
 from services.knowledge.feedback import feedback, feedback_totals, record_feedback
-from services.knowledge.live import LiveKnowledge, is_readable, snapshot_directory
+from services.knowledge.live import LiveKnowledge, is_usable, snapshot_directory
 from services.knowledge.models import KnowledgeEntry
 from services.knowledge.publishing import (
     KnowledgePublished,
@@ -39,7 +39,7 @@ __all__ = [
     "feedback_totals",
     "find_entries",
     "get_entry",
-    "is_readable",
+    "is_usable",
     "list_snapshots",
     "publish",
     "record_feedback",

@@ -50,8 +50,8 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
     if is_empty:
         say("loading the starter knowledge base ...")
         _load_starter(container)
-    # A version that an older release published in another format is of no use to this one.
-    if version is None or not knowledge.is_readable(container.knowledge_root, version):
+    # A version of an older release's format, or of another model, is of no use to this one.
+    if version is None or not knowledge.is_usable(container.knowledge_root, version, container.embedder()):
         say("publishing the knowledge base (embeds every question and answer once) ...")
         container.publish_knowledge(actor=ACTOR)
     return made

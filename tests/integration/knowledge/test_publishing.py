@@ -272,6 +272,15 @@ def test_the_worker_merges_a_delta_that_has_grown(desk: Desk, entries: list[Entr
     assert not desk.finish()
 
 
+def test_a_version_of_another_model_or_a_damaged_one_is_known_to_be_of_no_use(desk: Desk, entries: list[Entry]) -> None:
+    desk.load(entries)
+    version = desk.publish().version
+    assert service.is_usable(desk.root, version, desk.embedder)
+    assert not service.is_usable(desk.root, version, FakeEmbedder(identity="another"))
+    (snapshot_directory(desk.root, version) / "manifest.json").unlink()
+    assert not service.is_usable(desk.root, version, desk.embedder)
+
+
 def test_old_versions_are_cleared_away_but_never_a_base_in_use(
     desk: Desk, entries: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
