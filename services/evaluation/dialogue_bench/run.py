@@ -1,0 +1,162 @@
+"""The dialogue's speed as ratios, each side measured beside the other in one run.
+
+Times of a machine that others use mean little by themselves; so whatever is compared is asked in turns, message by
+message, and medians are divided.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from knowledge_base import Embedder, Entry, readable
+from services.evaluation.dialogue_bench.citizens import Desk, Ours, Plain, Question, Reply
+
+Progress = Callable[[int, int], None]
+Stage = Callable[[str], AbstractContextManager[Progress]]
+WARM_UP = 8
+LONG = 1_000
+SHORT = 10
+TAIL = 20
+
+
+def lookups() -> Iterator[str]:
+    """Complete lookups, each about something else of the sandbox, so that no answer is kept from before."""
+    kinds = ("水费", "电费", "燃气费", "供暖费")
+    for number in itertools.count():
+        case = number % 60
+        yield f"查一下办件进度，编号BJ2026070{case % 9 + 1}{case:04d}"
+        yield f"帮我查{kinds[number // 60 % 4]}，户号8003{number % 60:04d}"
+
+
+def turns(
+    url: str, plain_url: str, embedder: Embedder, questions: Sequence[Question], rounds: int, progress: Progress
+) -> dict[str, Any]:
+    """One question, its embedding, a turn of plain Rasa, and a lookup, over and over."""
+    ours, looking, plain = Ours(url), Ours(url, consent=True), Plain(plain_url)
+    asked = lookups()
+    spent: dict[str, list[float]] = {"faq": [], "embedding": [], "plain_rasa": [], "lookup": []}
+    wrong_lookups = 0
+    for number in range(WARM_UP + rounds):
+        text = questions[number % len(questions)].text
+        faq = ours.ask(text)
+        began = perf_counter()
+        embedder.embed_queries([text])
+        embedding = perf_counter() - began
+        rasa = plain.ask(text)
+        lookup = looking.ask(next(asked))
+        progress(number + 1, WARM_UP + rounds)
+        if number < WARM_UP:
+            continue
+        if faq.route == "faq":
+            spent["faq"].append(faq.seconds)
+            spent["embedding"].append(embedding)
+            spent["plain_rasa"].append(rasa.seconds)
+        if lookup.route in ("query_progress", "query_bill"):
+            spent["lookup"].append(lookup.seconds)
+        else:
+            wrong_lookups += 1
+    for citizen in (ours, looking, plain):
+        citizen.close()
+    p50 = {name: median(seconds) * 1000 for name, seconds in spent.items()}
+    return {
+        "faq_messages": len(spent["faq"]),
+        "lookup_messages": len(spent["lookup"]),
+        "lookups_not_understood": wrong_lookups,
+        **{f"{name}_ms_p50": round(value, 1) for name, value in p50.items()},
+        "faq_to_embedding_plus_plain_rasa": round(p50["faq"] / (p50["embedding"] + p50["plain_rasa"]), 2),
+        "lookup_to_faq": round(p50["lookup"] / p50["faq"], 2),
+    }
+
+
+def against_selector(
+    url: str,
+    selector_url: str,
+    questions: Sequence[Question],
+    entries: Sequence[Entry],
+    rounds: int,
+    callers: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """The same questions through both, `callers` at once, in turns; right answers counted in the first round."""
+    answers = {entry.id: entry.answer for entry in entries}
+    ours = [Ours(url) for _ in range(callers)]
+    plain = [Plain(selector_url) for _ in range(callers)]
+    _ask_all(ours, questions[: 2 * callers])
+    _ask_all(plain, questions[: 2 * callers])
+    rates: dict[str, list[float]] = {"ours": [], "selector": []}
+    first: dict[str, list[Reply]] = {}
+    for number in range(rounds):
+        for side, (name, citizens) in enumerate((("ours", ours), ("selector", plain))):
+            began = perf_counter()
+            replies = _ask_all(citizens, questions)
+            rates[name].append(len(questions) / (perf_counter() - began))
+            first.setdefault(name, replies)
+            progress(2 * number + side + 1, 2 * rounds)
+    for citizen in (*ours, *plain):
+        citizen.close()
+    right = [reply.text == readable(answers[asked.entry_id]) for asked, reply in _pairs(questions, first["ours"])]
+    offered = [asked.entry_id in reply.shown for asked, reply in _pairs(questions, first["ours"])]
+    answered = [bool(reply.text) for reply in first["ours"]]
+    theirs = [reply.text == answers[asked.entry_id] for asked, reply in _pairs(questions, first["selector"])]
+    n = len(questions)
+    return {
+        "questions": n,
+        "callers": callers,
+        "ours_messages_per_second": round(median(rates["ours"]), 1),
+        "selector_messages_per_second": round(median(rates["selector"]), 1),
+        "throughput_ratio": round(median(rates["ours"]) / median(rates["selector"]), 2),
+        "ours_right_answer": round(sum(right) / n, 3),
+        "ours_right_answer_or_among_candidates": round((sum(right) + sum(offered)) / n, 3),
+        "ours_wrong_answer": round((sum(answered) - sum(right)) / n, 3),
+        "selector_right_answer": round(sum(theirs) / n, 3),
+        "selector_wrong_answer": round(1 - sum(theirs) / n, 3),
+    }
+
+
+def _pairs(questions: Sequence[Question], replies: Sequence[Reply]) -> Iterator[tuple[Question, Reply]]:
+    return zip(questions, replies, strict=True)
+
+
+def _ask_all(citizens: Sequence[Desk], questions: Sequence[Question]) -> list[Reply]:
+    """Every question once, shared out among the citizens, each asking one after another."""
+    parts = [list(range(start, len(questions), len(citizens))) for start in range(len(citizens))]
+
+    def work(citizen: Desk, part: list[int]) -> list[tuple[int, Reply]]:
+        return [(index, citizen.ask(questions[index].text)) for index in part]
+
+    with ThreadPoolExecutor(len(citizens)) as pool:
+        done = [pair for pairs in pool.map(work, citizens, parts) for pair in pairs]
+    return [reply for _, reply in sorted(done, key=lambda pair: pair[0])]
+
+
+def long_conversation(url: str, questions: Sequence[Question], progress: Progress) -> dict[str, Any]:
+    """Messages about the thousandth of one conversation, each beside the tenth of a new one."""
+    long = Ours(url, length=LONG + TAIL)
+    fresh = Ours(url, length=SHORT)
+    texts = itertools.cycle([question.text for question in questions])
+    total = LONG + TAIL * SHORT
+    done = 0
+    for _ in range(LONG - TAIL // 2):
+        long.ask(next(texts))
+        done += 1
+        progress(done, total)
+    tenth, thousandth = [], []
+    for _ in range(TAIL):
+        for _ in range(SHORT - 1):
+            fresh.ask(next(texts))
+        text = next(texts)
+        tenth.append(fresh.ask(text).seconds)
+        thousandth.append(long.ask(text).seconds)
+        done += SHORT
+        progress(done, total)
+    long.close()
+    fresh.close()
+    return {
+        "tenth_ms_p50": round(median(tenth) * 1000, 1),
+        "thousandth_ms_p50": round(median(thousandth) * 1000, 1),
+        "thousandth_to_tenth": round(median(thousandth) / median(tenth), 2),
+    }
