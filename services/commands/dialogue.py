@@ -17,6 +17,7 @@ from services.supervision.stack import Stack
 
 app = typer.Typer(help="The dialogue.", no_args_is_help=True)
 
+
 @app.callback()
 def group() -> None:
     """The dialogue."""

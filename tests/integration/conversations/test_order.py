@@ -46,9 +46,7 @@ def test_a_replica_that_steps_between_another_one_s_look_and_its_lease_does_not_
         return look(*arguments)
 
     monkeypatch.setattr(repository, "next_pending", look_and_be_interrupted)
-    mine = room.database.write(
-        lambda uow: room.conversations.take_turn(uow, conversation, "mine", room.clock.now())
-    )
+    mine = room.database.write(lambda uow: room.conversations.take_turn(uow, conversation, "mine", room.clock.now()))
     thread.join(10)
     assert mine is not None
     assert got == {"other": LeaseLost}
