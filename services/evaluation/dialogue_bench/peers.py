@@ -2,8 +2,8 @@
 stock REST channel.
 
 `light` is the least that Rasa can do for a message: n-grams, a logistic regression, rules, fixed responses.
-`selector` answers the starter base by itself: a retrieval intent of one response key an entry, the ResponseSelector with
-its stock settings, trained on every question and similar question.
+`selector` answers the starter base by itself: a retrieval intent with a response key for each entry, the
+ResponseSelector with its stock settings, trained on every question and similar question.
 """
 
 import hashlib
