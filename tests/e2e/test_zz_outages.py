@@ -5,7 +5,10 @@ import json
 import httpx
 import pytest
 import redis
+import sqlalchemy as sa
 
+from services.container import build_container
+from services.conversations.models import Conversation
 from services.core.settings import RUNTIME_FILE
 from tests.e2e.conftest import System
 from tests.e2e.test_main_job import ENGINE_TAIL, PLATE, texts
@@ -131,7 +134,11 @@ def test_a_message_that_the_api_left_when_it_was_killed_is_answered_after_its_re
     answer = citizen.post("查一下办件进度，编号BJ202608150021")
     assert answer["pending"]
     restarted(system, "api")
-    # The lease of the killed process runs out, and whoever looks for such messages takes it over.
+    container = build_container(system.stack.settings)
+    row = sa.update(Conversation).where(Conversation.id == citizen.conversation_id)
+    # The lease of the killed process runs out; whoever looks for such messages then takes it over.
+    container.database.write(lambda uow: uow.session.execute(row.values(lease_until=container.clock.now())))
+    container.database.dispose()
     found = wait_for(
         lambda: [message for message in citizen.messages() if message["type"] == "result"], seconds=60, step=0.2
     )

@@ -4,7 +4,6 @@ import base64
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from knowledge_base import Embedder
 from services.evaluation.dialogue_bench.citizens import CONVERSATION_LENGTH, TIMEOUT, Question
+from services.evaluation.dialogue_bench.processes import resident_mb
 from services.evaluation.dialogue_bench.run import Progress
 
 BATCH = 250
@@ -76,11 +76,3 @@ def _body(text: str, vector: Any) -> dict[str, Any]:
         "embedding": base64.b64encode(vector.astype(np.float16).tobytes()).decode(),
     }
     return {"message": text, "metadata": metadata}
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process in MB (Linux)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    raise RuntimeError("no VmRSS")

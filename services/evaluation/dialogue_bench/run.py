@@ -1,7 +1,7 @@
 """The dialogue's speed as ratios, each side measured beside the other in one run.
 
 Times of a machine that others use mean little by themselves; so whatever is compared is asked in turns, message by
-message, and medians are divided.
+message, and medians are divided. Processor time, which does not count the waiting for a processor, stands beside.
 """
 
 import itertools
@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from statistics import median
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 from knowledge_base import Embedder, Entry, readable
 from services.evaluation.dialogue_bench.citizens import Desk, Ours, Plain, Question, Reply
+from services.evaluation.dialogue_bench.processes import processor_seconds
 
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
@@ -21,6 +22,17 @@ WARM_UP = 8
 LONG = 1_000
 SHORT = 10
 TAIL = 20
+
+
+class Served(NamedTuple):
+    """A running system: its address and its processes."""
+
+    url: str
+    pids: tuple[int, ...]
+
+    def seconds(self) -> float:
+        """Processor time that its processes have used (Linux)."""
+        return sum(processor_seconds(pid) for pid in self.pids)
 
 
 def lookups() -> Iterator[str]:
@@ -33,35 +45,51 @@ def lookups() -> Iterator[str]:
 
 
 def turns(
-    url: str, plain_url: str, embedder: Embedder, questions: Sequence[Question], rounds: int, progress: Progress
+    system: "Served", peer: "Served", embedder: Embedder, questions: Sequence[Question], rounds: int, progress: Progress
 ) -> dict[str, Any]:
-    """One question, its embedding, a turn of plain Rasa, and a lookup, over and over."""
-    ours, looking, plain = Ours(url), Ours(url, consent=True), Plain(plain_url)
+    """One question, its embedding, a turn of plain Rasa, and a lookup, over and over.
+
+    The processor time of a question or a lookup is that of all processes of the system meanwhile.
+    """
+    ours, looking, plain = Ours(system.url), Ours(system.url, consent=True), Plain(peer.url)
     asked = lookups()
     spent: dict[str, list[float]] = {"faq": [], "embedding": [], "plain_rasa": [], "lookup": []}
+    worked: dict[str, list[float]] = {name: [] for name in spent}
     wrong_lookups = 0
     for number in range(WARM_UP + rounds):
         text = questions[number % len(questions)].text
+        moments = [system.seconds()]
         faq = ours.ask(text)
-        began = perf_counter()
+        moments.append(system.seconds())
+        began, own = perf_counter(), process_time()
         embedder.embed_queries([text])
-        embedding = perf_counter() - began
+        embedding, own = perf_counter() - began, process_time() - own
+        before = peer.seconds()
         rasa = plain.ask(text)
+        beside = peer.seconds() - before
+        moments.append(system.seconds())
         lookup = looking.ask(next(asked))
+        moments.append(system.seconds())
         progress(number + 1, WARM_UP + rounds)
         if number < WARM_UP:
             continue
         if faq.route == "faq":
-            spent["faq"].append(faq.seconds)
-            spent["embedding"].append(embedding)
-            spent["plain_rasa"].append(rasa.seconds)
+            for name, seconds, cpu in (
+                ("faq", faq.seconds, moments[1] - moments[0]),
+                ("embedding", embedding, own),
+                ("plain_rasa", rasa.seconds, beside),
+            ):
+                spent[name].append(seconds)
+                worked[name].append(cpu)
         if lookup.route in ("query_progress", "query_bill"):
             spent["lookup"].append(lookup.seconds)
+            worked["lookup"].append(moments[3] - moments[2])
         else:
             wrong_lookups += 1
     for citizen in (ours, looking, plain):
         citizen.close()
     p50 = {name: median(seconds) * 1000 for name, seconds in spent.items()}
+    cpu = {name: median(seconds) * 1000 for name, seconds in worked.items()}
     return {
         "faq_messages": len(spent["faq"]),
         "lookup_messages": len(spent["lookup"]),
@@ -69,6 +97,9 @@ def turns(
         **{f"{name}_ms_p50": round(value, 1) for name, value in p50.items()},
         "faq_to_embedding_plus_plain_rasa": round(p50["faq"] / (p50["embedding"] + p50["plain_rasa"]), 2),
         "lookup_to_faq": round(p50["lookup"] / p50["faq"], 2),
+        **{f"{name}_cpu_ms_p50": round(value, 1) for name, value in cpu.items()},
+        "faq_to_embedding_plus_plain_rasa_cpu": round(cpu["faq"] / (cpu["embedding"] + cpu["plain_rasa"]), 2),
+        "lookup_to_faq_cpu": round(cpu["lookup"] / cpu["faq"], 2),
     }
 
 

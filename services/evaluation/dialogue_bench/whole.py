@@ -63,7 +63,9 @@ def measure(
         _wait(peers)
         embedder = build_container(settings).embedder()
         with stage("turns") as progress:
-            figures["turns"] = run.turns(stack.url, light.url, embedder, questions, size.rounds, progress)
+            system = run.Served(stack.url, _pids(stack.children))
+            peer = run.Served(light.url, _pids(children)[:1])
+            figures["turns"] = run.turns(system, peer, embedder, questions, size.rounds, progress)
         if size.selector:
             with stage("beside the ResponseSelector") as progress:
                 figures["selector"] = run.against_selector(
@@ -85,6 +87,10 @@ def measure(
         children.stop_all()
         stack.stop()
     return figures
+
+
+def _pids(children: Children) -> tuple[int, ...]:
+    return tuple(child.running.pid for child in children.all if child.running is not None)
 
 
 def _wait(peers: list[PlainRasa]) -> None:
