@@ -99,6 +99,7 @@ def dialogue(
     messages: Annotated[int, typer.Option(min=0, help="Messages of the memory part; 0 leaves it out.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=10, help="Rounds of one question beside its parts and a lookup.")] = 200,
     callers: Annotated[int, typer.Option(min=1, help="Citizens who ask at once, beside the ResponseSelector.")] = 4,
+    conversation: Annotated[int, typer.Option(min=50, help="Messages of the long conversation.")] = 1_000,
     selector: Annotated[bool, typer.Option(help="Train (once) and ask a plain Rasa with a ResponseSelector.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
@@ -112,7 +113,7 @@ def dialogue(
         figures = whole.measure(
             scratch_settings(own, Path(folder)),
             own.var_dir / "bench",
-            whole.Size(messages=messages, rounds=rounds, callers=callers, selector=selector),
+            whole.Size(messages, rounds, callers, conversation, selector),
             say=_say,
             stage=progress_bar,
         )

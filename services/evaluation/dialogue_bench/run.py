@@ -19,7 +19,6 @@ from services.evaluation.dialogue_bench.processes import processor_seconds
 Progress = Callable[[int, int], None]
 Stage = Callable[[str], AbstractContextManager[Progress]]
 WARM_UP = 8
-LONG = 1_000
 SHORT = 10
 TAIL = 20
 
@@ -164,30 +163,31 @@ def _ask_all(citizens: Sequence[Desk], questions: Sequence[Question]) -> list[Re
     return [reply for _, reply in sorted(done, key=lambda pair: pair[0])]
 
 
-def long_conversation(url: str, questions: Sequence[Question], progress: Progress) -> dict[str, Any]:
-    """Messages about the thousandth of one conversation, each beside the tenth of a new one."""
-    long = Ours(url, length=LONG + TAIL)
+def long_conversation(url: str, questions: Sequence[Question], length: int, progress: Progress) -> dict[str, Any]:
+    """Messages about the `length`th of one conversation, each beside the tenth of a new one."""
+    long = Ours(url, length=length + TAIL)
     fresh = Ours(url, length=SHORT)
     texts = itertools.cycle([question.text for question in questions])
-    total = LONG + TAIL * SHORT
+    total = length + TAIL * SHORT
     done = 0
-    for _ in range(LONG - TAIL // 2):
+    for _ in range(length - TAIL // 2):
         long.ask(next(texts))
         done += 1
         progress(done, total)
-    tenth, thousandth = [], []
+    tenth, late = [], []
     for _ in range(TAIL):
         for _ in range(SHORT - 1):
             fresh.ask(next(texts))
         text = next(texts)
         tenth.append(fresh.ask(text).seconds)
-        thousandth.append(long.ask(text).seconds)
+        late.append(long.ask(text).seconds)
         done += SHORT
         progress(done, total)
     long.close()
     fresh.close()
     return {
         "tenth_ms_p50": round(median(tenth) * 1000, 1),
-        "thousandth_ms_p50": round(median(thousandth) * 1000, 1),
-        "thousandth_to_tenth": round(median(thousandth) / median(tenth), 2),
+        "late_message": length,
+        "late_ms_p50": round(median(late) * 1000, 1),
+        "late_to_tenth": round(median(late) / median(tenth), 2),
     }

@@ -30,6 +30,7 @@ class Size:
     messages: int
     rounds: int
     callers: int
+    conversation: int
     selector: bool
     exchanges: int = 3
 
@@ -73,7 +74,7 @@ def measure(
                 )
         children.stop_all()
         with stage("a long conversation") as progress:
-            figures["long_conversation"] = run.long_conversation(stack.url, questions, progress)
+            figures["long_conversation"] = run.long_conversation(stack.url, questions, size.conversation, progress)
         if size.messages:
             rasa = stack.child("rasa").running
             assert rasa is not None
