@@ -33,6 +33,7 @@ class Desk(Protocol):
     """A chat system as a citizen meets it."""
 
     def ask(self, text: str) -> Reply: ...
+    def close(self) -> None: ...
 
 
 def read_questions() -> list[Question]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from knowledge_base import Embedder
 from services.evaluation.dialogue_bench.citizens import CONVERSATION_LENGTH, TIMEOUT, Question
-from services.evaluation.dialogue_bench.processes import resident_mb
+from services.evaluation.dialogue_bench.processes import family, resident_mb
 from services.evaluation.dialogue_bench.run import Progress
 
 BATCH = 250
@@ -24,7 +24,7 @@ OTHERS = ("你好", "查一下违章", "不知道", "取消", "今天天气不�
 def rasa_memory(
     url: str, token: str, pid: int, embedder: Embedder, questions: Sequence[Question], messages: int, progress: Progress
 ) -> dict[str, Any]:
-    """Send `messages` in conversations of ten and watch the process's resident memory (MB).
+    """Send `messages` in conversations of ten and watch the resident memory of the process and its descendants (MB).
 
     The first fifth is warm-up; `flat` compares the largest figure after it with the one at its end.
     """
@@ -43,13 +43,16 @@ def rasa_memory(
             body = bodies[number % len(bodies)] | {"sender": f"memory-{conversation}"}
             client.post("/webhooks/huiying/webhook", json=body).raise_for_status()
 
-    samples = [(0, resident_mb(pid))]
+    def resident() -> float:
+        return round(sum(resident_mb(each) for each in family(pid)), 1)
+
+    samples = [(0, resident())]
     began = perf_counter()
     with client, ThreadPoolExecutor(CALLERS) as pool:
         for start in range(0, messages, BATCH):
             ending = min(start + BATCH, messages)
             list(pool.map(send, range(start // CONVERSATION_LENGTH, ending // CONVERSATION_LENGTH)))
-            samples.append((ending, resident_mb(pid)))
+            samples.append((ending, resident()))
             progress(ending, messages)
     seconds = perf_counter() - began
     warm = next(index for index, (sent, _) in enumerate(samples) if sent >= messages / 5)

@@ -3,6 +3,15 @@
 from pathlib import Path
 
 
+def family(pid: int) -> tuple[int, ...]:
+    """The process and all its descendants: Rasa's server may hand the work to a process of its own."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            found.extend(int(child) for child in task.read_text().split())
+    return tuple(found)
+
+
 def resident_mb(pid: int) -> float:
     """Resident memory in MB. Raises OSError when the process is gone."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -73,20 +73,21 @@ def turns(
         if number < WARM_UP:
             continue
         if faq.route == "faq":
-            for name, seconds, cpu in (
+            for name, seconds, used in (
                 ("faq", faq.seconds, moments[1] - moments[0]),
                 ("embedding", embedding, own),
                 ("plain_rasa", rasa.seconds, beside),
             ):
                 spent[name].append(seconds)
-                worked[name].append(cpu)
+                worked[name].append(used)
         if lookup.route in ("query_progress", "query_bill"):
             spent["lookup"].append(lookup.seconds)
             worked["lookup"].append(moments[3] - moments[2])
         else:
             wrong_lookups += 1
-    for citizen in (ours, looking, plain):
-        citizen.close()
+    asked_of: tuple[Desk, ...] = (ours, looking, plain)
+    for desk in asked_of:
+        desk.close()
     p50 = {name: median(seconds) * 1000 for name, seconds in spent.items()}
     cpu = {name: median(seconds) * 1000 for name, seconds in worked.items()}
     return {
@@ -119,15 +120,17 @@ def against_selector(
     _ask_all(plain, questions[: 2 * callers])
     rates: dict[str, list[float]] = {"ours": [], "selector": []}
     first: dict[str, list[Reply]] = {}
+    sides: dict[str, Sequence[Desk]] = {"ours": ours, "selector": plain}
     for number in range(rounds):
-        for side, (name, citizens) in enumerate((("ours", ours), ("selector", plain))):
+        for side, (name, citizens) in enumerate(sides.items()):
             began = perf_counter()
             replies = _ask_all(citizens, questions)
             rates[name].append(len(questions) / (perf_counter() - began))
             first.setdefault(name, replies)
             progress(2 * number + side + 1, 2 * rounds)
-    for citizen in (*ours, *plain):
-        citizen.close()
+    for citizens in sides.values():
+        for citizen in citizens:
+            citizen.close()
     right = [reply.text == readable(answers[asked.entry_id]) for asked, reply in _pairs(questions, first["ours"])]
     offered = [asked.entry_id in reply.shown for asked, reply in _pairs(questions, first["ours"])]
     answered = [bool(reply.text) for reply in first["ours"]]

@@ -1,7 +1,7 @@
 """The whole bench: a system of its own, plain Rasa beside it, and every part in turn."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from services.core.settings import Settings
 from services.evaluation.dialogue_bench import memory, run
 from services.evaluation.dialogue_bench.citizens import read_questions
 from services.evaluation.dialogue_bench.peers import PlainRasa, project
+from services.evaluation.dialogue_bench.processes import family
 from services.supervision.first_start import STARTER
-from services.supervision.processes import Children, StartError
+from services.supervision.processes import Child, Children, StartError
 from services.supervision.stack import Stack
 
 READY_SECONDS = 180.0
@@ -59,13 +60,13 @@ def measure(
     }
     try:
         stack.start()
-        for peer in peers:
-            children.all.append(peer.start())
+        for one in peers:
+            children.all.append(one.start())
         _wait(peers)
         embedder = build_container(settings).embedder()
         with stage("turns") as progress:
-            system = run.Served(stack.url, _pids(stack.children))
-            peer = run.Served(light.url, _pids(children)[:1])
+            system = run.Served(stack.url, _pids(stack.children.all))
+            peer = run.Served(light.url, _pids(children.all[:1]))
             figures["turns"] = run.turns(system, peer, embedder, questions, size.rounds, progress)
         if size.selector:
             with stage("beside the ResponseSelector") as progress:
@@ -90,8 +91,9 @@ def measure(
     return figures
 
 
-def _pids(children: Children) -> tuple[int, ...]:
-    return tuple(child.running.pid for child in children.all if child.running is not None)
+def _pids(children: Iterable[Child]) -> tuple[int, ...]:
+    started = [child.running.pid for child in children if child.running is not None]
+    return tuple(pid for each in started for pid in family(each))
 
 
 def _wait(peers: list[PlainRasa]) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +14,9 @@ from knowledge_base import Entry, import_file
 from services.evaluation.dialogue_bench import run
 from services.evaluation.dialogue_bench.citizens import Question, Reply, read_questions
 from services.evaluation.dialogue_bench.peers import project
-from services.evaluation.dialogue_bench.processes import processor_seconds, resident_mb
+from services.evaluation.dialogue_bench.processes import family, processor_seconds, resident_mb
 from services.supervision.first_start import STARTER
+from tests.support import wait_for
 
 
 def starter() -> list[Entry]:
@@ -51,6 +54,9 @@ def test_questions_are_shared_out_and_come_back_in_their_order() -> None:
         def ask(self, text: str) -> Reply:
             return Reply(text, 0.0)
 
+        def close(self) -> None:
+            pass
+
     questions = [Question("e", f"第{number}问") for number in range(11)]
     replies = run._ask_all([Echo() for _ in range(4)], questions)
     assert [reply.text for reply in replies] == [question.text for question in questions]
@@ -71,3 +77,15 @@ def test_processor_time_counts_work_and_not_waiting() -> None:
     assert resident_mb(os.getpid()) > 1
     with pytest.raises(OSError, match="No such file"):
         resident_mb(2**22 + 1)
+
+
+def test_the_family_of_a_process_is_itself_and_all_below_it() -> None:
+    shell = subprocess.Popen(["sh", "-c", "cat & wait"], stdin=subprocess.PIPE)
+    try:
+        assert wait_for(lambda: len(family(shell.pid)) == 2)
+        assert family(os.getpid())[0] == os.getpid()
+        assert set(family(shell.pid)) < set(family(os.getpid()))
+    finally:
+        for pid in reversed(family(shell.pid)):
+            os.kill(pid, signal.SIGTERM)
+        shell.wait(10)
