@@ -66,8 +66,8 @@ def measure(
         embedder = build_container(settings).embedder()
         with stage("turns") as progress:
             system = run.Served(stack.url, _pids(stack.children.all))
-            peer = run.Served(light.url, _pids(children.all[:1]))
-            figures["turns"] = run.turns(system, peer, embedder, questions, size.rounds, progress)
+            beside = run.Served(light.url, _pids(children.all[:1]))
+            figures["turns"] = run.turns(system, beside, embedder, questions, size.rounds, progress)
         if size.selector:
             with stage("beside the ResponseSelector") as progress:
                 figures["selector"] = run.against_selector(
