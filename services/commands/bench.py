@@ -12,8 +12,12 @@ from rich.table import Table
 
 from knowledge_base import load_embedder
 from services.commands.console import JsonFlag, container, progress_bar, show
+from services.commands.scratch import scratch_settings
 from services.core.errors import BadRequest
+from services.core.logs import configure_logging
+from services.core.settings import Settings
 from services.evaluation import publish_bench
+from services.evaluation.dialogue_bench import whole
 from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
 
@@ -99,6 +103,32 @@ def publish(
             pace=pace_ms / 1000,
             starter_cache=parts.embedding_cache,
             progress=progress,
+        )
+    show(figures, as_json)
+
+
+@app.command("dialogue")
+def dialogue(
+    messages: Annotated[int, typer.Option(min=0, help="Messages of the memory part; 0 leaves it out.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=10, help="Rounds of one question beside its parts and a lookup.")] = 200,
+    callers: Annotated[int, typer.Option(min=1, help="Citizens who ask at once, beside the ResponseSelector.")] = 4,
+    conversation: Annotated[int, typer.Option(min=50, help="Messages of the long conversation.")] = 1_000,
+    selector: Annotated[bool, typer.Option(help="Train (once) and ask a plain Rasa with a ResponseSelector.")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """A whole system of its own beside plain Rasa: turns, lookups, long conversations, accuracy, memory.
+
+    The plain projects are written from the starter base and trained the first time (some minutes).
+    """
+    configure_logging("cli")
+    own = Settings()
+    with tempfile.TemporaryDirectory(prefix="huiying-") as folder:
+        figures = whole.measure(
+            scratch_settings(own, Path(folder)),
+            own.var_dir / "bench",
+            whole.Size(messages, rounds, callers, conversation, selector),
+            say=_say,
+            stage=progress_bar,
         )
     show(figures, as_json)
 

@@ -1,7 +1,6 @@
 """`huiying dialogue`: measuring the dialogue."""
 
 import asyncio
-import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from services.commands.console import JsonFlag, progress_bar, show
+from services.commands.scratch import scratch_settings
 from services.container import Container, build_container
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -16,9 +16,6 @@ from services.evaluation.dialogue import evaluate, read_rows
 from services.supervision.stack import Stack
 
 app = typer.Typer(help="The dialogue.", no_args_is_help=True)
-
-# What a measurement may share with the running system: nothing that it would change.
-SHARED = ("models", "rasa", "embeddings.db")
 
 
 @app.callback()
@@ -36,7 +33,7 @@ def evaluate_rows(
     rows = read_rows(file)
     own = Settings()
     with tempfile.TemporaryDirectory(prefix="huiying-") as folder:
-        settings = _scratch_settings(own, Path(folder))
+        settings = scratch_settings(own, Path(folder))
         stack = Stack(settings, say=lambda line: typer.echo(f"huiying: {line}", err=True), with_api=False)
         try:
             stack.start()
@@ -45,20 +42,6 @@ def evaluate_rows(
         finally:
             stack.stop()
     show(figures, as_json)
-
-
-def _scratch_settings(own: Settings, folder: Path) -> Settings:
-    own.var_dir.mkdir(parents=True, exist_ok=True)
-    for name in SHARED:
-        target = own.var_dir / name
-        if name != "embeddings.db":
-            target.mkdir(exist_ok=True)
-        (folder / name).symlink_to(target)
-    fresh = {name: "" for name in ("database_url", "redis_url", "rasa_url", "action_url", "sandbox_url")}
-    os.environ.pop("DATABASE_URL", None)
-    return Settings.model_validate(
-        {"HUIYING_VAR": folder, "embedding_model": own.embedding_model, "city_dir": own.city_dir, **fresh}
-    )
 
 
 def _container(settings: Settings) -> Container:

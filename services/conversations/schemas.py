@@ -120,10 +120,11 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A stored inbound message. `fresh` is False for one that had arrived before."""
+    """A stored inbound message. `fresh` is False for one that had arrived before, `done` means answered on arrival."""
 
     seq: int
     fresh: bool
+    done: bool = False
 
 
 @dataclass(frozen=True)

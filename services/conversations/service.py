@@ -180,7 +180,7 @@ class Conversations:
         elif row.handler != "human" and row.case_no is not None and inbound.choice is None:
             self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
         uow.collect(ConversationChanged(row.id))
-        return Arrival(seq, fresh=True)
+        return Arrival(seq, fresh=True, done=message.state == repository.DONE)
 
     def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
         if inbound.location is not None:
@@ -264,6 +264,27 @@ class Conversations:
         row.lease_owner, row.lease_until = owner, now + LEASE
         self._lapse_claim(uow, row, now)
         return self._context(uow, row, message, now)
+
+    def arrive_and_take(
+        self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, owner: str, now: datetime
+    ) -> tuple[Arrival, TurnContext | None]:
+        """`arrive` and, unless another worker holds the lease, `take_turn` in one transaction.
+
+        The caller must not be working on this conversation. No turn may mean that another worker has the lease: the
+        caller looks again with `take_turn`.
+        """
+        arrival = self.arrive(uow, conversation_id, inbound, now)
+        try:
+            return arrival, self.take_turn(uow, conversation_id, owner, now)
+        except LeaseLost:  # raised before anything is changed
+            return arrival, None
+
+    def finish_and_take(
+        self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
+    ) -> TurnContext | None:
+        """`finish_turn`, and the next turn or the lease given back in the same transaction. Raises LeaseLost."""
+        self.finish_turn(uow, context, outcome, owner, now)
+        return self.take_turn(uow, context.conversation_id, owner, now)
 
     def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
         text, entities = self._messages.read(message)

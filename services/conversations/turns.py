@@ -6,6 +6,7 @@ the stream. A worker that dies leaves an expired lease and a waiting message, wh
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from prometheus_client import Counter, Histogram
 
 from services.conversations import texts
 from services.conversations.decisions import Decider, consent_in
-from services.conversations.schemas import InboundMessage, SendAnswer, TurnContext, TurnOutcome
+from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations, LeaseLost
 from services.core.clock import Clock
 from services.core.database import Database, UnitOfWork
@@ -59,25 +60,26 @@ class TurnRunner:
         self._turn_seconds = turn_seconds
         self._owner = secrets.token_hex(8)
         self._running: dict[str, asyncio.Task[None]] = {}
+        # Conversations that got a message while this process was working on them.
+        self._again: set[str] = set()
 
     async def receive(self, conversation_id: str, inbound: InboundMessage) -> SendAnswer:
         """Store a message, run its turn and answer; after `patience` the rest comes by the stream."""
-        arrival = await self._write(
-            lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now())
-        )
         async with self._signals.listen(CONVERSATION + conversation_id) as news:
-            self.start(conversation_id)
+            arrival = await self._arrive(conversation_id, inbound)
             deadline = asyncio.get_running_loop().time() + self._patience
+            # A message just stored has no answer yet, unless it was answered on arrival (danger).
+            look = arrival.done or not arrival.fresh
             while True:
+                left = deadline - asyncio.get_running_loop().time()
+                if not look:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(news.wait(), min(max(left, 0), POLL_SECONDS))
                 news.clear()
                 answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
-                left = deadline - asyncio.get_running_loop().time()
                 if not answer.pending or left <= 0:
                     break
-                try:
-                    await asyncio.wait_for(news.wait(), min(left, POLL_SECONDS))
-                except TimeoutError:
-                    continue
+                look = False
         if answer.pending and arrival.fresh:
             await self._write(
                 lambda uow: self._conversations.say_interim(
@@ -87,18 +89,38 @@ class TurnRunner:
             answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
         return answer
 
-    def start(self, conversation_id: str) -> None:
-        """Work off a conversation in the background, unless this process does so already."""
-        running = self._running.get(conversation_id)
-        if running is not None and not running.done():
-            return
-        task = asyncio.create_task(self._work_off(conversation_id))
-        self._running[conversation_id] = task
-        task.add_done_callback(lambda done: self._forget(conversation_id, done))
+    async def _arrive(self, conversation_id: str, inbound: InboundMessage) -> Arrival:
+        """Store the message and see that its turn comes: at once, when nobody works on this conversation."""
+        if self._is_running(conversation_id):
+            arrival = await self._write(
+                lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now())
+            )
+            self.start(conversation_id)
+            return arrival
+        arrived: asyncio.Future[Arrival] = asyncio.get_running_loop().create_future()
+        self._spawn(conversation_id, self._arrive_and_work_off(conversation_id, inbound, arrived))
+        return await arrived
 
-    def _forget(self, conversation_id: str, done: "asyncio.Task[None]") -> None:
-        if self._running.get(conversation_id) is done:
-            del self._running[conversation_id]
+    def start(self, conversation_id: str) -> None:
+        """Work off a conversation in the background; if this process does so already it looks once more at the end."""
+        if self._is_running(conversation_id):
+            self._again.add(conversation_id)
+        else:
+            self._spawn(conversation_id, self._work_off(conversation_id))
+
+    def _is_running(self, conversation_id: str) -> bool:
+        return conversation_id in self._running
+
+    def _spawn(self, conversation_id: str, work: "Coroutine[Any, Any, None]") -> None:
+        task = asyncio.create_task(work)
+        self._running[conversation_id] = task
+        task.add_done_callback(lambda _: self._forget(conversation_id))
+
+    def _forget(self, conversation_id: str) -> None:
+        del self._running[conversation_id]
+        if conversation_id in self._again:
+            self._again.discard(conversation_id)
+            self.start(conversation_id)
 
     async def recover(self) -> None:
         """Pick up conversations that a worker left behind."""
@@ -111,17 +133,44 @@ class TurnRunner:
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=self._turn_seconds + 2)
 
-    async def _work_off(self, conversation_id: str) -> None:
-        owner = f"{self._owner}:{conversation_id[:8]}"
+    async def _arrive_and_work_off(
+        self, conversation_id: str, inbound: InboundMessage, arrived: "asyncio.Future[Arrival]"
+    ) -> None:
+        """Store a message and take its turn in the same transaction; `arrived` gets the arrival or its error."""
+        owner = self._owner_of(conversation_id)
+        try:
+            arrival, context = await self._write(
+                lambda uow: self._conversations.arrive_and_take(uow, conversation_id, inbound, owner, self._clock.now())
+            )
+        except Exception as error:
+            if not arrived.cancelled():
+                arrived.set_exception(error)
+            return
+        if not arrived.cancelled():
+            arrived.set_result(arrival)
+        await self._work_off(conversation_id, context)
+
+    def _owner_of(self, conversation_id: str) -> str:
+        return f"{self._owner}:{conversation_id[:8]}"
+
+    async def _work_off(self, conversation_id: str, context: TurnContext | None = None) -> None:
+        """Turn after turn until no message waits; `context` is a turn that has been taken already."""
+        owner = self._owner_of(conversation_id)
         waited = 0.0
         for _ in range(TURNS_LIMIT):
             try:
-                context = await self._write(
-                    lambda uow: self._conversations.take_turn(uow, conversation_id, owner, self._clock.now())
-                )
+                if context is None:
+                    self._again.discard(conversation_id)
+                    context = await self._write(
+                        lambda uow: self._conversations.take_turn(uow, conversation_id, owner, self._clock.now())
+                    )
                 if context is None:
                     return
-                await self._one_turn(context, owner)
+                taken, context = context, None
+                context = await self._one_turn(taken, owner)
+                if context is None:
+                    # The lease went back in the same transaction that found nothing waiting.
+                    return
                 waited = 0.0
             except LeaseLost:
                 # Another replica works on it; look again until it is done or its lease has run out.
@@ -133,7 +182,8 @@ class TurnRunner:
                 log.error("turn failed", kind=type(error).__name__, conversation=conversation_id)
                 return
 
-    async def _one_turn(self, context: TurnContext, owner: str) -> None:
+    async def _one_turn(self, context: TurnContext, owner: str) -> TurnContext | None:
+        """Decide and store one turn; returns the next one, taken in the transaction that stored this one."""
         began = time.perf_counter()
         if consent_in(context):
             # Recorded before anything uses an identifier: the action of this very turn may resolve one.
@@ -154,9 +204,12 @@ class TurnRunner:
         except Exception as error:  # a citizen never meets silence
             log.error("turn not decided", kind=type(error).__name__)
             outcome = self._late(context)
-        await self._write(lambda uow: self._conversations.finish_turn(uow, context, outcome, owner, self._clock.now()))
+        following = await self._write(
+            lambda uow: self._conversations.finish_and_take(uow, context, outcome, owner, self._clock.now())
+        )
         TURNS.labels(route=outcome.route or "none").inc()
         TURN_SECONDS.observe(time.perf_counter() - began)
+        return following
 
     @staticmethod
     def _late(context: TurnContext) -> TurnOutcome:

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import pytest
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from tracker_store import BoundedRedisTrackerStore, bounded
 
@@ -94,6 +95,20 @@ def test_the_thousandth_message_is_stored_as_small_as_the_tenth():
     assert max(sizes) <= 20
     assert last.get_slot("plate") == "【车牌1】"
     assert last.latest_message.text == "第999句"
+
+
+def test_every_stored_event_is_read_back_as_what_it_was_and_an_unknown_type_is_refused():
+    tracker = replay([*exchange(1), SlotSet("plate", "【车牌1】"), ActiveLoop("violation_form")])
+    kept = store()
+
+    async def again():
+        await kept.save(tracker)
+        return await kept.retrieve("c")
+
+    assert [type(event) for event in asyncio.run(again()).events] == [type(event) for event in tracker.events]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nonsense"):
+            Event.resolve_by_type("nonsense")
 
 
 def test_a_stored_conversation_expires():

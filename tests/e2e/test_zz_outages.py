@@ -2,9 +2,13 @@
 
 import json
 
+import httpx
 import pytest
 import redis
+import sqlalchemy as sa
 
+from services.container import build_container
+from services.conversations.models import Conversation
 from services.core.settings import RUNTIME_FILE
 from tests.e2e.conftest import System
 from tests.e2e.test_main_job import ENGINE_TAIL, PLATE, texts
@@ -82,6 +86,63 @@ def test_a_fallen_action_server_leaves_a_word_not_silence(system: System) -> Non
     finally:
         actions.start()
         wait_for(lambda: system.checks()["actions"]["status"] == "up", seconds=60, step=0.5)
+
+
+def restarted(system: System, *names: str) -> None:
+    """Kill parts as a power cut would, start them again as `huiying up` does, and wait until everything is up."""
+    children = [system.child(name) for name in names]
+    for child in children:
+        assert child.running is not None
+        child.running.kill()
+    for child in children:
+        assert child.running is not None
+        child.running.wait(10)
+        child.start()
+
+    def all_up() -> bool:
+        try:
+            return all(check["status"] == "up" for check in system.checks().values())
+        except httpx.TransportError:
+            return False
+
+    wait_for(all_up, seconds=120, step=0.2)
+
+
+@pytest.mark.parametrize("names", [("redis",), ("rasa", "actions", "api", "worker", "redis")])
+def test_a_form_goes_on_after_a_part_or_every_part_was_killed_in_the_middle_of_it(
+    system: System, names: tuple[str, ...]
+) -> None:
+    known = [child.name for child in system.stack.children.all]
+    names = tuple(name for name in names if name in known)
+    if not names:
+        pytest.skip("this system's Redis server is not its own")
+    citizen = system.citizen().consented()
+    citizen.send("查违章")
+    citizen.send(PLATE)
+    restarted(system, *names)
+    asked = citizen.send("小型汽车")
+    assert asked["route"] == "query_violation", texts(asked)
+    assert "发动机号" in texts(asked)
+    restarted(system, *(name for name in names if name != "rasa"))
+    found = citizen.send(ENGINE_TAIL)
+    assert any(message["type"] == "result" for message in found["messages"]), texts(found)
+
+
+def test_a_message_that_the_api_left_when_it_was_killed_is_answered_after_its_restart(system: System) -> None:
+    citizen = system.citizen().consented()
+    system.sandbox({"system": "progress", "delay_seconds": 4, "error": None, "times": 1})
+    answer = citizen.post("查一下办件进度，编号BJ202608150021")
+    assert answer["pending"]
+    restarted(system, "api")
+    container = build_container(system.stack.settings)
+    row = sa.update(Conversation).where(Conversation.id == citizen.conversation_id)
+    # The lease of the killed process runs out; whoever looks for such messages then takes it over.
+    container.database.write(lambda uow: uow.session.execute(row.values(lease_until=container.clock.now())))
+    container.database.dispose()
+    found = wait_for(
+        lambda: [message for message in citizen.messages() if message["type"] == "result"], seconds=60, step=0.2
+    )
+    assert len(found) == 1
 
 
 def test_no_identifier_ever_reaches_a_log_or_the_tracker(system: System) -> None:

@@ -73,11 +73,19 @@ def test_the_same_client_message_id_gets_the_same_answer_without_a_second_turn(r
 
 def test_a_slow_turn_says_so_once_and_brings_its_result_later(room: Room) -> None:
     conversation = room.open()
-    room.dialogue.delay = 0.6
+    told = asyncio.Event()
+    turn = room.dialogue.turn
+
+    async def held(conversation_id: str, text: str, metadata: dict) -> list[dict]:
+        await told.wait()
+        return await turn(conversation_id, text, metadata)
+
+    room.dialogue.turn = held  # type: ignore[method-assign]
 
     async def slowly() -> SendAnswer:
         runner = room.runner(patience=0.1)
         answer = await runner.receive(conversation, message("查违章"))
+        told.set()
         await runner.drain()
         return answer
 
