@@ -12,6 +12,7 @@ from services.core.crypto import Reference, Secrets
 from services.lookups.service import LookupService
 
 WITHOUT_RESULT = ("not_found", "mismatch")
+OTHER_NUMBER = "这是用刚才的号码查的。如果号码不一样，直接发过来，我再查一次。"
 NO_LOOKUP = "刚才没有查询过，想查什么请直接告诉我。"
 
 
@@ -50,14 +51,18 @@ class Lookup(CitizenAction):
         ]
         carried = values.get("carried", "").split()
         if carried and result.state in WITHOUT_RESULT:
-            # The number was taken over from an earlier lookup and is none of this one: it is asked for after all.
+            # The number was taken over from an earlier lookup and is none of this one: another one, sent as it is,
+            # goes on with the rest (Rasa fills a form that is opened in the same turn with the same number again).
             kept = tuple(slot for slot in form.parameters if slot not in carried)
-            return Reply(payloads, (*kept, "paused"), [FollowupAction(form.name)])
+            payloads.append({"type": "text", "route": form.route, "text": OTHER_NUMBER})
+            return Reply(payloads, (*kept, "paused"), [SlotSet("parked", form.name)])
         events: list[dict[str, Any]] = []
         mine = {slot: given[slot] for slot in form.parameters if slot in given}
         if result.state in ("done", "pending", *WITHOUT_RESULT):
             events.append(SlotSet("memory", {"form": form.name, "values": mine}))
-        *below, back = values.get("paused", "").split() or [""]
+        # Opening a form reads the message once more, so a form may stand in the list that it was taken from.
+        own = {one.name for one in self._forms}
+        *below, back = [name for name in str(values.get("paused", "")).split() if name not in own] or [""]
         if not back:
             return Reply(payloads, (), events)
         payloads.append({"type": "text", "route": form.route, "text": f"我们接着刚才的{self._titles.get(back, '')}："})

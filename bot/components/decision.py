@@ -238,6 +238,8 @@ def _inside(turn: Turn, slot: str, settings: Settings) -> Decision:
             return _in_form(turn, "continue_form", form)
     if asks:
         return _finish(turn, "faq", settings, inside=form)
+    if asked.kind == "text" and form.opens_case and not intent.startswith("chitchat_"):
+        return _told(turn, form, asked)
     if asked.kind == "place" and _is_place(turn, settings):
         return _in_form(turn, "inform", form, (Entity(slot, turn.text.strip(), 0, len(turn.text)),))
     if intent.startswith("chitchat") and probability >= settings.interrupt:

@@ -91,7 +91,8 @@ def state_of(tracker: DialogueStateTracker) -> State:
         requested_slot=slot,
         failures=failures,
         filled=filled,
-        paused=tuple(str(filled.get("paused") or "").split()),
+        # Opening a form reads the message once more, so the form itself may stand among the interrupted ones.
+        paused=tuple(name for name in str(filled.get("paused") or "").split() if name != tracker.active_loop_name),
         parked=filled.get("parked"),
         memory=read_memory(filled.get("memory")),
     )

@@ -166,9 +166,9 @@ def test_a_number_taken_over_that_does_not_fit_is_asked_for(
     lookups.result = LookupResult("没有查到", {}, "not_found")
     slots = BILL | {"carried": "household_no"}
     answer = call(executor, "action_query_bill", slots, secrets.sign_reference("c1", 1, NOW))
-    events = answer["events"]
-    assert [event["name"] for event in events if event["event"] == "followup"] == ["bill_form"]
-    assert {event["name"] for event in events if event["event"] == "slot"} == {"household_no", "carried"}
+    assert "直接发过来" in payloads(answer)[1]["text"]
+    changed = {event["name"]: event["value"] for event in answer["events"]}
+    assert changed == {"household_no": None, "carried": None, "parked": "bill_form"}
 
 
 def test_a_question_about_the_result_is_answered_from_the_lookup_again(
