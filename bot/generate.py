@@ -43,7 +43,9 @@ CONTROL_SLOTS = ("paused", "parked", "carried", "about", "memory")
 def domain(forms: dict[str, Form], folder: Path) -> dict[str, Any]:
     """The generated part of the domain. What the written parts say already is not said again."""
     written = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in sorted(folder.glob("*.yml"))]
-    known = {key: {name for part in written for name in part.get(key) or ()} for key in ("intents", "entities", "actions")}
+    known = {
+        key: {name for part in written for name in part.get(key) or ()} for key in ("intents", "entities", "actions")
+    }
     slots: dict[str, Any] = {
         name: {"type": "any", "influence_conversation": False, "mappings": [{"type": "from_entity", "entity": name}]}
         for name in CONTROL_SLOTS
@@ -64,7 +66,11 @@ def domain(forms: dict[str, Form], folder: Path) -> dict[str, Any]:
                 invalid.append({"condition": waits, "custom": _text(form.route, slot.invalid)})
             going_on.append({"condition": waits, "custom": _text(form.route, "好的，我们继续。")})
             chatting.append({"condition": waits, "custom": _text(form.route, "嗯嗯，我在的。")})
-        offer = {"type": "offer_human", "route": form.route, "text": f"试了几次都没对上。之后想再试，说“继续”就可以接着办{form.title}。"}
+        offer = {
+            "type": "offer_human",
+            "route": form.route,
+            "text": f"试了几次都没对上。之后想再试，说“继续”就可以接着办{form.title}。",
+        }
         responses[f"utter_offer_human_{form.name}"] = [{"custom": offer}]
         if form.done:
             responses[f"utter_done_{form.name}"] = [{"custom": _text(form.route, form.done)}]
@@ -127,7 +133,12 @@ def rules(forms: dict[str, Form]) -> dict[str, Any]:
         for intent, action in ending.items():
             if intent in openers:
                 continue
-            steps = [{"intent": intent}, {"action": "action_deactivate_loop"}, {"active_loop": None}, {"action": action}]
+            steps = [
+                {"intent": intent},
+                {"action": "action_deactivate_loop"},
+                {"active_loop": None},
+                {"action": action},
+            ]
             made.append(_rule(f"{form.name}, {intent}", steps, here))
         consent = [
             {"action": f"utter_offer_human_{form.name}"}, {"intent": "affirm"}, {"action": "utter_open_case_human"}

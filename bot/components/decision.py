@@ -179,7 +179,7 @@ def _follow_up(turn: Turn, memory: Memory, settings: Settings) -> Decision | Non
 
 
 def _carried(turn: Turn, memory: Memory, settings: Settings) -> Decision | None:
-    """"那电费呢" after the water bill: another kind, the same household."""
+    """ "那电费呢" after the water bill: another kind, the same household."""
     form = forms()[memory.form]
     if turn.intent in LOOKUPS and FORM_OF_INTENT.get(turn.intent) != memory.form:
         return None

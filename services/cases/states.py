@@ -66,7 +66,10 @@ def next_status(status: Status | None, event: EventType) -> Status:
             return "closed"
         case ("resolved" | "closed", "reopened"):
             return "assigned"
-        case ("new" | "assigned" | "in_progress", "asked_again" | "added" | "raised" | "warned" | "breached" | "escalated"):
+        case (
+            "new" | "assigned" | "in_progress",
+            "asked_again" | "added" | "raised" | "warned" | "breached" | "escalated",
+        ):
             return status
         case ("new" | "assigned" | "in_progress" | "resolved" | "closed", "noted"):
             return status

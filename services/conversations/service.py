@@ -290,9 +290,7 @@ class Conversations:
             self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
         for text in outcome.additions:
             shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
-            cases.add_from_citizen(
-                uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now
-            )
+            cases.add_from_citizen(uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now)
         message.state = repository.DONE
         message.route = outcome.route
         message.confidence = outcome.confidence

@@ -40,7 +40,9 @@ def _listed(items: Sequence[Mapping[str, Any]], about: str, at: int, show: Any) 
         return Detail(f"一共 {len(items)} 条，上面已经列出。" if items else "没有别的了。", at)
     else:
         return None
-    ordered = sorted(items, key=_newest, reverse=True) if items and ("at" in items[0] or "period" in items[0]) else items
+    ordered = (
+        sorted(items, key=_newest, reverse=True) if items and ("at" in items[0] or "period" in items[0]) else items
+    )
     if not 0 <= wanted < len(ordered):
         return Detail(NO_FURTHER if ordered else "没有记录。", at)
     return Detail(show(ordered[wanted]), wanted)

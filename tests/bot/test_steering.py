@@ -62,7 +62,9 @@ def test_another_service_pauses_the_form_and_at_most_two_wait():
 
 
 def test_a_paused_form_that_is_named_goes_on_with_what_it_had():
-    found = decided("查违章", "query_violation", requested_slot="household_no", paused=("violation_form",), filled=FILLED)
+    found = decided(
+        "查违章", "query_violation", requested_slot="household_no", paused=("violation_form",), filled=FILLED
+    )
     assert (found.intent, slots(found)) == ("query_violation", {"paused": "bill_form"})
     assert said(found) == "我们接着刚才的违章查询："
 

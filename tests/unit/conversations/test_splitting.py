@@ -56,7 +56,9 @@ def test_each_part_keeps_its_own_entities_where_they_stand_in_it() -> None:
         assert request.text[entity["start"] : entity["end"]] == entity["value"]
 
 
-@pytest.mark.parametrize("text", ["那需要什么材料呢", "在哪办", "多久能拿到", "那要多少钱", "可以代办吗？", "周末上班吗"])
+@pytest.mark.parametrize(
+    "text", ["那需要什么材料呢", "在哪办", "多久能拿到", "那要多少钱", "可以代办吗？", "周末上班吗"]
+)
 def test_a_question_without_a_topic_continues_the_one_before(text: str) -> None:
     assert continues(text)
 

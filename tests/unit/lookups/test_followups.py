@@ -6,7 +6,14 @@ import pytest
 
 from services.lookups.followups import NO_FURTHER, detail
 
-OLD = {"at": "2026-09-01T08:00:00+08:00", "place": "湖滨路", "behaviour": "违停", "points": 0, "fine": "50", "handled": True}
+OLD = {
+    "at": "2026-09-01T08:00:00+08:00",
+    "place": "湖滨路",
+    "behaviour": "违停",
+    "points": 0,
+    "fine": "50",
+    "handled": True,
+}
 NEW = OLD | {"at": "2026-11-02T08:12:00+08:00", "place": "示范大道", "points": 6, "fine": "200.00", "handled": False}
 CAR: dict[str, Any] = {"violations": [OLD, NEW], "unhandled": 1, "fine": "200.00", "points": 6, "pay": "到窗口办理。"}
 BILL: dict[str, Any] = {
