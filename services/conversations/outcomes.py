@@ -16,4 +16,5 @@ def unchanged(
         requested_slot=context.requested_slot,
         deferred_seq=context.deferred_seq,
         deferred_payloads=context.deferred_payloads,
+        topic=context.topic,
     )

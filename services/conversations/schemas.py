@@ -182,6 +182,10 @@ class TurnContext:
     deferred_payloads: list[dict[str, Any]] | None
     case_no: str | None
     shortcuts: Shortcuts = field(default_factory=Shortcuts)
+    idle: int = 0
+    """Seconds since the citizen's message before this one; 0 for the first."""
+    topic: str | None = None
+    """The entry that was answered last."""
 
 
 @dataclass
@@ -202,3 +206,8 @@ class TurnOutcome:
     # The menu level that was shown ("" is the first); None leaves it where it was.
     menu_place: str | None = None
     rating: Rating | None = None
+    topic: str | None = None
+    additions: list[str] = field(default_factory=list)
+    """What goes into the open case, without identifiers in the clear."""
+    after_case: list[Outgoing] = field(default_factory=list)
+    """Said after the message about the case that this turn opens."""

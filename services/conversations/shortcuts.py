@@ -239,6 +239,7 @@ def _reply(context: TurnContext, reply: menus.Reply, knowledge: KnowledgeBase | 
 def _answered(context: TurnContext, reply: Outgoing) -> TurnOutcome:
     outcome = unchanged(context, route="faq", replies=[reply])
     outcome.misses = 0
+    outcome.topic = reply.entry_id or context.topic
     return outcome
 
 
