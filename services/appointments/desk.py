@@ -94,6 +94,15 @@ def _locked(uow: UnitOfWork, no: str, user: StaffUser) -> tuple[Plan, Appointmen
     return plan, row, repository.slot(uow.session, row.slot_id)
 
 
+def require_department(uow: UnitOfWork, user: StaffUser, *, service: str | None = None, no: str | None = None) -> None:
+    """Raises Forbidden when the service, or the appointment of that number, is another department's."""
+    plan = booking.require_plan(uow)
+    row = repository.appointment(uow.session, booking.appointment_id(no)) if no is not None else None
+    about = row.service if row is not None else service
+    if about is not None and not may_serve(plan, about, user):
+        raise Forbidden("这个事项由别的部门办理")
+
+
 def may_serve(plan: Plan, service: str, user: StaffUser) -> bool:
     """Whether this staff member's department does the service; without a department one does them all."""
     found = plan.rules.service(service)

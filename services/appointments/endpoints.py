@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.appointments import service
-from services.appointments.schemas import AppointmentOut, BookIn, CodeIn, DayList, Offer, Opening
+from services.appointments.schemas import AppointmentOut, BookIn, CancelIn, CodeIn, DayList, MoveIn, Offer, Opening
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
-from services.core.errors import Forbidden
 from services.core.web import container_of
 
 router = APIRouter(prefix="/api/v1/appointments", tags=["appointments"])
@@ -59,9 +58,7 @@ def book(body: BookIn, request: Request, user: Worker) -> AppointmentOut:
     the = container_of(request)
 
     def step(uow: UnitOfWork) -> AppointmentOut:
-        plan = service.load_plan(uow)
-        if plan is not None and not service.may_serve(plan, body.service, user):
-            raise Forbidden("这个事项由别的部门办理")
+        service.require_department(uow, user, service=body.service)
         return service.book(
             uow,
             the.secrets,
@@ -91,6 +88,39 @@ def check_in_by_code(body: CodeIn, request: Request, user: Worker) -> Appointmen
 def check_in(no: str, request: Request, user: Worker) -> AppointmentOut:
     the = container_of(request)
     return the.database.write(lambda uow: service.check_in(uow, the.secrets, no=no, user=user, now=the.clock.now()))
+
+
+@router.post("/{no}/reschedule")
+def reschedule(no: str, body: MoveIn, request: Request, user: Worker) -> AppointmentOut:
+    """Move to another hour, also of another hall; 409 says in `reason` why not."""
+    the = container_of(request)
+
+    def step(uow: UnitOfWork) -> AppointmentOut:
+        service.require_department(uow, user, no=no)
+        return service.reschedule(
+            uow,
+            the.secrets,
+            key=f"staff:{user.name}:{body.request_id}",
+            no=no,
+            start_at=body.start_at,
+            hall=body.hall,
+            now=the.clock.now(),
+            actor=user.name,
+        )
+
+    return the.database.write(step)
+
+
+@router.post("/{no}/cancel")
+def cancel(no: str, body: CancelIn, request: Request, user: Worker) -> AppointmentOut:
+    the = container_of(request)
+
+    def step(uow: UnitOfWork) -> AppointmentOut:
+        service.require_department(uow, user, no=no)
+        key = f"staff:{user.name}:{body.request_id}"
+        return service.cancel(uow, the.secrets, key=key, no=no, now=the.clock.now(), actor=user.name)
+
+    return the.database.write(step)
 
 
 @router.post("/{no}/no-show")

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.sla.schemas import SpanIn
 
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Status = Literal["booked", "checked_in", "cancelled", "no_show"]
+RequestId = Annotated[str, Field(min_length=8, max_length=64)]
 Days = Literal["working_days", "every_day"]
 
 DAY_MINUTES = 24 * 60
@@ -18,7 +19,10 @@ DAY_MINUTES = 24 * 60
 
 def _time_of_day(value: object) -> object:
     """Minutes since midnight of "10:00"."""
-    return SpanIn.model_validate({"start": value, "end": "24:00"}).start
+    try:
+        return SpanIn.model_validate({"start": value, "end": "24:00"}).start
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 class _Written(BaseModel):
@@ -201,16 +205,20 @@ class BookIn(BaseModel):
 
     service: str = Field(max_length=64)
     hall: str = Field(max_length=64)
-    start_at: datetime
+    start_at: AwareDatetime
     phone: str = Field(pattern=r"^1[3-9]\d{9}$")
     name: str | None = Field(None, min_length=1, max_length=40)
-    request_id: str = Field(min_length=8, max_length=64)
+    request_id: RequestId
 
-    @model_validator(mode="after")
-    def _aware(self) -> "BookIn":
-        if self.start_at.tzinfo is None:
-            raise ValueError("start_at needs a time zone")
-        return self
+
+class MoveIn(BaseModel):
+    start_at: AwareDatetime
+    hall: str | None = Field(None, max_length=64)
+    request_id: RequestId
+
+
+class CancelIn(BaseModel):
+    request_id: RequestId
 
 
 class CodeIn(BaseModel):

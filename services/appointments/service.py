@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.appointments import booking, repository, views
 from services.appointments.booking import Refused, book, cancel, reschedule
-from services.appointments.desk import check_in, check_in_by_code, day_list, may_serve, no_show
+from services.appointments.desk import check_in, check_in_by_code, day_list, no_show, require_department
 from services.appointments.plan import apply_city, load_plan
 from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
 from services.appointments.waiting import join as join_waiting
@@ -33,11 +33,11 @@ __all__ = [
     "join_waiting",
     "leave_waiting",
     "load_plan",
-    "may_serve",
     "no_show",
     "of_conversation",
     "offer",
     "openings",
+    "require_department",
     "reschedule",
     "waiting_of_conversation",
 ]

@@ -1,0 +1,139 @@
+"""kill -9 of the real API in the middle of a stream of bookings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import services
+from services.accounts import service as accounts
+from services.appointments import service as appointments
+from services.appointments.models import Appointment
+from services.core.clock import SystemClock
+from services.core.database import Database
+from services.supervision.processes import free_port
+from tests.support import wait_for
+
+CITIZENS, BEFORE_THE_KILL, PASSWORD = 120, 25, "a password for tests"
+PROJECT = Path(services.__file__).parents[1]
+
+
+class Api:
+    """The real API process on a database; it needs no Rasa and no Redis for bookings by staff."""
+
+    def __init__(self, database: Database, var: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        plain = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "CITY_DIR")}
+        url = database.engine.url.render_as_string(hide_password=False)
+        environment = {**plain, "HUIYING_VAR": str(var), "DATABASE_URL": url, "SECRET_KEYS": "k" * 40}
+        environment["PYTHONPATH"] = str(PROJECT)
+        command = [sys.executable, "-m", "uvicorn", "--factory", "services.app:create_app", "--port", str(self.port)]
+        with (var / "api.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+    def client(self) -> httpx.Client:
+        client = httpx.Client(base_url=self.url, timeout=20)
+        login = client.post("/api/v1/login", json={"name": "clerk", "password": PASSWORD}).raise_for_status()
+        client.headers["authorization"] = f"Bearer {login.json()['token']}"
+        return client
+
+
+@pytest.mark.parametrize("repeat", [True, False], ids=["every request is repeated", "nothing is repeated"])
+def test_a_killed_api_loses_no_confirmed_booking_and_doubles_none(desk: Any, tmp_path: Path, repeat: bool) -> None:
+    if not repeat and desk.database.is_sqlite:
+        pytest.skip("one kill on SQLite is enough")
+    desk.clock = SystemClock()
+    desk.apply()
+    _add_clerk(desk)
+    hours = [one for one in _openings(desk) if one.free >= 6][: CITIZENS // 6]
+    confirmed: dict[int, str] = {}
+    enough = threading.Event()
+    api = Api(desk.database, tmp_path)
+    wait_for(api.ready, seconds=60)
+
+    def book(client: httpx.Client, number: int) -> None:
+        body = {
+            "service": "vehicle",
+            "hall": "vehicle-office",
+            "start_at": hours[number % len(hours)].start_at.isoformat(),
+            "phone": f"139{number:08d}",
+            "request_id": f"request-{number}",
+        }
+        try:
+            answer = client.post("/api/v1/appointments", json=body)
+        except httpx.TransportError:
+            return
+        assert answer.status_code == 201, answer.text
+        confirmed[number] = json.loads(answer.text)["no"]
+        if len(confirmed) >= BEFORE_THE_KILL:
+            enough.set()
+
+    with ThreadPoolExecutor(9) as pool:
+        client = api.client()
+        bookings = [pool.submit(book, client, number) for number in range(CITIZENS)]
+        assert enough.wait(60)
+        os.kill(api.process.pid, signal.SIGKILL)
+        api.process.wait(10)
+        for one in bookings:
+            one.result()
+        client.close()
+    told_before = dict(confirmed)
+    assert BEFORE_THE_KILL <= len(told_before) < CITIZENS
+    _complete(desk, told_before)
+    if not repeat:
+        return
+    # The clients ask again, with the same keys: those that had been stored unheard are the same appointments.
+    api = Api(desk.database, tmp_path)
+    try:
+        wait_for(api.ready, seconds=60)
+        with api.client() as client:
+            for number in range(CITIZENS):
+                book(client, number)
+    finally:
+        api.process.kill()
+        api.process.wait(10)
+    assert {number: confirmed[number] for number in told_before} == told_before
+    assert len(confirmed) == len(set(confirmed.values())) == desk.live() == CITIZENS
+    _complete(desk, confirmed)
+
+
+def _complete(desk: Any, confirmed: dict[int, str]) -> None:
+    stored = {row.no: row for row in desk.rows(Appointment)}
+    assert set(confirmed.values()) <= set(stored)
+    assert len({row.person_hash for row in stored.values()}) == len(stored)
+    assert desk.counted()
+
+
+def _openings(desk: Any) -> list[Any]:
+    with desk.database.unit_of_work(read_only=True) as uow:
+        return appointments.openings(uow, service="vehicle", now=desk.clock.now())
+
+
+def _add_clerk(desk: Any) -> None:
+    desk.database.write(
+        lambda uow: accounts.create_account(
+            uow,
+            name="clerk",
+            role="clerk",
+            department=None,
+            password=PASSWORD,
+            actor="test",
+            now=desk.clock.now(),
+        )
+    )
