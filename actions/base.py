@@ -1,7 +1,7 @@
 """What every action shares: the signed reference, the slots, the payload, and never an error for the citizen."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from rasa_sdk import Tracker
@@ -11,8 +11,6 @@ from rasa_sdk.executor import CollectingDispatcher
 from services.core.clock import Clock
 from services.core.crypto import Reference, Secrets
 from services.core.errors import Forbidden
-from services.lookups.schemas import ROUTES
-from services.lookups.service import LookupService
 
 log = structlog.get_logger(__name__)
 
@@ -21,10 +19,11 @@ BROKEN = "抱歉，这次没有查成，请稍后再试，或回复“转人工�
 
 
 class Reply(NamedTuple):
-    """Payloads to send, in order; slots are reset afterwards but for those in `keep`."""
+    """Payloads to send, in order; slots are reset afterwards but for those in `keep`, then come `events`."""
 
     payloads: list[dict[str, Any]]
     keep: tuple[str, ...] = ()
+    events: Sequence[dict[str, Any]] = ()
 
 
 class CitizenAction:
@@ -33,15 +32,15 @@ class CitizenAction:
     Subclasses say `name`, `route` and the `slots` they read, and implement `answer`.
     """
 
-    name: ClassVar[str]
-    route: ClassVar[str]
-    slots: ClassVar[tuple[str, ...]] = ()
+    name: str
+    route: str
+    slots: tuple[str, ...] = ()
 
     def __init__(self, secrets: Secrets, clock: Clock) -> None:
         self._secrets = secrets
         self._clock = clock
 
-    async def answer(self, reference: Reference, values: Mapping[str, str]) -> Reply:
+    async def answer(self, reference: Reference, values: Mapping[str, Any]) -> Reply:
         """What to say; `values` holds the filled slots."""
         raise NotImplementedError
 
@@ -54,7 +53,7 @@ class CitizenAction:
             dispatcher.utter_message(json_message=text_payload(self.route, UNVERIFIED))
             return []
         given = {name: tracker.get_slot(name) for name in self.slots}
-        values = {name: str(value) for name, value in given.items() if value is not None}
+        values = {name: value for name, value in given.items() if value is not None}
         try:
             reply = await self.answer(reference, values)
         except Exception as error:
@@ -64,7 +63,9 @@ class CitizenAction:
         for payload in reply.payloads:
             dispatcher.utter_message(json_message=payload)
         # Only filled ones: Rasa validates every event of the answer, some three milliseconds each.
-        return [SlotSet(name, None) for name in values if name not in reply.keep]
+        set_anew = {event["name"] for event in reply.events if event["event"] == "slot"}
+        emptied = [SlotSet(name, None) for name in values if name not in reply.keep and name not in set_anew]
+        return [*emptied, *reply.events]
 
     def _verified(self, tracker: Tracker) -> Reference | None:
         metadata = (tracker.latest_message or {}).get("metadata") or {}
@@ -77,33 +78,6 @@ class CitizenAction:
             log.warning("action call with the reference of another conversation", action=self.name)
             return None
         return reference
-
-
-class LookupAction(CitizenAction):
-    """A lookup of the `kind`, by default with the slots as its parameters."""
-
-    kind: ClassVar[str]
-
-    def __init__(self, secrets: Secrets, clock: Clock, lookups: LookupService) -> None:
-        super().__init__(secrets, clock)
-        self._lookups = lookups
-
-    def __init_subclass__(cls) -> None:
-        cls.route = ROUTES[cls.kind]
-
-    async def answer(self, reference: Reference, values: Mapping[str, str]) -> Reply:
-        return await self.look_up(reference, values)
-
-    async def look_up(self, reference: Reference, values: Mapping[str, str]) -> Reply:
-        result = await self._lookups.query(self.kind, reference.conversation_id, reference.message_seq, values)
-        data = {"kind": self.kind, "state": result.state, **result.data}
-        return Reply([{"type": "lookup_result", "route": self.route, "text": result.text, "data": data}])
-
-    def ask(self, text: str, slot: str, options: Mapping[str, str], keep: tuple[str, ...]) -> Reply:
-        """Ask for what is missing; choosing an option (title: payload) starts the lookup again with `keep` filled."""
-        buttons = [{"title": title, "payload": payload} for title, payload in options.items()]
-        payload = {"type": "ask", "route": self.route, "slot": slot, "identifier": False, "text": text}
-        return Reply([payload | {"options": buttons}], keep)
 
 
 def text_payload(route: str, text: str) -> dict[str, Any]:

@@ -17,10 +17,8 @@ from sanic import Sanic
 
 from actions.appointments import BookAppointment
 from actions.base import CitizenAction
-from actions.bills import QueryBill
-from actions.places import NearbyService
-from actions.progress import QueryProgress
-from actions.violations import QueryViolation
+from actions.forms import LookupForm, read_lookup_forms, read_titles
+from actions.lookups import Lookup, LookupDetail
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.lookups.service import LookupService
@@ -53,11 +51,13 @@ class Executor(ActionExecutor):  # type: ignore[misc]  # rasa_sdk is untyped
 def build_actions(parts: Parts) -> list[CitizenAction]:
     """Every action of this server."""
     secrets, clock, lookups = parts.secrets, parts.clock, parts.lookups
+    forms, titles = read_lookup_forms(), read_titles()
+    by_action: dict[str, list[LookupForm]] = {}
+    for form in forms:
+        by_action.setdefault(form.action, []).append(form)
     return [
-        QueryViolation(secrets, clock, lookups),
-        QueryBill(secrets, clock, lookups),
-        QueryProgress(secrets, clock, lookups),
-        NearbyService(secrets, clock, lookups),
+        *(Lookup(secrets, clock, lookups, same, titles) for same in by_action.values()),
+        LookupDetail(secrets, clock, lookups, forms),
         BookAppointment(secrets, clock),
     ]
 

@@ -32,6 +32,8 @@ LONGEST_TEXT: Final = 4_000
 LONGEST_SENDER: Final = 128
 MOST_ENTITIES: Final = 64
 MOST_HITS: Final = 20
+SILENCE_SECONDS: Final = 1_800
+"""Silence after which a form that waits is closed."""
 _SILENT_TEXT: Final = "抱歉，查询服务暂时没有回应，请稍后再试；也可以回复“转人工”，由工作人员帮您办理。"
 
 
@@ -107,6 +109,12 @@ def payload(message: dict[str, Any]) -> dict[str, Any]:
     return {"type": "text", "text": str(message.get("text", "")), "route": "faq"}
 
 
+def _before(inbound: Inbound) -> list[dict[str, Any]]:
+    """What the decision wants said before all else (components/decision.py)."""
+    said = inbound.metadata.pop("before", None)
+    return list(said) if isinstance(said, list) else []
+
+
 class HuiyingInput(InputChannel):
     """Rasa input channel `huiying`."""
 
@@ -142,31 +150,46 @@ class HuiyingInput(InputChannel):
                 inbound = read_inbound(request.body)
             except InvalidMessage as error:
                 return response.json({"error": str(error)}, status=error.status)
-            collector = CollectingOutputChannel()
             try:
-                await on_new_message(
-                    UserMessage(
-                        inbound.text,
-                        collector,
-                        inbound.sender,
-                        input_channel=self.name(),
-                        metadata=inbound.metadata,
-                    )
-                )
+                messages = await self._turns(inbound, on_new_message)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 # The type only: the text of an error may quote the message.
                 logger.error("turn failed: %s", type(error).__name__)
                 return response.json({"error": "processing failed"}, status=500)
-            messages = [payload(message) for message in collector.messages]
-            if not messages:
-                # Rasa swallows a failed action (action server down or slow); a citizen never meets silence.
-                route = inbound.metadata.get("route", "faq")
-                messages = [{"type": "text", "route": route, "text": _SILENT_TEXT, "failed": True}]
             return response.json({"messages": messages})
 
         return blueprint
+
+    async def _turns(
+        self, inbound: Inbound, on_new_message: Callable[[UserMessage], Awaitable[Any]]
+    ) -> list[dict[str, Any]]:
+        """The payloads of a message; after a long silence the form that waited is closed first."""
+        said: list[dict[str, Any]] = []
+        idle = inbound.metadata.get("idle", 0)
+        if isinstance(idle, int) and idle >= SILENCE_SECONDS:
+            control = {"control": "expire", "idle": idle}
+            said += await self._turn(Inbound(inbound.sender, "expire", control), on_new_message)
+        answered = await self._turn(inbound, on_new_message)
+        if not answered:
+            # Rasa swallows a failed action (action server down or slow); a citizen never meets silence.
+            route = inbound.metadata.get("route", "faq")
+            answered = [{"type": "text", "route": route, "text": _SILENT_TEXT, "failed": True}]
+        # What is said about the old form comes first, but the route of the turn is that of the message itself.
+        route = answered[0].get("route")
+        return [*({**one, "route": route} for one in said), *_before(inbound), *answered]
+
+    async def _turn(
+        self, inbound: Inbound, on_new_message: Callable[[UserMessage], Awaitable[Any]]
+    ) -> list[dict[str, Any]]:
+        collector = CollectingOutputChannel()
+        message = UserMessage(
+            inbound.text, collector, inbound.sender, input_channel=self.name(), metadata=inbound.metadata
+        )
+        await on_new_message(message)
+        said = [payload(one) for one in collector.messages]
+        return [*_before(inbound), *said] if "control" in inbound.metadata else said
 
     def _allowed(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")

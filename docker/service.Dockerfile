@@ -13,6 +13,7 @@ COPY services services
 COPY actions actions
 COPY bot/export_texts.py bot/export_texts.py
 COPY bot/data/nlu bot/data/nlu
+COPY bot/forms bot/forms
 RUN pip install --no-cache-dir --no-deps -e . && mkdir /data && chown huiying /data
 USER huiying
 ENV HUIYING_VAR=/data PYTHONUNBUFFERED=1 OTEL_SDK_DISABLED=true

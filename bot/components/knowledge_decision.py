@@ -21,7 +21,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from components.decision import Settings, decide
-from components.turn import read_turn
+from components.turn import State, read_memory, read_turn
 
 _EXTRACTOR: Final = "metadata"
 _INVALID: Final = "invalid_slot"
@@ -58,11 +58,11 @@ class KnowledgeDecision(GraphComponent):
 
     def process(self, messages: list[Message], tracker: DialogueStateTracker) -> list[Message]:
         """Decide each message in place; Rasa hands in the conversation as it was before the message."""
-        slot, failures = pending(tracker)
+        state = state_of(tracker)
         for message in messages:
             metadata = message.get("metadata")
             ranking = message.get("intent_ranking") or []
-            turn = read_turn(message.get(TEXT) or "", ranking, metadata, slot, failures)
+            turn = read_turn(message.get(TEXT) or "", ranking, metadata, state)
             decision = decide(turn, self._settings)
             message.set(INTENT, {"name": decision.intent, "confidence": decision.confidence}, add_to_output=True)
             message.set(
@@ -79,7 +79,22 @@ class KnowledgeDecision(GraphComponent):
                 # channel needs the route should every action fail.
                 metadata.pop("embedding", None)
                 metadata["route"] = decision.route
+                metadata["before"] = list(decision.before)
         return messages
+
+
+def state_of(tracker: DialogueStateTracker) -> State:
+    """What the conversation says about itself before this message."""
+    slot, failures = pending(tracker)
+    filled = tracker.current_slot_values()
+    return State(
+        requested_slot=slot,
+        failures=failures,
+        filled=filled,
+        paused=tuple(str(filled.get("paused") or "").split()),
+        parked=filled.get("parked"),
+        memory=read_memory(filled.get("memory")),
+    )
 
 
 def pending(tracker: DialogueStateTracker) -> tuple[str | None, int]:

@@ -1,12 +1,14 @@
 """Which route each intent belongs to.
 
 Several intents may share a route: the finer intent only picks a better wording or the better of two
-forms. The routes are those of docs/architecture.md ("What goes to Rasa").
+forms. The routes are those of docs/architecture.md ("What goes to Rasa"); those of forms stand in bot/forms.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from components.forms import forms
 
 ROUTE_OF_INTENT: Final[dict[str, str]] = {
     "faq": "faq",
@@ -14,15 +16,9 @@ ROUTE_OF_INTENT: Final[dict[str, str]] = {
     "faq_candidates": "faq",
     "faq_miss": "faq",
     "faq_offer_human": "faq",
-    "query_violation": "query_violation",
-    "query_licence": "query_violation",
     "book_appointment": "book_appointment",
-    "query_bill": "query_bill",
-    "query_progress": "query_progress",
-    "nearby_service": "nearby_service",
     "human": "human",
     "urgent": "urgent",
-    "complaint": "complaint",
     "suggestion": "complaint",
     "chitchat": "chitchat",
     "chitchat_greet": "chitchat",
@@ -34,31 +30,33 @@ ROUTE_OF_INTENT: Final[dict[str, str]] = {
     "cancel": "chitchat",
     "inform": "chitchat",
     "abuse": "abuse",
+    "expire": "chitchat",
+    "lookup_detail": "chitchat",
+    "enough": "complaint",
+    **{form.intent: form.route for form in forms().values()},
 }
 """Intent -> route of a turn that is outside every form."""
 
-FORM_OF_INTENT: Final[dict[str, str]] = {
-    "query_violation": "violation_form",
-    "query_licence": "licence_form",
-    "query_bill": "bill_form",
-    "query_progress": "progress_form",
-    "nearby_service": "nearby_form",
-}
+FORM_OF_INTENT: Final[dict[str, str]] = {form.intent: form.name for form in forms().values()}
 """The intents that open a form, and the form."""
 
-SLOTS_OF_FORM: Final[dict[str, tuple[str, ...]]] = {
-    "violation_form": ("plate", "plate_kind", "engine_tail"),
-    "licence_form": ("id_card", "license_file_no"),
-    "bill_form": ("bill_kind", "household_no"),
-    "progress_form": ("case_no",),
-    "nearby_form": ("location",),
-}
+LOOKUP_FORMS: Final = frozenset(form.name for form in forms().values() if form.lookup)
+"""The forms that end in a lookup."""
+
+SLOTS_OF_FORM: Final[dict[str, tuple[str, ...]]] = {form.name: form.slot_names for form in forms().values()}
 """The slots a form asks for, in order; a slot belongs to one form only."""
 
-ROUTE_OF_SLOT: Final[dict[str, str]] = {
-    slot: ROUTE_OF_INTENT[intent] for intent, form in FORM_OF_INTENT.items() for slot in SLOTS_OF_FORM[form]
+SIBLINGS: Final[dict[str, tuple[str, ...]]] = {
+    form.name: tuple(other.name for other in forms().values() if form.action and other.action == form.action)
+    for form in forms().values()
 }
-"""Slot that a form asks for -> route of that form."""
+"""The forms that end in the same action, a form itself among them: several ways to one lookup."""
 
 FORM_OF_SLOT: Final[dict[str, str]] = {slot: form for form, slots in SLOTS_OF_FORM.items() for slot in slots}
 """Slot -> the form that asks for it."""
+
+ROUTE_OF_FORM: Final[dict[str, str]] = {form.name: form.route for form in forms().values()}
+"""Form -> its route."""
+
+ROUTE_OF_SLOT: Final[dict[str, str]] = {slot: ROUTE_OF_FORM[form] for slot, form in FORM_OF_SLOT.items()}
+"""Slot that a form asks for -> route of that form."""

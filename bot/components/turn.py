@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from components.routes import ROUTE_OF_SLOT
+from components.routes import FORM_OF_SLOT, LOOKUP_FORMS, ROUTE_OF_SLOT, SLOTS_OF_FORM
 from components.text import case_number, placeholders
 
 BANDS: Final = ("answer", "candidates", "none")
@@ -27,8 +27,37 @@ class Entity:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """The last lookup: its form, the values it was asked with (placeholders), and the place in its list."""
+
+    form: str
+    values: Mapping[str, str]
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """What the conversation says about itself before the message.
+
+    filled: slot -> value. paused: forms that another one interrupted, the latest last; they are taken up by
+    themselves. parked: a form that was left and is taken up on "继续". memory: the last lookup.
+    """
+
+    requested_slot: str | None = None
+    failures: int = 0
+    filled: Mapping[str, Any] = field(default_factory=dict)
+    paused: tuple[str, ...] = ()
+    parked: str | None = None
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True)
 class Turn:
-    """A message as the decision sees it. `requested_slot` is None outside every form."""
+    """A message as the decision sees it. `requested_slot` is None outside every form.
+
+    `idle` is the silence before it in seconds; `control` names a turn that no citizen wrote ("expire").
+    `on_topic` says that the hits were found by what was answered before.
+    """
 
     text: str
     ranking: tuple[tuple[str, float], ...]
@@ -38,6 +67,22 @@ class Turn:
     misses: int = 0
     requested_slot: str | None = None
     failures: int = 0
+    filled: Mapping[str, Any] = field(default_factory=dict)
+    paused: tuple[str, ...] = ()
+    parked: str | None = None
+    memory: Memory | None = None
+    idle: float = 0.0
+    control: str | None = None
+    on_topic: bool = False
+
+    @property
+    def form(self) -> str | None:
+        """The form that waits for an answer."""
+        return FORM_OF_SLOT[self.requested_slot] if self.requested_slot else None
+
+    def given(self, form: str) -> dict[str, str]:
+        """What the slots of a form hold, by slot."""
+        return {name: str(self.filled[name]) for name in SLOTS_OF_FORM[form] if self.filled.get(name) is not None}
 
     @property
     def intent(self) -> str:
@@ -62,18 +107,17 @@ def read_turn(
     text: str,
     ranking: Sequence[Mapping[str, Any]],
     metadata: Mapping[str, Any] | None,
-    requested_slot: str | None = None,
-    failures: int = 0,
+    state: State | None = None,
 ) -> Turn:
     """Build a Turn; whatever of the metadata is missing or malformed counts as absent.
 
-    `requested_slot` and `failures` are the conversation's: what a form waits for, and how many answers to
-    it in a row did not fit.
+    `state` is the conversation's: what a form waits for, and how many answers to it in a row did not fit.
 
     Placeholders and case numbers in the text that the metadata does not list are added: the text itself
     is the truth about them.
     """
     given = metadata if isinstance(metadata, Mapping) else {}
+    state = state or State()
     knowledge = given.get("knowledge")
     knowledge = knowledge if isinstance(knowledge, Mapping) else {}
     band = knowledge.get("band")
@@ -93,9 +137,26 @@ def read_turn(
         confidence=float(best) if isinstance(best, int | float) else 0.0,
         entities=tuple(entities),
         misses=_count(given.get("misses")),
-        requested_slot=requested_slot if requested_slot in ROUTE_OF_SLOT else None,
-        failures=failures,
+        requested_slot=state.requested_slot if state.requested_slot in ROUTE_OF_SLOT else None,
+        failures=state.failures,
+        filled=state.filled,
+        paused=tuple(form for form in state.paused if form in SLOTS_OF_FORM),
+        parked=state.parked if state.parked in SLOTS_OF_FORM else None,
+        memory=state.memory,
+        idle=float(_count(given.get("idle"))),
+        on_topic=given.get("on_topic") is True,
+        control=str(given["control"]) if isinstance(given.get("control"), str) else None,
     )
+
+
+def read_memory(value: object) -> Memory | None:
+    """The slot `memory` as an action left it; None when there is none or its form is no longer there."""
+    if not isinstance(value, Mapping) or value.get("form") not in LOOKUP_FORMS:
+        return None
+    form, values = str(value["form"]), value.get("values")
+    known = values if isinstance(values, Mapping) else {}
+    kept = {name: str(known[name]) for name in SLOTS_OF_FORM[form] if known.get(name) is not None}
+    return Memory(form, kept, _count(value.get("at")))
 
 
 def _count(value: object) -> int:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from services.cases import repository, views
+from services.cases.additions import add_from_citizen
 from services.cases.desk import claim, close, note, reopen, reply, resolve, transfer
 from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.opening import open_case
@@ -17,6 +18,7 @@ __all__ = [
     "CaseList",
     "CaseOut",
     "PastCasesReport",
+    "add_from_citizen",
     "case_of_citizen",
     "claim",
     "close",

@@ -8,6 +8,7 @@ Status = Literal["new", "assigned", "in_progress", "resolved", "closed"]
 EventType = Literal[
     "opened",
     "asked_again",
+    "added",
     "raised",
     "claimed",
     "replied",
@@ -31,6 +32,7 @@ STATUS_NAMES: dict[Status, str] = {
 EVENT_NAMES: dict[EventType, str] = {
     "opened": "登记",
     "asked_again": "再次请求人工",
+    "added": "市民补充",
     "raised": "升为紧急",
     "claimed": "受理",
     "replied": "答复",
@@ -64,7 +66,7 @@ def next_status(status: Status | None, event: EventType) -> Status:
             return "closed"
         case ("resolved" | "closed", "reopened"):
             return "assigned"
-        case ("new" | "assigned" | "in_progress", "asked_again" | "raised" | "warned" | "breached" | "escalated"):
+        case ("new" | "assigned" | "in_progress", "asked_again" | "added" | "raised" | "warned" | "breached" | "escalated"):
             return status
         case ("new" | "assigned" | "in_progress" | "resolved" | "closed", "noted"):
             return status

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, get_args
 
 import numpy as np
@@ -11,7 +12,9 @@ from knowledge_base import KnowledgeBase, SearchResult
 from services.conversations import rendering, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
 from services.conversations.extraction import IDENTIFIER_TYPES
+from services.conversations.following import continues
 from services.conversations.schemas import Outgoing, TurnContext, TurnOutcome
+from services.conversations.splitting import split
 from services.sla.policies import Kind
 
 log = structlog.get_logger(__name__)
@@ -88,7 +91,7 @@ class Decider:
                 misses=context.misses,
                 requested_slot=context.requested_slot,
             )
-        return await self._dialogue_turn(context, context.text, context.entities, has_consent=context.has_consent)
+        return await self._requests(context, context.text, context.entities, has_consent=context.has_consent)
 
     # -- consent ------------------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class Decider:
     ) -> TurnOutcome:
         if granted:
             if deferred is not None:
-                outcome = await self._dialogue_turn(context, *deferred, has_consent=True)
+                outcome = await self._requests(context, *deferred, has_consent=True)
             else:
                 outcome = self._rendered(context, context.deferred_payloads or [], EMPTY, None, has_consent=True)
             outcome.replies.insert(0, texts.CONSENT_GRANTED)
@@ -136,8 +139,27 @@ class Decider:
             reply = rendering.answer(entry) if entry else texts.ENTRY_GONE
             outcome = _unchanged(context, route="faq", replies=[reply])
             outcome.misses = 0
+            outcome.topic = entry.id if entry else context.topic
             return outcome
         return None
+
+    # -- several requests in one message ------------------------------------------------------------------------
+
+    async def _requests(
+        self, context: TurnContext, text: str, entities: list[dict[str, Any]], *, has_consent: bool
+    ) -> TurnOutcome:
+        """A turn for each request of a message, the last one first: what it asks for then waits for the others."""
+        requests = split(text, entities) if context.requested_slot is None else []
+        if len(requests) < 2:
+            return await self._dialogue_turn(context, text, entities, has_consent=has_consent)
+        outcome: TurnOutcome | None = None
+        for request in reversed(requests):
+            here = await self._dialogue_turn(context, request.text, request.entities, has_consent=has_consent)
+            outcome = here if outcome is None else _joined(here, outcome)
+            # The silence before the message was before its first request only.
+            context = replace(context, idle=0, requested_slot=outcome.requested_slot)
+        assert outcome is not None
+        return outcome
 
     # -- the dialogue -------------------------------------------------------------------------------------------
 
@@ -145,9 +167,9 @@ class Decider:
         self, context: TurnContext, text: str, entities: list[dict[str, Any]], *, has_consent: bool
     ) -> TurnOutcome:
         snapshot = self._knowledge.current
-        found = EMPTY
+        found, on_topic = EMPTY, False
         if snapshot is not None:
-            found = await self._run_in_thread(lambda: snapshot.search(text, HITS_SENT, today=self._today()))
+            found, on_topic = await self._run_in_thread(lambda: self._search(snapshot, context, text))
         metadata = {
             "ref": self._sign(context.conversation_id, context.seq),
             "knowledge": {
@@ -156,6 +178,8 @@ class Decider:
             },
             "entities": entities,
             "misses": context.misses,
+            "idle": context.idle,
+            "on_topic": on_topic,
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
@@ -164,6 +188,21 @@ class Decider:
             log.warning("dialogue unavailable", kind=str(error))
             return self._without_dialogue(context, text, found, snapshot)
         return self._rendered(context, payloads, found, snapshot, has_consent=has_consent)
+
+    def _search(self, snapshot: KnowledgeBase, context: TurnContext, text: str) -> tuple[SearchResult, bool]:
+        """The hits, and whether they were found by the topic before: "那需要什么材料呢" finds nothing by itself."""
+        found = snapshot.search(text, HITS_SENT, today=self._today())
+        if context.topic is None or context.requested_slot or found.band == "answer" or not continues(text):
+            return found, False
+        try:
+            topic = snapshot.entry(context.topic)
+        except KeyError:
+            return found, False
+        again = snapshot.search(f"{topic.question} {text}", HITS_SENT, today=self._today())
+        if again.band == "none":
+            return found, False
+        # The classifier is shown what was said, the hits are those of what was meant.
+        return SearchResult(hits=again.hits, band=again.band, embedding=found.embedding), True
 
     def _without_dialogue(
         self, context: TurnContext, text: str, found: SearchResult, snapshot: KnowledgeBase | None
@@ -191,7 +230,8 @@ class Decider:
         *,
         has_consent: bool,
     ) -> TurnOutcome:
-        outcome = TurnOutcome(misses=0)
+        outcome = TurnOutcome(misses=0, topic=context.topic)
+        said = outcome.replies
         named = [str(payload["route"]) for payload in payloads if payload.get("route") in ROUTES]
         outcome.route = named[0] if named else None
         if rendering.needs_consent(payloads) and not has_consent:
@@ -202,29 +242,35 @@ class Decider:
             if kind == "ask":
                 asked = str(payload.get("slot") or "") or None
                 if outcome.deferred_payloads is None:
-                    outcome.replies.append(rendering.ask(payload))
+                    said.append(rendering.ask(payload))
             elif kind == "faq_answer" and snapshot is not None and found.hits:
-                outcome.replies.append(rendering.answer(snapshot.entry(found.hits[0].entry_id)))
+                said.append(rendering.answer(snapshot.entry(found.hits[0].entry_id)))
+                outcome.topic = found.hits[0].entry_id
                 outcome.confidence = round(float(found.hits[0].confidence), 4)
             elif kind == "faq_candidates" and snapshot is not None and found.hits:
-                outcome.replies.append(rendering.candidates(snapshot, found.hits))
+                said.append(rendering.candidates(snapshot, found.hits))
                 outcome.misses = context.misses
                 outcome.confidence = round(float(found.hits[0].confidence), 4)
             elif kind in ("faq_miss", "faq_answer", "faq_candidates"):
-                outcome.replies.append(texts.MISS)
+                said.append(texts.MISS)
                 outcome.misses = context.misses + 1
             elif kind == "offer_human":
                 if payload.get("text"):
-                    outcome.replies.append(Outgoing(rendering.payload_text(payload)))
-                outcome.replies.append(texts.OFFER_HUMAN)
+                    said.append(Outgoing(rendering.payload_text(payload)))
+                said.append(texts.OFFER_HUMAN)
             elif kind == "open_case":
                 outcome.case_kind = CASE_KINDS.get(str(payload.get("kind")), "help")
+                said = outcome.after_case
+            elif kind == "case_addition":
+                label = str(payload.get("label") or "")
+                outcome.additions.append(f"{label}：{context.text}" if label else context.text)
             elif kind == "lookup_result":
-                outcome.replies.append(rendering.lookup_result(payload))
+                said.append(rendering.lookup_result(payload))
+                outcome.topic = None
             elif rendering.payload_text(payload):
-                outcome.replies.append(Outgoing(rendering.payload_text(payload)))
+                said.append(Outgoing(rendering.payload_text(payload)))
         if outcome.deferred_payloads is not None:
-            outcome.replies.append(self._consent)
+            said.append(self._consent)
         outcome.requested_slot = asked
         if not outcome.replies and outcome.case_kind is None:
             outcome.replies.append(texts.MISS)
@@ -244,7 +290,21 @@ def _unchanged(
         requested_slot=context.requested_slot,
         deferred_seq=context.deferred_seq,
         deferred_payloads=context.deferred_payloads,
+        topic=context.topic,
     )
+
+
+def _joined(first: TurnOutcome, later: TurnOutcome) -> TurnOutcome:
+    """The outcome of two requests of one message; `later` was handled before, so what it asked for waits now."""
+    answered = [] if later.requested_slot or later.deferred_payloads else later.replies
+    asks = first.requested_slot is not None or first.deferred_payloads is not None
+    first.replies = [*answered, *first.replies] if asks else [*first.replies, *answered]
+    first.after_case = [*first.after_case, *later.after_case]
+    first.additions = [*later.additions, *first.additions]
+    first.case_kind = first.case_kind or later.case_kind
+    first.route = first.route or later.route
+    first.misses = max(first.misses, later.misses)
+    return first
 
 
 def consent_in(context: TurnContext) -> bool | None:

@@ -24,6 +24,8 @@ class Conversation(Base):
     case_no: Mapped[str | None] = mapped_column(sa.String(24))
     misses: Mapped[int] = mapped_column(sa.Integer, default=0)
     requested_slot: Mapped[str | None] = mapped_column(sa.String(40))
+    # The entry that was answered last, until something else is spoken of.
+    topic: Mapped[str | None] = mapped_column(sa.String(128))
     consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # What waits for consent: a message of the citizen, or what the dialogue wanted to say.
     deferred_seq: Mapped[int | None] = mapped_column(sa.Integer)

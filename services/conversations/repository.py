@@ -66,6 +66,16 @@ def latest_messages(session: Session, conversation_id: str, limit: int) -> Seque
     return newest[::-1]
 
 
+def heard_before(session: Session, conversation_id: str, seq: int) -> datetime | None:
+    """When the citizen's message before this one came."""
+    return session.scalar(
+        sa.select(Message.created_at)
+        .where(Message.conversation_id == conversation_id, Message.seq < seq, Message.sender == "citizen")
+        .order_by(Message.seq.desc())
+        .limit(1)
+    )
+
+
 def pending_count(session: Session, conversation_id: str) -> int:
     return (
         session.scalar(

@@ -128,6 +128,10 @@ class TurnContext:
     deferred_seq: int | None
     deferred_payloads: list[dict[str, Any]] | None
     case_no: str | None
+    idle: int = 0
+    """Seconds since the citizen's message before this one; 0 for the first."""
+    topic: str | None = None
+    """The entry that was answered last."""
 
 
 @dataclass
@@ -145,3 +149,8 @@ class TurnOutcome:
     refuse_consent: bool = False
     deferred_seq: int | None = None
     deferred_payloads: list[dict[str, Any]] | None = None
+    topic: str | None = None
+    additions: list[str] = field(default_factory=list)
+    """What goes into the open case, without identifiers in the clear."""
+    after_case: list[Outgoing] = field(default_factory=list)
+    """Said after the message about the case that this turn opens."""

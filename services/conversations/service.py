@@ -238,6 +238,7 @@ class Conversations:
                 text, entities = hidden.text, hidden.entities
                 message.text_encrypted = self._secrets.encrypt(text)
                 message.extra = self._messages.seal(entities, None)
+        before = repository.heard_before(uow.session, row.id, message.seq)
         return TurnContext(
             conversation_id=row.id,
             seq=message.seq,
@@ -252,6 +253,8 @@ class Conversations:
             deferred_seq=row.deferred_seq,
             deferred_payloads=row.deferred_payloads,
             case_no=row.case_no,
+            idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
+            topic=row.topic,
         )
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
@@ -273,6 +276,7 @@ class Conversations:
             raise LeaseLost
         row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
         row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
+        row.topic = outcome.topic
         if outcome.refuse_consent:
             repository.delete_identifiers(uow.session, row.id)
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
@@ -282,6 +286,13 @@ class Conversations:
             case = self._open_case(uow, row, outcome.case_kind, context.seq, now)
             message.case_no = case.case_no
             self._messages.say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
+        for reply in outcome.after_case:
+            self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
+        for text in outcome.additions:
+            shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
+            cases.add_from_citizen(
+                uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now
+            )
         message.state = repository.DONE
         message.route = outcome.route
         message.confidence = outcome.confidence

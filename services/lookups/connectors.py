@@ -15,8 +15,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from services.core.errors import HuiyingError
-from services.lookups.schemas import Kind
-from services.lookups.validators import NORMALISERS
+from services.lookups.validators import FREE_TEXT, NORMALISERS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SECRET_PREFIX = "CONNECTOR_SECRET_"
@@ -59,8 +58,8 @@ def _expression(text: str) -> str:
 
 
 def _parameter(name: str) -> str:
-    if name not in NORMALISERS:
-        raise ValueError(f"unknown parameter, the known ones are {', '.join(NORMALISERS)}")
+    if name not in NORMALISERS and not name.startswith(FREE_TEXT):
+        raise ValueError(f"unknown parameter, the known ones are {', '.join(NORMALISERS)}, and {FREE_TEXT}...")
     return name
 
 
@@ -132,7 +131,7 @@ class Request(_Part):
 class Connector(_Part):
     """A departmental system for one kind of lookup. `system` is its name as citizens read it."""
 
-    kind: Kind
+    kind: str = Field(pattern=r"^[a-z][a-z_]{0,31}$")
     system: str
     base_url: str = Field(pattern=r"^https?://")
     auth: Auth | None = None

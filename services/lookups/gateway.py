@@ -22,7 +22,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from services.lookups.connectors import Connector, Request
 from services.lookups.coordinates import read_position
-from services.lookups.schemas import ANSWERS
+from services.lookups.schemas import answer_model
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ def _understand(connector: Connector, request: Request, status: int, content: by
                 raise SystemTrouble("refused by the system", retryable=False)
             return Answer(outcome, {})
     try:
-        answer = ANSWERS[connector.kind].model_validate(jmespath.search(request.result, body))
+        answer = answer_model(connector.kind).model_validate(jmespath.search(request.result, body))
     except ValidationError as error:
         # Where and what kind, never the value: that is the citizen's.
         first = error.errors(include_input=False, include_url=False)[0]

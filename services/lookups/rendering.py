@@ -10,6 +10,7 @@ from services.core.clock import SHANGHAI
 from services.lookups.schemas import (
     BillAnswer,
     BillPeriod,
+    FactsAnswer,
     NearbyAnswer,
     OpeningHours,
     ProgressAnswer,
@@ -132,6 +133,13 @@ _CASE_STATES = {
 }
 
 
+def facts(answer: FactsAnswer) -> tuple[str, dict[str, Any]]:
+    data = answer.model_dump(mode="json")
+    if not answer.facts:
+        return "没有查到相关记录。", data
+    return "查询结果：\n" + "\n".join(f"{one.name}：{one.value}" for one in answer.facts), data
+
+
 def own_case(case: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """A case of this citizen (the fields of CASE in the architecture page)."""
     data = {name: case.get(name) for name in ("case_no", "status", "department")}
@@ -231,7 +239,7 @@ def system_down(system: str, elsewhere: str, since: datetime | None) -> str:
 def invalid(names: list[str]) -> str:
     if "plate_kind" in names:
         return f"这种号牌暂不能在这里查询，目前可查：{'、'.join(PLATE_KINDS)}。"
-    return f"没有识别出{'、'.join(NAMES[name] for name in names)}，请重新提供。"
+    return f"没有识别出{'、'.join(NAMES.get(name, '所填内容') for name in names)}，请重新提供。"
 
 
 def incomplete() -> str:

@@ -10,15 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.core.clock import parse_moment
 
-Kind = Literal["violation", "bill", "progress", "nearby"]
 State = Literal["done", "pending", "failed", "not_found", "mismatch"]
-
-ROUTES: dict[str, str] = {
-    "violation": "query_violation",
-    "bill": "query_bill",
-    "progress": "query_progress",
-    "nearby": "nearby_service",
-}
 
 Resolve = Callable[[str, str], str | None]
 """`(conversation_id, placeholder) -> value | None`; called in a worker thread."""
@@ -38,6 +30,14 @@ class LookupResult:
     text: str
     data: dict[str, Any] = field(default_factory=dict)
     state: State = "done"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a result says about one thing, and the place in its list (from 0) that was spoken of."""
+
+    text: str
+    at: int = 0
 
 
 def _moment(value: object) -> object:
@@ -121,9 +121,26 @@ class NearbyAnswer(_Answer):
     points: list[ServicePoint]
 
 
+class Fact(_Answer):
+    name: str = Field(min_length=1, max_length=40)
+    value: str | int | Decimal
+
+
+class FactsAnswer(_Answer):
+    """The answer of every other kind of lookup: what the citizen reads, line by line."""
+
+    facts: list[Fact]
+
+
 ANSWERS: dict[str, type[_Answer]] = {
     "violation": ViolationAnswer,
     "bill": BillAnswer,
     "progress": ProgressAnswer,
     "nearby": NearbyAnswer,
 }
+"""The answers of the kinds that have a shape of their own."""
+
+
+def answer_model(kind: str) -> type[_Answer]:
+    """The shape that a connector's `result` has for this kind."""
+    return ANSWERS.get(kind, FactsAnswer)

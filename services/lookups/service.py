@@ -19,13 +19,15 @@ from services.core import audit
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database
-from services.lookups import rendering, repository
+from services.lookups import followups, rendering, repository
 from services.lookups.events import LookupFinished
 from services.lookups.gateway import Answer, Gateway, SystemSlow, SystemTrouble
 from services.lookups.models import LookupJob
 from services.lookups.schemas import (
     BillAnswer,
     CaseProgress,
+    Detail,
+    FactsAnswer,
     LookupResult,
     NearbyAnswer,
     ProgressAnswer,
@@ -33,7 +35,7 @@ from services.lookups.schemas import (
     State,
     ViolationAnswer,
 )
-from services.lookups.validators import NORMALISERS, normalise_case_no
+from services.lookups.validators import normalise_case_no, normaliser_of
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +97,7 @@ class LookupService:
     ) -> LookupResult:
         """Look something up, within the turn's budget.
 
-        `kind` is violation, bill, progress or nearby; `parameters` are slots by name, identifiers as placeholders.
+        `kind` is that of a connector; `parameters` are slots by name, identifiers as placeholders.
         A second call for the same message gives the first one's result. When the system takes too long the result
         is pending: the worker finishes the job and emits LookupFinished. Never raises for what a citizen typed
         or a system did.
@@ -118,6 +120,25 @@ class LookupService:
         if isinstance(begun, LookupResult):
             return begun
         return await self._perform(begun, announce=False)
+
+    async def detail(
+        self,
+        kind: str,
+        conversation_id: str,
+        message_seq: int,
+        parameters: Mapping[str, str],
+        *,
+        about: str,
+        at: int = 0,
+    ) -> Detail:
+        """What the last result says about one thing (`followups`), asked for again with the same parameters.
+
+        `at` is the place in the result's list that was spoken of last, from 0. A result that is not there says why.
+        """
+        result = await self.query(kind, conversation_id, message_seq, parameters)
+        if result.state != "done":
+            return Detail(result.text, at)
+        return followups.detail(kind, result.data, about, at) or Detail(result.text, at)
 
     async def finish_due(self, *, limit: int = 20) -> int:
         """Finish jobs that were left pending, or whose process died; returns how many were tried.
@@ -161,7 +182,7 @@ class LookupService:
                     reason = {"reason": "unknown_placeholder", "slots": [name]}
                     return {}, LookupResult(rendering.unknown_placeholder(), reason, "failed")
                 given = found
-            value = NORMALISERS[name](given)
+            value = normaliser_of(name)(given)
             if value is None:
                 invalid.append(name)
             else:
@@ -291,10 +312,12 @@ class LookupService:
                 rendered = rendering.bill(BillAnswer.model_validate(answer.data), parameters, texts, self._clock.now())
             case "progress":
                 rendered = rendering.progress(ProgressAnswer.model_validate(answer.data), parameters)
-            case _:
+            case "nearby":
                 rendered = rendering.nearby(
                     NearbyAnswer.model_validate(answer.data), parameters, texts, self._clock.now()
                 )
+            case _:
+                rendered = rendering.facts(FactsAnswer.model_validate(answer.data))
         return LookupResult(*rendered)
 
     def _claim(self, job_id: int) -> _Ticket | None:

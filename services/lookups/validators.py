@@ -150,6 +150,15 @@ def normalise_place(text: str) -> str | None:
     return plain if 0 < len(plain) <= 100 else None
 
 
+FREE_TEXT = "text_"
+"""How a parameter begins that is plain text or a word from a form's options."""
+
+
+def normaliser_of(name: str) -> Callable[[str], str | None]:
+    """The check of a parameter; KeyError for an unknown one."""
+    return normalise_place if name.startswith(FREE_TEXT) else NORMALISERS[name]
+
+
 NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "plate": normalise_plate,
     "plate_kind": normalise_plate_kind,

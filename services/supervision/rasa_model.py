@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ SOURCES = (
     "components/**/*.json",
     "data/**/*.yml",
     "domain/**/*.yml",
+    "forms/*.yml",
     "requirements.lock",
 )
 TRAIN_SECONDS = 15 * 60
@@ -50,9 +52,11 @@ def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
     (folder / "models").mkdir(parents=True, exist_ok=True)
     embeddings = folder / f"{name}.npz"
     embed_examples(embeddings, embedder)
+    build = folder / f"build-{name}"
+    generate(build)
     command = [
         BOT_PYTHON, "-m", "rasa", "train", "--quiet",
-        "--config", BOT / "config.yml", "--domain", BOT / "domain", "--data", BOT / "data",
+        "--config", BOT / "config.yml", "--domain", build / "domain", "--data", BOT / "data", build / "rules",
         "--out", folder / "models", "--fixed-model-name", f"part-{name}",
     ]  # fmt: skip
     environment = {
@@ -75,8 +79,19 @@ def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
     if done.returncode != 0 or not part.exists():
         raise StartError(f"the Rasa model could not be trained; see {log}")
     part.rename(model)
+    shutil.rmtree(build, ignore_errors=True)
     _forget_old(folder)
     return model
+
+
+def generate(target: Path) -> None:
+    """Write domain and rules from the form files. Raises StartError naming file and line of the first mistake."""
+    done = subprocess.run(
+        [sys.executable, str(BOT / "generate.py"), "--out", str(target)], capture_output=True, text=True, timeout=60
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["the forms could not be read"]
+        raise StartError(lines[0] if ":" in lines[0] and "Traceback" not in lines[0] else lines[-1])
 
 
 def embed_examples(target: Path, embedder: Embedder) -> None:
