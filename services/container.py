@@ -12,6 +12,7 @@ from typing import Any
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
@@ -112,6 +113,10 @@ class Container:
             resolve=self._resolve,
             case_progress=self._case_progress,
         )
+
+    @cached_property
+    def appointments(self) -> CitizenDesk:
+        return CitizenDesk(self.database, self.secrets, self.clock, self._resolve)
 
     def publish_knowledge(
         self,

@@ -12,6 +12,7 @@ from services.appointments import booking, repository, views
 from services.appointments.booking import Refused, book, cancel, reschedule
 from services.appointments.desk import check_in, check_in_by_code, day_list, no_show, require_department
 from services.appointments.plan import apply_city, load_plan
+from services.appointments.qr import svg as picture
 from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
 from services.appointments.waiting import join as join_waiting
 from services.appointments.waiting import leave as leave_waiting
@@ -37,6 +38,7 @@ __all__ = [
     "of_conversation",
     "offer",
     "openings",
+    "picture",
     "require_department",
     "reschedule",
     "waiting_of_conversation",

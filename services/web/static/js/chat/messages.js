@@ -54,6 +54,10 @@ function incoming(message, hooks) {
   else if (message.type === "case") parts.push(caseCard(message));
   else if (message.type === "result") parts.push(result(text));
   else if (text) parts.push(bubble(text));
+  const picture = message.data?.qr;
+  if (typeof picture === "string" && picture.startsWith("/api/v1/")) {
+    parts.push(h("img", { class: "qr", src: picture, alt: "签到二维码", width: 180, height: 180, loading: "lazy" }));
+  }
   if (message.source) parts.push(source(message.source));
   if (message.options?.length && message.type !== "emergency") parts.push(options(message, hooks));
   return parts;
