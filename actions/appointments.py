@@ -133,7 +133,8 @@ class _Turn:
 
     def run(self, draft: Draft | None) -> Said:
         text = self._text
-        if draft is None or draft.step != "confirm" or text not in draft.options:
+        offered = draft is not None and text in draft.options and text != STOP
+        if not offered:
             if LISTING.search(text):
                 return self._list()
             if text == LEAVE:
