@@ -312,7 +312,7 @@ def _taken(turn: Turn, form: Form, values: tuple[Entity, ...]) -> Decision:
         remark = "好的，已经改过来了。"
         if steering.changes(turn.text) and not steering.corrects(turn.text):
             present = {entity.type for entity in values}
-            emptied = tuple(Entity(name, None, 0, 0) for name in _followers(form, replaced) - present)
+            emptied = tuple(Entity(name, None, 0, 0) for name in _followers(form, replaced) - present if name in given)
     decided = _in_form(turn, "inform", form, (*values, *emptied), remark)
     return replace(decided, before=(*decided.before, *_additions(form, values[0].type)))
 

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 import jmespath
 import yaml
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from services.core.errors import HuiyingError
+from services.lookups.schemas import ANSWERS
 from services.lookups.validators import FREE_TEXT, NORMALISERS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -129,8 +130,12 @@ class Request(_Part):
 
 
 class Connector(_Part):
-    """A departmental system for one kind of lookup. `system` is its name as citizens read it."""
+    """A departmental system for one kind of lookup. `system` is its name as citizens read it.
 
+    `answer: facts` makes room for a kind of one's own, whose result is {facts: [{name, value}]}.
+    """
+
+    answer: Literal["facts"] | None = None
     kind: str = Field(pattern=r"^[a-z][a-z_]{0,31}$")
     system: str
     base_url: str = Field(pattern=r"^https?://")
@@ -149,6 +154,13 @@ class Connector(_Part):
         if isinstance(value, dict) and "key" in value:
             raise ValueError("a key is never written here: name it under auth.secret")
         return value
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str, info: ValidationInfo) -> str:
+        if kind not in ANSWERS and info.data.get("answer") is None:
+            raise ValueError(f"unknown, the known ones are {', '.join(ANSWERS)}; any other needs `answer: facts`")
+        return kind
 
     def request_for(self, parameters: Mapping[str, str]) -> Request | None:
         """The first request whose parameters are all given."""

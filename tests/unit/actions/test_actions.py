@@ -13,7 +13,7 @@ from actions.base import BROKEN, UNVERIFIED
 from actions.server import Executor, build_executor
 from services.core.clock import FixedClock
 from services.core.crypto import Secrets
-from services.lookups.schemas import ROUTES, LookupResult
+from services.lookups.schemas import Detail, LookupResult
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -33,6 +33,19 @@ class FakeLookups:
             raise self.error
         self.asked.append((kind, conversation_id, message_seq, dict(parameters)))
         return self.result
+
+    async def detail(
+        self,
+        kind: str,
+        conversation_id: str,
+        message_seq: int,
+        parameters: Mapping[str, str],
+        *,
+        about: str,
+        at: int = 0,
+    ) -> Detail:
+        await self.query(kind, conversation_id, message_seq, parameters)
+        return Detail(f"{about} {at}", at + 1)
 
 
 @pytest.fixture
@@ -91,14 +104,14 @@ LICENCE = {"license_file_no": "【档案编号1】", "id_card": "【身份证1�
         (
             "action_query_bill",
             "bill",
-            {"household_no": "【户号1】", "bill_query": "帮我查下水费"},
+            {"household_no": "【户号1】", "bill_kind": "水费"},
             {"household_no": "【户号1】", "bill_kind": "水费"},
         ),
         ("action_query_progress", "progress", {"case_no": "GD2026112100001"}, {"case_no": "GD2026112100001"}),
         (
             "action_nearby_service",
             "nearby",
-            {"location": "市民中心", "nearby_query": "附近有图书馆吗"},
+            {"location": "市民中心", "place_kind": "图书馆"},
             {"location": "市民中心", "service": "图书馆"},
         ),
     ],
@@ -112,7 +125,7 @@ def test_a_lookup_action_asks_with_its_slots_and_resets_them(
     slots: dict[str, str],
     asked: dict[str, str],
 ) -> None:
-    route = ROUTES[kind]
+    route = "nearby_service" if kind == "nearby" else f"query_{kind}"
     answer = call(
         executor, action, slots | {"requested_slot": "plate", "plates": None}, secrets.sign_reference("c1", 7, NOW)
     )
@@ -122,51 +135,58 @@ def test_a_lookup_action_asks_with_its_slots_and_resets_them(
     assert (payload["route"], payload["text"]) == (route, "查到了")
     assert payload["data"] == {"kind": kind, "state": "done", "count": 3}
     reset = {event["name"]: event["value"] for event in answer["events"]}
+    memory = reset.pop("memory")
+    assert memory["values"] == slots, "placeholders only, for what may be asked next"
     assert set(slots) <= set(reset)
     assert set(reset.values()) == {None}
 
 
 def test_a_pending_lookup_is_told_as_such(executor: Executor, lookups: FakeLookups, secrets: Secrets) -> None:
     lookups.result = LookupResult("稍后告诉您", {}, "pending")
-    slots = {"household_no": "80013327", "bill_query": "电费"}
+    slots = {"household_no": "80013327", "bill_kind": "电费"}
     answer = call(executor, "action_query_bill", slots, secrets.sign_reference("c1", 1, NOW))
     assert payloads(answer)[0]["data"]["state"] == "pending"
 
 
-@pytest.mark.parametrize(
-    ("action", "slots", "slot", "option", "kept"),
-    [
-        (
-            "action_query_bill",
-            {"household_no": "80013327", "bill_query": "查水电费"},
-            "bill_kind",
-            "查电费",
-            "household_no",
-        ),
-        (
-            "action_nearby_service",
-            {"location": "火车站", "nearby_query": "附近加油站"},
-            "service",
-            "找附近的公园",
-            "location",
-        ),
-    ],
-)
-def test_what_is_unclear_is_asked_and_what_is_known_is_kept(
-    executor: Executor,
-    lookups: FakeLookups,
-    secrets: Secrets,
-    action: str,
-    slots: dict[str, str],
-    slot: str,
-    option: str,
-    kept: str,
+BILL = {"household_no": "【户号1】", "bill_kind": "电费"}
+
+
+def test_a_form_that_was_interrupted_is_taken_up_after_the_lookup(executor: Executor, secrets: Secrets) -> None:
+    slots = BILL | {"paused": "nearby_form violation_form"}
+    answer = call(executor, "action_query_bill", slots, secrets.sign_reference("c1", 1, NOW))
+    assert payloads(answer)[1]["text"] == "我们接着刚才的违章查询："
+    assert {"event": "followup", "timestamp": None, "name": "violation_form"} in answer["events"]
+    changed = {event["name"]: event["value"] for event in answer["events"] if event["event"] == "slot"}
+    assert changed["paused"] == "nearby_form"
+
+
+def test_a_number_taken_over_that_does_not_fit_is_asked_for(
+    executor: Executor, lookups: FakeLookups, secrets: Secrets
 ) -> None:
-    answer = call(executor, action, slots, secrets.sign_reference("c1", 1, NOW))
+    lookups.result = LookupResult("没有查到", {}, "not_found")
+    slots = BILL | {"carried": "household_no"}
+    answer = call(executor, "action_query_bill", slots, secrets.sign_reference("c1", 1, NOW))
+    events = answer["events"]
+    assert [event["name"] for event in events if event["event"] == "followup"] == ["bill_form"]
+    assert {event["name"] for event in events if event["event"] == "slot"} == {"household_no", "carried"}
+
+
+def test_a_question_about_the_result_is_answered_from_the_lookup_again(
+    executor: Executor, lookups: FakeLookups, secrets: Secrets
+) -> None:
+    memory = {"form": "nearby_form", "values": {"place_kind": "公园", "location": "市民中心"}, "at": 1}
+    slots = {"memory": memory, "about": "next"}
+    answer = call(executor, "action_lookup_detail", slots, secrets.sign_reference("c1", 4, NOW))
+    assert lookups.asked == [("nearby", "c1", 4, {"service": "公园", "location": "市民中心"})]
     (payload,) = payloads(answer)
-    assert (payload["type"], payload["slot"], payload["identifier"]) == ("ask", slot, False)
-    assert option in [one["payload"] for one in payload["options"]]
-    assert kept not in [event["name"] for event in answer["events"]]
+    assert (payload["route"], payload["text"]) == ("nearby_service", "next 1")
+    changed = {event["name"]: event["value"] for event in answer["events"]}
+    assert changed == {"about": None, "memory": memory | {"at": 2}}
+
+
+def test_a_question_about_no_result_says_so(executor: Executor, lookups: FakeLookups, secrets: Secrets) -> None:
+    answer = call(executor, "action_lookup_detail", {"about": "fine"}, secrets.sign_reference("c1", 4, NOW))
+    assert "没有查询过" in payloads(answer)[0]["text"]
     assert lookups.asked == []
 
 
@@ -216,4 +236,5 @@ def test_the_executor_knows_its_actions(executor: Executor) -> None:
         "action_query_progress",
         "action_nearby_service",
         "action_book_appointment",
+        "action_lookup_detail",
     }

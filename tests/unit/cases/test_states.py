@@ -28,7 +28,7 @@ EXPECTED: dict[tuple[Status, EventType], Status] = {
     **{
         (status, event): status
         for status in ("new", "assigned", "in_progress")
-        for event in ("asked_again", "raised", "warned", "breached", "escalated")
+        for event in ("asked_again", "added", "raised", "warned", "breached", "escalated")
     },
 }
 

@@ -43,6 +43,16 @@ def test_variables_and_secrets_are_filled_in_and_the_key_is_not_shown(tmp_path: 
     assert "top-secret" not in connector.model_dump_json()
 
 
+def test_a_lookup_of_one_s_own_answers_with_facts_and_takes_plain_text(tmp_path: Path) -> None:
+    text = GOOD.replace("kind: progress", "answer: facts\nkind: parking").replace("[case_no]", "[plate, text_zone]")
+    text = text.replace("{no: case_no}", "{zone: text_zone}").replace(
+        "{title: t, department: d, status: s, stages: `[]`}", "{facts: rows[].{name: n, value: v}}"
+    )
+    (tmp_path / "one.yaml").write_text(text)
+    connector = read_connector(tmp_path / "one.yaml", {"url": "http://city"}, {"city": "top-secret"})
+    assert (connector.kind, connector.requests[0].parameters) == ("parking", ["plate", "text_zone"])
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "line", "words"),
     [
