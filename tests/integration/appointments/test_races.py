@@ -15,11 +15,11 @@ from tests.integration.appointments.test_booking import copy_city
 MONDAY = "2026-11-23T09:00"
 TUESDAY = "2026-11-24T09:00"
 CITIZENS, PLACES = 300, 50
-THREADS = 64
+THREADS = 30
 
 
 def outcomes(actions: list[Callable[[], Any]]) -> list[Any]:
-    """Run the actions at the same moment, as many at once as the API has threads; each gives its result or why not."""
+    """Run the actions at the same moment, as many at once as the database has connections."""
     together = min(len(actions), THREADS)
     barrier = threading.Barrier(together)
     first = set(range(together))
