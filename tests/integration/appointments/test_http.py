@@ -32,6 +32,15 @@ class Office:
         self.client = TestClient(app)
         self.tokens: dict[str, str] = {}
 
+    def log_in(self) -> None:
+        """Everybody anew: a session ends after a day."""
+        for name in STAFF:
+            with self.desk.database.unit_of_work() as uow:
+                found = accounts.log_in(uow, name=name, password=PASSWORD, now=self.desk.clock.now())
+                uow.commit()
+            assert found is not None
+            self.tokens[name] = found[0]
+
     def call(self, name: str | None, method: str, path: str = "", **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
         return self.client.request(method, f"/api/v1/appointments{path}", headers=headers, **options)
@@ -62,10 +71,8 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
                 actor="test",
                 now=desk.clock.now(),
             )
-            found = accounts.log_in(uow, name=name, password=PASSWORD, now=desk.clock.now())
             uow.commit()
-        assert found is not None
-        made.tokens[name] = found[0]
+    made.log_in()
     return made
 
 
@@ -86,6 +93,7 @@ def test_staff_book_list_check_in_and_mark_and_nobody_else_does(office: Office) 
     listed = office.call("li", "GET", params={"hall": "civil", "day": "2026-11-23"}).json()
     assert [one["person"] for one in listed["appointments"]] == ["138****0001", "138****0002"]
     office.desk.at("2026-11-23T09:30")
+    office.log_in()
     checked = office.call("li", "POST", "/check-in", json={"code": f"{made['no']}-{made['code']}"})
     assert checked.json()["status"] == "checked_in"
     assert office.call("li", "POST", f"/{second['no']}/no-show").json()["status"] == "no_show"

@@ -1,5 +1,6 @@
 """kill -9 of the real API in the middle of a stream of bookings."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,7 +92,7 @@ def test_a_killed_api_loses_no_confirmed_booking_and_doubles_none(desk: Any, api
         if len(confirmed) >= BEFORE_THE_KILL:
             enough.set()
 
-    with api.client() as client, ThreadPoolExecutor(8) as pool:
+    with contextlib.closing(api.client()) as client, ThreadPoolExecutor(8) as pool:
         bookings = [pool.submit(book, client, number) for number in range(CITIZENS)]
         assert enough.wait(180)
         os.kill(api.process.pid, signal.SIGKILL)
