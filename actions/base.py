@@ -44,6 +44,10 @@ class CitizenAction:
         """What to say; `values` holds the filled slots."""
         raise NotImplementedError
 
+    def beside(self, tracker: Tracker) -> dict[str, Any]:
+        """What an action reads of the conversation besides its slots."""
+        return {}
+
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
@@ -53,7 +57,8 @@ class CitizenAction:
             dispatcher.utter_message(json_message=text_payload(self.route, UNVERIFIED))
             return []
         given = {name: tracker.get_slot(name) for name in self.slots}
-        values = {name: value for name, value in given.items() if value is not None}
+        filled = {name: value for name, value in given.items() if value is not None}
+        values = {**filled, **self.beside(tracker)}
         try:
             reply = await self.answer(reference, values)
         except Exception as error:
@@ -64,7 +69,7 @@ class CitizenAction:
             dispatcher.utter_message(json_message=payload)
         # Only filled ones: Rasa validates every event of the answer, some three milliseconds each.
         set_anew = {event["name"] for event in reply.events if event["event"] == "slot"}
-        emptied = [SlotSet(name, None) for name in values if name not in reply.keep and name not in set_anew]
+        emptied = [SlotSet(name, None) for name in filled if name not in reply.keep and name not in set_anew]
         return [*emptied, *reply.events]
 
     def _verified(self, tracker: Tracker) -> Reference | None:

@@ -19,6 +19,7 @@ from actions.appointments import BookAppointment
 from actions.base import CitizenAction
 from actions.forms import LookupForm, read_lookup_forms, read_titles
 from actions.lookups import Lookup, LookupDetail
+from services.appointments.citizens import CitizenDesk
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.lookups.service import LookupService
@@ -35,6 +36,8 @@ class Parts(Protocol):
     def clock(self) -> Clock: ...
     @property
     def lookups(self) -> LookupService: ...
+    @property
+    def appointments(self) -> CitizenDesk: ...
 
 
 class Executor(ActionExecutor):  # type: ignore[misc]  # rasa_sdk is untyped
@@ -58,7 +61,7 @@ def build_actions(parts: Parts) -> list[CitizenAction]:
     return [
         *(Lookup(secrets, clock, lookups, same, titles) for same in by_action.values()),
         LookupDetail(secrets, clock, lookups, forms),
-        BookAppointment(secrets, clock),
+        BookAppointment(secrets, clock, parts.appointments),
     ]
 
 

@@ -36,7 +36,7 @@ ENDING = {
     "book_appointment": "action_book_appointment",
 }
 """What ends a form, and what is done then."""
-CONTROL_SLOTS = ("paused", "parked", "carried", "about", "memory")
+CONTROL_SLOTS = ("paused", "parked", "carried", "about", "memory", "appointment")
 """Slots of the dialogue itself (components/decision.py, actions/)."""
 
 

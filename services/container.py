@@ -12,6 +12,8 @@ from typing import Any
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services.appointments.citizens import CitizenDesk
+from services.appointments.events import AppointmentNews
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
 from services.conversations.events import ConversationChanged
@@ -112,6 +114,10 @@ class Container:
             case_progress=self._case_progress,
         )
 
+    @cached_property
+    def appointments(self) -> CitizenDesk:
+        return CitizenDesk(self.database, self.secrets, self.clock, self._resolve)
+
     def publish_knowledge(
         self,
         *,
@@ -210,7 +216,12 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
         dedupe = f"lookup:{event.conversation_id}:{event.message_seq}:{event.kind}"
         conversations.deliver(uow, event.conversation_id, [late], event.at, dedupe)
 
+    def deliver_appointment(uow: UnitOfWork, event: AppointmentNews) -> None:
+        news = Outgoing(event.text, type="result", data=event.data)
+        conversations.deliver(uow, event.conversation_id, [news], event.at, event.dedupe)
+
     bus.on(LookupFinished, deliver_lookup)
+    bus.on(AppointmentNews, deliver_appointment)
     bus.after_commit(ConversationChanged, lambda event: signals.publish(CONVERSATION + event.conversation_id))
     bus.after_commit(KnowledgePublished, lambda event: signals.publish(KNOWLEDGE))
     bus.after_commit(OutboxGrew, lambda event: signals.publish(OUTBOX))

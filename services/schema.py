@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from services.accounts import models as accounts_models
+from services.appointments import models as appointments_models
 from services.cases import models as cases_models
 from services.conversations import models as conversations_models
 from services.core import audit
@@ -23,6 +24,7 @@ from services.sla import models as sla_models
 MODELS = (
     audit,
     accounts_models,
+    appointments_models,
     cases_models,
     conversations_models,
     knowledge_models,

@@ -4,11 +4,13 @@ needed."""
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 
 import redis
 import structlog
 
+from services.appointments import tasks as appointment_tasks
 from services.cases import tasks as case_tasks
 from services.container import Container, build_container
 from services.core.logs import configure_logging
@@ -23,6 +25,7 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_KEY = "huiying:worker:heartbeat"
 OUTBOX_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
+APPOINTMENT_SECONDS = 10.0
 LOOKUP_SECONDS = 1.0
 KNOWLEDGE_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
@@ -44,6 +47,7 @@ class Worker:
             for name, job, seconds, wake in (
                 ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
                 ("sweep", self._sweep, SWEEP_SECONDS, None),
+                ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
                 ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
                 ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
                 ("tidy", self._tidy, DAY_SECONDS, None),
@@ -89,6 +93,9 @@ class Worker:
     def _sweep(self) -> None:
         case_tasks.sweep(self._container.database, self._container.clock.now())
 
+    def _sweep_appointments(self) -> None:
+        appointment_tasks.sweep(self._container.database, self._container.clock.now())
+
     def _finish_lookups(self) -> None:
         lookup_tasks.run_pending(self._container.lookups, self._container.gateway)
 
@@ -105,6 +112,8 @@ class Worker:
     def _tidy(self) -> None:
         lookup_tasks.forget_old(self._container.lookups)
         container = self._container
+        retention = timedelta(days=container.settings.retention_days)
+        appointment_tasks.tidy(container.database, container.clock.now(), retention)
         knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
         container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))
 

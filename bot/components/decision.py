@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from components import steering
+from components import booking, steering
 from components.forms import Form, Slot, forms
 from components.routes import FORM_OF_INTENT, ROUTE_OF_FORM, ROUTE_OF_INTENT, SIBLINGS, SLOTS_OF_FORM
 from components.text import normalise, without_spans
@@ -93,6 +93,9 @@ def _rest(turn: Turn) -> str:
 
 
 def _outside(turn: Turn, settings: Settings) -> Decision:
+    booked = _booking(turn, settings)
+    if booked is not None:
+        return booked
     resumed = _resumed(turn)
     if resumed is not None:
         return resumed
@@ -101,6 +104,29 @@ def _outside(turn: Turn, settings: Settings) -> Decision:
         if followed is not None:
             return followed
     return _finish(turn, _intent_outside(turn, settings), settings)
+
+
+def _booking(turn: Turn, settings: Settings) -> Decision | None:
+    """What goes on with an appointment that is being talked about, or is about one that was made."""
+    sure = turn.probability >= settings.interrupt
+    if (turn.intent in BREAKING and sure) or turn.intent == "urgent":
+        return None
+    if booking.manages(turn):
+        return Decision("book_appointment", turn.probability, ROUTE_OF_INTENT["book_appointment"], ())
+    draft = booking.draft_of(turn)
+    if draft is None:
+        return None
+    offered = turn.text.strip() in (draft.get("options") or ())
+    if not offered:
+        if _CANCEL.match(normalise(turn.text)) or turn.intent == "cancel":
+            emptied = (Entity(booking.SLOT, None, 0, 0),)
+            return Decision("cancel", turn.probability, ROUTE_OF_INTENT["cancel"], emptied)
+        other = turn.intent in LOOKUPS and turn.intent != "book_appointment" and sure
+        if _asks(turn, settings) or (other and not turn.has("phone")):
+            return None
+    if offered or booking.answers(turn) or steering.wants_on(turn.text):
+        return Decision("book_appointment", turn.probability, ROUTE_OF_INTENT["book_appointment"], ())
+    return None
 
 
 def _intent_outside(turn: Turn, settings: Settings) -> str:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from services.appointments import service as appointments
 from services.commands.console import container
 from services.menus import service as menus
 from services.sla import service
 
-app = typer.Typer(help="City configuration: departments, policies, calendar, menus.", no_args_is_help=True)
+app = typer.Typer(
+    help="City configuration: departments, policies, calendar, menus, appointments.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -24,6 +27,7 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
     with parts.database.unit_of_work() as uow:
         applied = service.apply_city(uow, directory, parts.clock.now())
         accounts = menus.apply_menus(uow, directory, parts.clock.now())
+        applied += appointments.apply_city(uow, directory, parts.clock.now())
         uow.commit()
     for document in applied:
         typer.echo(

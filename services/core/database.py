@@ -8,6 +8,7 @@ Leaving the block without `commit()` rolls back. PostgreSQL in production, SQLit
 synchronous sessions in short transactions.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ POSTGRES_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_
 # deadlock_detected and serialization_failure: PostgreSQL ended this one of two transactions; it may simply run again.
 RETRIED_STATES = ("40P01", "40001")
 WRITE_ATTEMPTS = 3
+WRITER_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -98,17 +100,34 @@ class Database:
     def __init__(self, url: str, bus: "EventBus[UnitOfWork] | None" = None, *, pool_size: int = 20) -> None:
         self.url = normalise_url(url)
         self.bus: EventBus[UnitOfWork] = bus or EventBus()
+        self._writer = threading.Lock()
         self.is_sqlite = make_url(self.url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
 
     @contextmanager
     def unit_of_work(self, *, read_only: bool = False) -> Iterator[UnitOfWork]:
         """One transaction; `read_only` lets SQLite readers run beside its one writer."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._turn(read_only), Session(self.engine, expire_on_commit=False) as session:
             if read_only:
                 session.connection(execution_options={"huiying_read_only": True})
             yield UnitOfWork(session, self.bus)
             # A session that closes without a commit rolls back.
+
+    @contextmanager
+    def _turn(self, read_only: bool) -> Iterator[None]:
+        """On SQLite the writers of this process stand in line: its own waiting is a lottery that some of a crowd lose.
+
+        Whoever waits too long tries all the same, and the database decides.
+        """
+        if not self.is_sqlite or read_only:
+            yield
+            return
+        held = self._writer.acquire(timeout=WRITER_SECONDS)
+        try:
+            yield
+        finally:
+            if held:
+                self._writer.release()
 
     def write(self, step: Callable[[UnitOfWork], T]) -> T:
         """Run `step` in a unit of work of its own and commit; a transaction that the server ended to resolve a

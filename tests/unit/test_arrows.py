@@ -11,7 +11,7 @@ LAYERS = [
     {"services.accounts"},
     {"services.sla"},
     {"services.notifications"},
-    {"services.knowledge", "services.lookups"},
+    {"services.appointments", "services.knowledge", "services.lookups"},
     {"services.cases", "services.menus"},
     {"services.conversations"},
     {"services.channels"},

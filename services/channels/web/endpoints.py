@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.accounts.endpoints import set_session_cookie, token_from
+from services.appointments import service as appointments
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
 from services.core.limits import count_against
 from services.core.signals import CONVERSATION
@@ -79,6 +80,15 @@ async def stream(conversation_id: str, request: Request, after: Annotated[int, Q
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+@router.get("/{conversation_id}/appointments/{no}/qr.svg")
+def check_in_picture(conversation_id: str, no: str, request: Request) -> Response:
+    """The check-in code of the citizen's own appointment as a picture; somebody else's is not found."""
+    _authorise(request, conversation_id)
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        text = appointments.check_in_text(uow, conversation_id, no)
+    return Response(appointments.picture(text), media_type="image/svg+xml", headers={"cache-control": "no-store"})
 
 
 async def _events(request: Request, conversation_id: str, after: int) -> AsyncIterator[str]:

@@ -48,6 +48,13 @@ class FakeLookups:
         return Detail(f"{about} {at}", at + 1)
 
 
+class NoAppointments:
+    """A city that has not opened booking."""
+
+    def rules(self) -> None:
+        return None
+
+
 @pytest.fixture
 def lookups() -> FakeLookups:
     return FakeLookups()
@@ -65,7 +72,7 @@ def secrets() -> Secrets:
 
 @pytest.fixture
 def executor(lookups: FakeLookups, clock: FixedClock, secrets: Secrets) -> Executor:
-    return build_executor(SimpleNamespace(lookups=lookups, clock=clock, secrets=secrets))  # type: ignore[arg-type]
+    return build_executor(SimpleNamespace(lookups=lookups, clock=clock, secrets=secrets, appointments=NoAppointments()))  # type: ignore[arg-type]
 
 
 def call(executor: Executor, action: str, slots: dict[str, Any], ref: str | None, sender: str = "c1") -> dict[str, Any]:
@@ -222,10 +229,10 @@ def test_an_error_becomes_a_polite_text_with_a_human_offered(
     assert "broke it" not in json.dumps(answer, ensure_ascii=False)
 
 
-def test_booking_says_honestly_that_it_is_not_open_and_offers_a_human(executor: Executor, secrets: Secrets) -> None:
+def test_booking_in_a_city_without_it_says_so_and_offers_a_human(executor: Executor, secrets: Secrets) -> None:
     answer = call(executor, "action_book_appointment", {}, secrets.sign_reference("c1", 1, NOW))
     text, offer = payloads(answer)
-    assert "还不能直接预约" in text["text"]
+    assert "还没有开通在线预约" in text["text"]
     assert offer == {"type": "offer_human", "route": "book_appointment"}
 
 

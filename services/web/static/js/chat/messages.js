@@ -56,6 +56,10 @@ function incoming(message, hooks) {
   // The lines of a menu are its options here; channels without buttons read them in the text.
   else if (message.data?.menu) parts.push(bubble(message.data.menu.intro));
   else if (text) parts.push(bubble(text));
+  const picture = message.data?.qr;
+  if (typeof picture === "string" && picture.startsWith("/api/v1/")) {
+    parts.push(h("img", { class: "qr", src: picture, alt: "签到二维码", width: 180, height: 180, loading: "lazy" }));
+  }
   if (message.type === "answer") {
     parts.push(underAnswer(message, hooks));
     return parts;

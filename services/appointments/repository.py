@@ -1,0 +1,328 @@
+"""All SQL of appointments."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.appointments.models import (
+    BOOKED,
+    CANCELLED,
+    NO_SHOW,
+    WAITING,
+    Appointment,
+    AppointmentRequest,
+    RulesVersion,
+    Slot,
+    WaitingEntry,
+)
+from services.core.database import Base
+
+
+def _insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> int | None:
+    """The new row's id, or None when a unique index knows one like it already.
+
+    On PostgreSQL this waits for another transaction that is about to insert the same.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    key = sa.inspect(model).primary_key[0]
+    return session.execute(
+        dialect.insert(model).values(**values).on_conflict_do_nothing().returning(key)
+    ).scalar_one_or_none()
+
+
+# -- rules ----------------------------------------------------------------------------------------------------------
+
+
+def newest_rules(session: Session) -> RulesVersion | None:
+    return session.scalars(sa.select(RulesVersion).order_by(RulesVersion.version.desc()).limit(1)).first()
+
+
+# -- requests -------------------------------------------------------------------------------------------------------
+
+
+def begin_request(session: Session, key: str, now: datetime) -> bool:
+    """True when this key is new; the row becomes visible to others with the commit."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(AppointmentRequest).values(key=key, at=now).on_conflict_do_nothing()
+    return session.execute(statement.returning(AppointmentRequest.key)).scalar_one_or_none() is not None
+
+
+def finish_request(session: Session, key: str, *, appointment_id: int | None, waiting_id: int | None = None) -> None:
+    session.execute(
+        sa.update(AppointmentRequest)
+        .where(AppointmentRequest.key == key)
+        .values(appointment_id=appointment_id, waiting_id=waiting_id)
+    )
+
+
+def request(session: Session, key: str) -> AppointmentRequest | None:
+    return session.get(AppointmentRequest, key)
+
+
+def delete_requests(session: Session, before: datetime) -> None:
+    session.execute(sa.delete(AppointmentRequest).where(AppointmentRequest.at < before))
+
+
+# -- slots ----------------------------------------------------------------------------------------------------------
+
+
+def ensure_slot(
+    session: Session, *, hall: str, windows: str, start_at: datetime, end_at: datetime, capacity: int
+) -> int:
+    values = {"hall": hall, "windows": windows, "start_at": start_at, "end_at": end_at}
+    made = _insert_if_new(session, Slot, {**values, "capacity": capacity, "booked": 0})
+    if made is not None:
+        return made
+    return session.scalars(
+        sa.select(Slot.id).where(Slot.hall == hall, Slot.windows == windows, Slot.start_at == start_at)
+    ).one()
+
+
+def take_place(session: Session, slot_id: int) -> bool:
+    """Count one more in the slot if a place is free; the row stays locked until the commit."""
+    taken = session.execute(
+        sa.update(Slot)
+        .where(Slot.id == slot_id, Slot.booked < Slot.capacity)
+        .values(booked=Slot.booked + 1)
+        .returning(Slot.id)
+    )
+    return taken.scalar_one_or_none() is not None
+
+
+def give_place_back(session: Session, slot_id: int) -> None:
+    session.execute(sa.update(Slot).where(Slot.id == slot_id).values(booked=Slot.booked - 1))
+
+
+def slot(session: Session, slot_id: int) -> Slot:
+    return session.execute(
+        sa.select(Slot).where(Slot.id == slot_id).execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def slots_between(session: Session, hall: str, first: datetime, last: datetime) -> Sequence[Slot]:
+    return session.scalars(sa.select(Slot).where(Slot.hall == hall, Slot.start_at >= first, Slot.start_at < last)).all()
+
+
+def future_slots(session: Session, now: datetime) -> Sequence[Slot]:
+    """Every slot ahead, locked: what is booked meanwhile waits."""
+    return session.scalars(sa.select(Slot).where(Slot.start_at > now).order_by(Slot.id).with_for_update()).all()
+
+
+def slots_with_places_and_waiting(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    waits = sa.exists().where(
+        WaitingEntry.status == WAITING,
+        WaitingEntry.hall == Slot.hall,
+        WaitingEntry.from_at <= Slot.start_at,
+        WaitingEntry.until_at > Slot.start_at,
+    )
+    return session.scalars(
+        sa.select(Slot.id)
+        .where(Slot.start_at > now, Slot.booked < Slot.capacity, waits)
+        .order_by(Slot.start_at)
+        .limit(limit)
+    ).all()
+
+
+# -- appointments ---------------------------------------------------------------------------------------------------
+
+
+def insert_appointment(session: Session, values: dict[str, Any]) -> int | None:
+    """The new appointment's id; None when the person has a live one for the service."""
+    return _insert_if_new(session, Appointment, values)
+
+
+def appointment(session: Session, appointment_id: int) -> Appointment | None:
+    return session.get(Appointment, appointment_id)
+
+
+def lock_appointment(session: Session, appointment_id: int) -> Appointment | None:
+    return session.scalar(
+        sa.select(Appointment)
+        .where(Appointment.id == appointment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def id_of_code(session: Session, code: str) -> int | None:
+    return session.scalar(sa.select(Appointment.id).where(Appointment.code == code))
+
+
+def live(session: Session, person_hash: str, service: str) -> Appointment | None:
+    return session.scalar(
+        sa.select(Appointment).where(
+            Appointment.person_hash == person_hash, Appointment.service == service, Appointment.status == BOOKED
+        )
+    )
+
+
+def of_conversation(session: Session, conversation_id: str) -> Sequence[Appointment]:
+    return session.scalars(
+        sa.select(Appointment)
+        .where(Appointment.conversation_id == conversation_id, Appointment.status == BOOKED)
+        .order_by(Appointment.start_at)
+    ).all()
+
+
+def count_ahead(session: Session, conversation_id: str, now: datetime) -> int:
+    return session.scalars(
+        sa.select(sa.func.count()).where(
+            Appointment.conversation_id == conversation_id, Appointment.status == BOOKED, Appointment.start_at > now
+        )
+    ).one()
+
+
+def missed_since(session: Session, person_hash: str, since: datetime) -> Sequence[datetime]:
+    """When this person missed appointments; those that the waiting list had filled do not count."""
+    return session.scalars(
+        sa.select(Appointment.start_at).where(
+            Appointment.person_hash == person_hash,
+            Appointment.status == NO_SHOW,
+            Appointment.start_at >= since,
+            Appointment.origin != WAITING,
+        )
+    ).all()
+
+
+def of_day(session: Session, hall: str, first: datetime, last: datetime) -> Sequence[tuple[Appointment, Slot]]:
+    """Appointments of a hall that were not cancelled, in order."""
+    rows = session.execute(
+        sa.select(Appointment, Slot)
+        .join(Slot, Slot.id == Appointment.slot_id)
+        .where(Slot.hall == hall, Slot.start_at >= first, Slot.start_at < last, Appointment.status != CANCELLED)
+        .order_by(Slot.start_at, Appointment.id)
+    ).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def booked_in(session: Session, slot_id: int) -> Sequence[Appointment]:
+    return session.scalars(
+        sa.select(Appointment).where(Appointment.slot_id == slot_id, Appointment.status == BOOKED)
+    ).all()
+
+
+def due_reminders(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(Appointment.id).where(Appointment.remind_at <= now).order_by(Appointment.remind_at).limit(limit)
+    ).all()
+
+
+def over(session: Session, before: datetime, limit: int) -> Sequence[int]:
+    """Appointments still booked whose hour ended before that moment."""
+    return session.scalars(
+        sa.select(Appointment.id)
+        .join(Slot, Slot.id == Appointment.slot_id)
+        .where(Appointment.status == BOOKED, Appointment.start_at < before, Slot.end_at < before)
+        .order_by(Appointment.start_at)
+        .limit(limit)
+    ).all()
+
+
+def forget_persons(session: Session, before: datetime) -> int:
+    """Remove numbers and names of appointments before that moment; the keyed hash stays for the no-show rule."""
+    past = sa.update(Appointment).where(Appointment.start_at < before, Appointment.person_encrypted.is_not(None))
+    gone = session.execute(past.values(person_encrypted=None, name_encrypted=None, person_masked=""))
+    waited = sa.update(WaitingEntry).where(
+        WaitingEntry.until_at < before, WaitingEntry.person_encrypted.is_not(None), WaitingEntry.status != WAITING
+    )
+    session.execute(waited.values(person_encrypted=None, name_encrypted=None, person_masked=""))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+# -- the waiting list -----------------------------------------------------------------------------------------------
+
+
+def insert_waiting(session: Session, values: dict[str, Any]) -> int | None:
+    """The new entry's id; None when the person waits for the service already."""
+    return _insert_if_new(session, WaitingEntry, values)
+
+
+def waiting(session: Session, waiting_id: int) -> WaitingEntry | None:
+    return session.get(WaitingEntry, waiting_id)
+
+
+def waits_for(session: Session, person_hash: str, service: str) -> WaitingEntry | None:
+    return session.scalar(
+        sa.select(WaitingEntry).where(
+            WaitingEntry.person_hash == person_hash, WaitingEntry.service == service, WaitingEntry.status == WAITING
+        )
+    )
+
+
+def waiting_of_conversation(session: Session, conversation_id: str) -> Sequence[WaitingEntry]:
+    return session.scalars(
+        sa.select(WaitingEntry)
+        .where(WaitingEntry.conversation_id == conversation_id, WaitingEntry.status == WAITING)
+        .order_by(WaitingEntry.id)
+    ).all()
+
+
+def next_waiting(
+    session: Session, hall: str, services: Sequence[str], start_at: datetime, after: int
+) -> WaitingEntry | None:
+    """The first in line behind entry `after` who would take that hour, locked; one that is being filled is left out."""
+    return session.scalar(
+        sa.select(WaitingEntry)
+        .where(
+            WaitingEntry.status == WAITING,
+            WaitingEntry.hall == hall,
+            WaitingEntry.service.in_(services),
+            WaitingEntry.from_at <= start_at,
+            WaitingEntry.until_at > start_at,
+            WaitingEntry.id > after,
+        )
+        .order_by(WaitingEntry.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def close_waiting(
+    session: Session, waiting_id: int, status: str, now: datetime, appointment_id: int | None = None
+) -> bool:
+    """End an entry that still waits; False when it does not any more."""
+    closed = session.execute(
+        sa.update(WaitingEntry)
+        .where(WaitingEntry.id == waiting_id, WaitingEntry.status == WAITING)
+        .values(status=status, closed_at=now, appointment_id=appointment_id)
+        .returning(WaitingEntry.id)
+    )
+    return closed.scalar_one_or_none() is not None
+
+
+def count_waiting_ahead(session: Session, entry: WaitingEntry) -> int:
+    """How many in the same line, for overlapping hours, stand before this entry."""
+    return session.scalars(
+        sa.select(sa.func.count()).where(
+            WaitingEntry.status == WAITING,
+            WaitingEntry.hall == entry.hall,
+            WaitingEntry.service == entry.service,
+            WaitingEntry.from_at < entry.until_at,
+            WaitingEntry.until_at > entry.from_at,
+            WaitingEntry.id < entry.id,
+        )
+    ).one()
+
+
+def count_waiting(session: Session, hall: str, first: datetime, last: datetime) -> int:
+    return session.scalars(
+        sa.select(sa.func.count()).where(
+            WaitingEntry.status == WAITING,
+            WaitingEntry.hall == hall,
+            WaitingEntry.from_at < last,
+            WaitingEntry.until_at > first,
+        )
+    ).one()
+
+
+def expired_waiting(session: Session, before: datetime, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(WaitingEntry.id)
+        .where(WaitingEntry.status == WAITING, WaitingEntry.until_at <= before)
+        .order_by(WaitingEntry.id)
+        .limit(limit)
+    ).all()

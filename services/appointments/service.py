@@ -1,0 +1,83 @@
+"""Appointments: what can be booked, booking and changing it, the waiting list, the staff's desk.
+
+    appointment = service.book(uow, secrets, key=..., person=Person("phone", number), service="marriage",
+                               hall="civil", start_at=moment, conversation_id=..., now=now)
+
+Never commits. Moments are aware, in UTC; days are those of Asia/Shanghai.
+"""
+
+from datetime import datetime
+
+from services.appointments import booking, repository, views
+from services.appointments.booking import Refused, book, cancel, reschedule
+from services.appointments.desk import check_in, check_in_by_code, day_list, no_show, require_department
+from services.appointments.plan import apply_city, load_plan
+from services.appointments.qr import svg as picture
+from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
+from services.appointments.waiting import join as join_waiting
+from services.appointments.waiting import leave as leave_waiting
+from services.appointments.waiting import of_conversation as waiting_of_conversation
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.core.errors import NotFound
+
+__all__ = [
+    "Person",
+    "Refused",
+    "apply_city",
+    "book",
+    "cancel",
+    "check_in",
+    "check_in_by_code",
+    "check_in_text",
+    "day_list",
+    "join_waiting",
+    "leave_waiting",
+    "load_plan",
+    "no_show",
+    "of_conversation",
+    "offer",
+    "openings",
+    "picture",
+    "require_department",
+    "reschedule",
+    "waiting_of_conversation",
+]
+
+
+def offer(uow: UnitOfWork) -> Offer:
+    """Services and halls of the city; both empty when it has no appointments."""
+    plan = load_plan(uow)
+    return views.of_rules(plan) if plan else Offer(services=[], halls=[])
+
+
+def openings(uow: UnitOfWork, *, service: str, now: datetime, hall: str | None = None) -> list[Opening]:
+    """Every hour that a citizen may book now with its free places, by hall and in order.
+
+    Raises NotFound for an unknown service, and for a hall that does not do it.
+    """
+    plan = load_plan(uow)
+    found = plan.rules.service(service) if plan else None
+    if plan is None or found is None:
+        raise NotFound("没有这个预约事项")
+    halls = [one for one in plan.rules.halls_for(service) if hall in (None, one.code)]
+    if not halls:
+        raise NotFound("没有这个办理地点")
+    return [opening for one in halls for opening in views.openings(uow, plan, found, one, now)]
+
+
+def of_conversation(uow: UnitOfWork, secrets: Secrets, conversation_id: str) -> list[AppointmentOut]:
+    """The live appointments that were made in a conversation, with their check-in codes, soonest first."""
+    plan = booking.require_plan(uow)
+    return [
+        views.of_appointment(plan, secrets, row, repository.slot(uow.session, row.slot_id), with_code=True)
+        for row in repository.of_conversation(uow.session, conversation_id)
+    ]
+
+
+def check_in_text(uow: UnitOfWork, conversation_id: str, no: str) -> str:
+    """What the picture of an appointment's check-in code says. Raises NotFound for somebody else's."""
+    row = repository.appointment(uow.session, booking.appointment_id(no))
+    if row is None or row.conversation_id != conversation_id:
+        raise NotFound("没有这个预约")
+    return f"{row.no}-{row.code}"
