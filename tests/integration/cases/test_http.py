@@ -118,7 +118,7 @@ def test_a_case_goes_its_way_over_http(office: Office) -> None:
     replied = office.post("li", f"/cases/{case_no}/reply", text="好", resolve=True).json()
     assert (replied["status"], replied["clocks"][0]["state"]) == ("resolved", "met")
     reopened = office.post("li", f"/cases/{case_no}/reopen", reason="还有问题").json()
-    assert reopened["status"] == "assigned"
+    assert reopened["status"] == "reopened"
     moved = office.post("li", f"/cases/{case_no}/transfer", department="交警", reason="转").json()
     assert moved["department"] == POLICE
     assert office.post("officer", f"/cases/{case_no}/reply", text="好").json()["assignee"] == "officer"
