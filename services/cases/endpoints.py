@@ -1,30 +1,43 @@
 """The case desk over HTTP (architecture, HTTP)."""
 
 from collections.abc import Callable
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
-from services.cases import service
+from services.cases import service, supervision_endpoints
 from services.cases.schemas import (
+    AccessIn,
+    AssignIn,
     CaseDetail,
     CaseList,
     CaseOut,
+    ClassifyIn,
+    DecisionIn,
+    ExtendIn,
+    MergeIn,
     NoteIn,
     OptionalReasonIn,
+    PresenceIn,
+    PresenceOut,
+    PressIn,
     ReasonIn,
     ReplyIn,
     TransferIn,
 )
 from services.cases.states import Status
+from services.core.audit import record
 from services.core.database import UnitOfWork
 from services.core.web import container_of
 
-router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
+router = APIRouter()
+desk = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
+Presser = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
 Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
 
 
@@ -32,7 +45,7 @@ def _act(request: Request, action: Callable[[UnitOfWork], CaseOut]) -> CaseOut:
     return container_of(request).database.write(action)
 
 
-@router.get("")
+@desk.get("")
 def list_cases(
     request: Request,
     user: Reader,
@@ -60,26 +73,43 @@ def list_cases(
         )
 
 
-@router.get("/{case_no}")
+@desk.get("/{case_no}")
 def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
-    """A case with its events, the conversation's transcript and the masked identifiers in it."""
+    """A case with its events, the conversation's transcript and the masked identifiers in it.
+
+    Opening a confidential case leaves an audit row. Of a conversation that held a tip-off which the reader may not know
+    of, only what came after it is shown.
+    """
     container = container_of(request)
+    hidden = None
     with container.database.unit_of_work(read_only=True) as uow:
         case = service.get_case(uow, container.secrets, case_no=case_no, user=user, now=container.clock.now())
+        if case.conversation_id is not None:
+            hidden = service.hidden_until(uow, conversation_id=case.conversation_id, case_no=case_no, user=user)
+    if case.confidential:
+        container.database.write(
+            lambda uow: record(uow, actor=user.name, action="case.read", subject=case_no, now=container.clock.now())
+        )
     if case.conversation_id is not None:
-        case.transcript = container.transcript_of(case.conversation_id, user.name)
-        case.identifiers = container.identifiers_of(case.conversation_id)
+        messages = container.transcript_of(case.conversation_id, user.name)
+        case.transcript = [one for one in messages if hidden is None or _moment(one) > hidden]
+        case.identifiers = container.identifiers_of(case.conversation_id) if hidden is None else []
+    case.present = container.presence.others(case_no, user.name)
     return case
 
 
-@router.post("/{case_no}/claim")
+def _moment(message: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(message["created_at"]))
+
+
+@desk.post("/{case_no}/claim")
 def claim(case_no: str, request: Request, user: Worker) -> CaseOut:
     """409 names the holder in `held_by`."""
     the = container_of(request)
     return _act(request, lambda uow: service.claim(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
 
 
-@router.post("/{case_no}/reply")
+@desk.post("/{case_no}/reply")
 def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOut:
     """409 shows the answer that was given already: `first_reply`, `first_replied_by`, `first_replied_at`."""
     the = container_of(request)
@@ -97,7 +127,7 @@ def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOu
     )
 
 
-@router.post("/{case_no}/note")
+@desk.post("/{case_no}/note")
 def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -106,7 +136,7 @@ def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     )
 
 
-@router.post("/{case_no}/transfer")
+@desk.post("/{case_no}/transfer")
 def transfer(case_no: str, body: TransferIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -123,13 +153,13 @@ def transfer(case_no: str, body: TransferIn, request: Request, user: Worker) -> 
     )
 
 
-@router.post("/{case_no}/resolve")
+@desk.post("/{case_no}/resolve")
 def resolve(case_no: str, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(request, lambda uow: service.resolve(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
 
 
-@router.post("/{case_no}/close")
+@desk.post("/{case_no}/close")
 def close(case_no: str, request: Request, user: Worker, body: OptionalReasonIn | None = None) -> CaseOut:
     """A case that is not settled is closed by a supervisor or admin only, who must give a reason."""
     the = container_of(request)
@@ -140,7 +170,7 @@ def close(case_no: str, request: Request, user: Worker, body: OptionalReasonIn |
     )
 
 
-@router.post("/{case_no}/reopen")
+@desk.post("/{case_no}/reopen")
 def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -149,3 +179,160 @@ def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> Case
             uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
         ),
     )
+
+
+@desk.post("/{case_no}/return")
+def give_back(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
+    """Return a transferred case to its sender; 409 with `return_until` when that is over."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.give_back(
+            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
+        ),
+    )
+
+
+@desk.post("/{case_no}/assign")
+def assign(case_no: str, body: AssignIn, request: Request, user: Worker) -> CaseOut:
+    """Hand over to a colleague, or as a supervisor reassign."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.assign(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            assignee=body.assignee,
+            reason=body.reason,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@desk.post("/{case_no}/release")
+def release(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
+    """Put the case back into its department's queue."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.release(
+            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
+        ),
+    )
+
+
+@desk.post("/{case_no}/hold")
+def hold(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
+    """Ask the citizen (`text`) and wait; the clocks stand still."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.hold(uow, the.secrets, case_no=case_no, user=user, question=body.text, now=the.clock.now()),
+    )
+
+
+@desk.post("/{case_no}/resume")
+def resume(case_no: str, request: Request, user: Worker) -> CaseOut:
+    """Go on without the citizen's answer."""
+    the = container_of(request)
+    return _act(request, lambda uow: service.resume(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
+
+
+@desk.post("/{case_no}/extend")
+def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> CaseOut:
+    """Ask for more working days; a supervisor's own request is granted at once."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.extend(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            days=body.days,
+            reason=body.reason,
+            target=body.target,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@desk.post("/{case_no}/extension")
+def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Worker) -> CaseOut:
+    """A supervisor approves or refuses the waiting request."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.decide_extension(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            approve=body.approve,
+            reason=body.reason,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@desk.post("/{case_no}/merge")
+def merge(case_no: str, body: MergeIn, request: Request, user: Worker) -> CaseOut:
+    """Let this duplicate go on as another open case."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.merge(uow, the.secrets, case_no=case_no, user=user, into=body.into, now=the.clock.now()),
+    )
+
+
+@desk.post("/{case_no}/classify")
+def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> CaseOut:
+    """Change kind, department, priority or confidentiality; the clocks follow."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.classify(
+            uow, the.secrets, case_no=case_no, user=user, now=the.clock.now(), **body.model_dump()
+        ),
+    )
+
+
+@desk.post("/{case_no}/access")
+def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) -> CaseOut:
+    """Let somebody know of a confidential case, or no longer."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.change_access(
+            uow, the.secrets, case_no=case_no, user=user, name=body.name, allowed=body.allowed, now=the.clock.now()
+        ),
+    )
+
+
+@desk.post("/{case_no}/press")
+def press(case_no: str, request: Request, user: Presser, body: PressIn | None = None) -> CaseOut:
+    """A supervisor or manager presses (催办)."""
+    the = container_of(request)
+    text = body.text if body is not None else None
+    return _act(
+        request,
+        lambda uow: service.press(uow, the.secrets, case_no=case_no, user=user, text=text, now=the.clock.now()),
+    )
+
+
+@desk.post("/{case_no}/presence")
+def presence(case_no: str, body: PresenceIn, request: Request, user: Reader) -> PresenceOut:
+    """Note that the reader looks at the case, or has left it; returns who else does."""
+    the = container_of(request)
+    with the.database.unit_of_work(read_only=True) as uow:
+        service.must_see(uow, case_no=case_no, user=user)
+    if body.leaving:
+        the.presence.leave(case_no, user.name)
+        return PresenceOut(others=[])
+    return PresenceOut(others=the.presence.here(case_no, user.name, writing=body.writing))
+
+
+router.include_router(desk)
+router.include_router(supervision_endpoints.router)

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from services.cases import repository, views
+from services.accounts.schemas import StaffUser
+from services.cases import access, repository, views
 from services.cases.assignment import absences, end_absence, set_absence
 from services.cases.citizen import (
     cases_of_citizen,
@@ -17,6 +18,7 @@ from services.cases.citizen import (
 from services.cases.classifying import change_access, classify
 from services.cases.desk import claim, close, note, reopen, reply, resolve
 from services.cases.extending import decide_extension, extend
+from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.moving import assign, give_back, merge, release, transfer
 from services.cases.opening import open_case
@@ -29,6 +31,7 @@ from services.cases.views import get_case, hidden_until, list_cases
 from services.cases.waiting import hold, resume
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.core.errors import NotFound
 
 __all__ = [
     "CaseDetail",
@@ -62,6 +65,7 @@ __all__ = [
     "import_past_cases",
     "list_cases",
     "merge",
+    "must_see",
     "note",
     "open_case",
     "open_case_of",
@@ -79,6 +83,13 @@ __all__ = [
     "set_alert_level",
     "transfer",
 ]
+
+
+def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
+    """Raises NotFound for a case that is not there, or that `user` may not know of."""
+    case = repository.find_case(uow.session, case_no)
+    if case is None or not access.is_visible(uow, user, case):
+        raise NotFound(NOT_FOUND)
 
 
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:

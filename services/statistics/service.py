@@ -19,8 +19,8 @@ def timeliness(
 ) -> dict[str, Any]:
     """The report of `services.cases.service.report` for a period written as dates (an end date is included).
 
-    Confidential cases that `reader` may not know of are in no figure. Raises BadRequest for a period that cannot be read
-    or is empty.
+    Confidential cases that `reader` may not know of are in no figure. Raises BadRequest for a period that cannot be
+    read or is empty.
     """
     begin, until = cases.period(start, end)
     return cases.report(uow, start=begin, end=until, now=now, by=by, reader=reader)
