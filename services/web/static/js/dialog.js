@@ -4,7 +4,7 @@ import { byId, h } from "./dom.js";
 /**
  * Ask for input or a confirmation.
  * @param {{title: string, text?: string, confirm: string, danger?: boolean,
- *   fields?: {name: string, label: string, multiline?: boolean, list?: string[], maxlength?: number}[]}} what
+ *   fields?: {name: string, label: string, multiline?: boolean, list?: string[], choices?: [string, string][], value?: string, number?: boolean, optional?: boolean, maxlength?: number}[]}} what
  * @param {(values: Object<string, string>) => Promise<void>} act runs on confirm; what it throws is shown, and the dialog stays
  */
 export function ask(what, act) {
@@ -12,10 +12,12 @@ export function ask(what, act) {
   const error = h("p", { class: "form-error", role: "alert", hidden: true });
   const confirm = h("button", { type: "submit", class: `weui-btn weui-btn_mini ${what.danger ? "weui-btn_warn" : "weui-btn_primary"}` }, what.confirm);
   const fields = (what.fields || []).map((field) => {
-    const common = { class: "input", name: field.name, required: true, maxlength: field.maxlength || 2000 };
+    const common = { class: "input", name: field.name, required: !field.optional, maxlength: field.maxlength || 2000 };
     const list = field.list && h("datalist", { id: `list-${field.name}` }, field.list.map((value) => h("option", { value })));
     const input = field.multiline ? h("textarea", { ...common, rows: 4 })
-      : h("input", { ...common, list: list && `list-${field.name}`, autocomplete: "off" });
+      : field.choices ? h("select", { class: "input", name: field.name }, field.choices.map(([value, label]) => h("option", { value, selected: value === field.value }, label)))
+        : h("input", { ...common, list: list && `list-${field.name}`, autocomplete: "off", ...(field.number ? { type: "number", min: 1, max: 366, inputmode: "numeric" } : {}) });
+    if (field.value && !field.choices) input.value = field.value;
     return { input, node: h("label", { class: "field" }, h("span", {}, field.label), input, list) };
   });
   const form = h("form", { method: "dialog", on: { submit } },

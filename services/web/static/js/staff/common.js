@@ -36,6 +36,7 @@ export function countdown(dueAt, warningAt) {
 export function caseTime(kase) {
   const clock = nextClock(kase);
   if (clock) return countdown(clock.due_at, clock.warning_at);
+  if (kase.status === "waiting") return h("span", { class: "left left_done" }, "暂停计时");
   if (!kase.first_response_at) return h("span", { class: "left left_done" }, "无时限");
   const late = (kase.clocks || []).some((one) => one.state === "breached");
   return h("span", { class: "left left_done" }, late ? "已答复（逾期）" : "已答复");
@@ -52,11 +53,12 @@ function refresh(node, now) {
   node.className = `left left_${level}`;
 }
 
-export const isOpen = (kase) => kase.status !== "resolved" && kase.status !== "closed";
+export const isOpen = (kase) => !["resolved", "closed", "merged"].includes(kase.status);
 
 export function tags(kase) {
   return [
     kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
+    kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, h("span", { "aria-hidden": "true" }, "🔒"), " 保密"),
     kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
     h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
   ];
@@ -64,6 +66,7 @@ export function tags(kase) {
 
 export const clockState = (clock, kase) => (counts(clock, kase)
   ? countdown(clock.due_at, clock.warning_at)
+  : clock.state === "paused" ? h("span", { class: "left left_done" }, `暂停（剩 ${span((clock.remaining_minutes || 0) * 60000)}${clock.remaining_minutes < 1440 ? "" : " 工作时间"}）`)
   : h("span", { class: `left left_${clock.state === "met" ? "done" : clock.state === "breached" ? "overdue" : "normal"}` }, word("clock", clock.state)));
 
 export const timeTag = (value) => (value ? h("time", { datetime: value, title: value }, when(value)) : null);
