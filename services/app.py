@@ -13,6 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from services import health
 from services.accounts import endpoints as accounts
 from services.cases import endpoints as cases
+from services.cases import supervision_endpoints as supervision
+from services.channels.web import cases as citizen_cases
 from services.channels.web import endpoints as web_chat
 from services.container import Container, build_container
 from services.conversations.decisions import Decider
@@ -68,7 +70,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
     app.state.container = composed
     install_error_handlers(app)
-    for feature in (accounts, web_chat, cases, knowledge, notifications, statistics):
+    for feature in (accounts, web_chat, citizen_cases, cases, supervision, knowledge, notifications, statistics):
         app.include_router(feature.router)
     app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
     mount_static(app)

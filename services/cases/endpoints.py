@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
-from services.cases import service, supervision_endpoints
+from services.cases import service
 from services.cases.schemas import (
     AccessIn,
     AssignIn,
@@ -33,8 +33,7 @@ from services.core.audit import record
 from services.core.database import UnitOfWork
 from services.core.web import container_of
 
-router = APIRouter()
-desk = APIRouter(prefix="/api/v1/cases", tags=["cases"])
+router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
 Presser = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
@@ -45,7 +44,7 @@ def _act(request: Request, action: Callable[[UnitOfWork], CaseOut]) -> CaseOut:
     return container_of(request).database.write(action)
 
 
-@desk.get("")
+@router.get("")
 def list_cases(
     request: Request,
     user: Reader,
@@ -73,7 +72,7 @@ def list_cases(
         )
 
 
-@desk.get("/{case_no}")
+@router.get("/{case_no}")
 def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
     """A case with its events, the conversation's transcript and the masked identifiers in it.
 
@@ -102,14 +101,14 @@ def _moment(message: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(str(message["created_at"]))
 
 
-@desk.post("/{case_no}/claim")
+@router.post("/{case_no}/claim")
 def claim(case_no: str, request: Request, user: Worker) -> CaseOut:
     """409 names the holder in `held_by`."""
     the = container_of(request)
     return _act(request, lambda uow: service.claim(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
 
 
-@desk.post("/{case_no}/reply")
+@router.post("/{case_no}/reply")
 def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOut:
     """409 shows the answer that was given already: `first_reply`, `first_replied_by`, `first_replied_at`."""
     the = container_of(request)
@@ -127,7 +126,7 @@ def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOu
     )
 
 
-@desk.post("/{case_no}/note")
+@router.post("/{case_no}/note")
 def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -136,7 +135,7 @@ def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     )
 
 
-@desk.post("/{case_no}/transfer")
+@router.post("/{case_no}/transfer")
 def transfer(case_no: str, body: TransferIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -153,13 +152,13 @@ def transfer(case_no: str, body: TransferIn, request: Request, user: Worker) -> 
     )
 
 
-@desk.post("/{case_no}/resolve")
+@router.post("/{case_no}/resolve")
 def resolve(case_no: str, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(request, lambda uow: service.resolve(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
 
 
-@desk.post("/{case_no}/close")
+@router.post("/{case_no}/close")
 def close(case_no: str, request: Request, user: Worker, body: OptionalReasonIn | None = None) -> CaseOut:
     """A case that is not settled is closed by a supervisor or admin only, who must give a reason."""
     the = container_of(request)
@@ -170,7 +169,7 @@ def close(case_no: str, request: Request, user: Worker, body: OptionalReasonIn |
     )
 
 
-@desk.post("/{case_no}/reopen")
+@router.post("/{case_no}/reopen")
 def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     the = container_of(request)
     return _act(
@@ -181,7 +180,7 @@ def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> Case
     )
 
 
-@desk.post("/{case_no}/return")
+@router.post("/{case_no}/return")
 def give_back(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     """Return a transferred case to its sender; 409 with `return_until` when that is over."""
     the = container_of(request)
@@ -193,7 +192,7 @@ def give_back(case_no: str, body: ReasonIn, request: Request, user: Worker) -> C
     )
 
 
-@desk.post("/{case_no}/assign")
+@router.post("/{case_no}/assign")
 def assign(case_no: str, body: AssignIn, request: Request, user: Worker) -> CaseOut:
     """Hand over to a colleague, or as a supervisor reassign."""
     the = container_of(request)
@@ -211,7 +210,7 @@ def assign(case_no: str, body: AssignIn, request: Request, user: Worker) -> Case
     )
 
 
-@desk.post("/{case_no}/release")
+@router.post("/{case_no}/release")
 def release(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     """Put the case back into its department's queue."""
     the = container_of(request)
@@ -223,7 +222,7 @@ def release(case_no: str, body: ReasonIn, request: Request, user: Worker) -> Cas
     )
 
 
-@desk.post("/{case_no}/hold")
+@router.post("/{case_no}/hold")
 def hold(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     """Ask the citizen (`text`) and wait; the clocks stand still."""
     the = container_of(request)
@@ -233,14 +232,14 @@ def hold(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     )
 
 
-@desk.post("/{case_no}/resume")
+@router.post("/{case_no}/resume")
 def resume(case_no: str, request: Request, user: Worker) -> CaseOut:
     """Go on without the citizen's answer."""
     the = container_of(request)
     return _act(request, lambda uow: service.resume(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
 
 
-@desk.post("/{case_no}/extend")
+@router.post("/{case_no}/extend")
 def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> CaseOut:
     """Ask for more working days; a supervisor's own request is granted at once."""
     the = container_of(request)
@@ -259,7 +258,7 @@ def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> Case
     )
 
 
-@desk.post("/{case_no}/extension")
+@router.post("/{case_no}/extension")
 def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Worker) -> CaseOut:
     """A supervisor approves or refuses the waiting request."""
     the = container_of(request)
@@ -277,7 +276,7 @@ def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Wor
     )
 
 
-@desk.post("/{case_no}/merge")
+@router.post("/{case_no}/merge")
 def merge(case_no: str, body: MergeIn, request: Request, user: Worker) -> CaseOut:
     """Let this duplicate go on as another open case."""
     the = container_of(request)
@@ -287,7 +286,7 @@ def merge(case_no: str, body: MergeIn, request: Request, user: Worker) -> CaseOu
     )
 
 
-@desk.post("/{case_no}/classify")
+@router.post("/{case_no}/classify")
 def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> CaseOut:
     """Change kind, department, priority or confidentiality; the clocks follow."""
     the = container_of(request)
@@ -299,7 +298,7 @@ def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> 
     )
 
 
-@desk.post("/{case_no}/access")
+@router.post("/{case_no}/access")
 def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) -> CaseOut:
     """Let somebody know of a confidential case, or no longer."""
     the = container_of(request)
@@ -311,7 +310,7 @@ def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) 
     )
 
 
-@desk.post("/{case_no}/press")
+@router.post("/{case_no}/press")
 def press(case_no: str, request: Request, user: Presser, body: PressIn | None = None) -> CaseOut:
     """A supervisor or manager presses (催办)."""
     the = container_of(request)
@@ -322,7 +321,7 @@ def press(case_no: str, request: Request, user: Presser, body: PressIn | None = 
     )
 
 
-@desk.post("/{case_no}/presence")
+@router.post("/{case_no}/presence")
 def presence(case_no: str, body: PresenceIn, request: Request, user: Reader) -> PresenceOut:
     """Note that the reader looks at the case, or has left it; returns who else does."""
     the = container_of(request)
@@ -332,7 +331,3 @@ def presence(case_no: str, body: PresenceIn, request: Request, user: Reader) -> 
         the.presence.leave(case_no, user.name)
         return PresenceOut(others=[])
     return PresenceOut(others=the.presence.here(case_no, user.name, writing=body.writing))
-
-
-router.include_router(desk)
-router.include_router(supervision_endpoints.router)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.accounts.endpoints import set_session_cookie, token_from
-from services.channels.web import cases
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, SendAnswer
 from services.core.limits import count_against
 from services.core.signals import CONVERSATION
@@ -21,11 +20,10 @@ STREAM_LOOK_SECONDS = 5.0
 HEARTBEAT_EVERY = 3
 STREAM_BATCH = 100
 
-router = APIRouter()
-chat = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 
-@chat.post("", status_code=201)
+@router.post("", status_code=201)
 def open_conversation(request: Request, response: Response) -> NewConversation:
     """Begin a conversation. The token comes back once, and as an HttpOnly cookie."""
     container = container_of(request)
@@ -42,7 +40,7 @@ def open_conversation(request: Request, response: Response) -> NewConversation:
     return opened
 
 
-@chat.get("/current")
+@router.get("/current")
 def current_conversation(request: Request) -> dict[str, str]:
     container = container_of(request)
     with container.database.unit_of_work(read_only=True) as uow:
@@ -50,14 +48,14 @@ def current_conversation(request: Request) -> dict[str, str]:
     return {"conversation_id": row.id}
 
 
-@chat.post("/{conversation_id}/messages")
+@router.post("/{conversation_id}/messages")
 async def send(conversation_id: str, body: InboundMessage, request: Request) -> SendAnswer:
     """Send a message and read its answer; the same `client_message_id` gets the same answer again."""
     await anyio.to_thread.run_sync(_authorise, request, conversation_id)
     return await container_of(request).turns.receive(conversation_id, body)
 
 
-@chat.get("/{conversation_id}/messages")
+@router.get("/{conversation_id}/messages")
 def read(
     conversation_id: str,
     request: Request,
@@ -68,7 +66,7 @@ def read(
     return _page(request, conversation_id, after, limit)
 
 
-@chat.get("/{conversation_id}/stream")
+@router.get("/{conversation_id}/stream")
 async def stream(conversation_id: str, request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
     """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes."""
     await anyio.to_thread.run_sync(_authorise, request, conversation_id)
@@ -122,7 +120,3 @@ def _authorise(request: Request, conversation_id: str) -> None:
     token = token_from(request, CITIZEN_COOKIE)
     with container.database.unit_of_work(read_only=True) as uow:
         container.conversations.own(uow, token, conversation_id)
-
-
-router.include_router(chat)
-router.include_router(cases.router)

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from services.accounts import service as accounts
 from services.app import create_app
+from services.cases import service as cases
 from services.cases.presence import Presence
 from services.container import build_container
 from services.conversations.schemas import InboundMessage
@@ -67,8 +68,6 @@ class Hall:
 
     def case_of(self, conversation_id: str) -> str:
         """An open case of the conversation."""
-        from services.cases import service as cases
-
         with self.container.database.unit_of_work() as uow:
             case = cases.open_case(
                 uow,
