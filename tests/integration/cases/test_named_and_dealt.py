@@ -153,9 +153,7 @@ def test_an_urgent_case_alerts_whoever_is_on_duty_also_at_night(desk: Any, tmp_p
     assert ("case_urgent", "user:a") not in desk.outbox()[before:]
 
 
-def test_a_dealt_case_is_taken_by_its_clerk_and_handed_over_to_somebody_who_is_there(
-    desk: Any, tmp_path: Path
-) -> None:
+def test_a_dealt_case_is_taken_by_its_clerk_and_handed_over_to_somebody_who_is_there(desk: Any, tmp_path: Path) -> None:
     city_of(desk, tmp_path, roster="queues: [{department: 市民政局, assign: round_robin, members: [{name: li}]}]\n")
     people(desk, "zhao")
     case_no = desk.open(department=CIVIL, conversation_id="c1").case_no

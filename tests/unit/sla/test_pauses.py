@@ -51,7 +51,9 @@ def test_a_paused_limit_equals_counting_the_minutes_that_are_open_and_not_paused
     assert plan(calendar, Limit(minutes, "working_minutes"), start, stops).due_at == minute
 
 
-@given(calendars, moments, st.sampled_from(["minutes", "working_minutes", "working_days"]), st.integers(1, 20), pauses())
+@given(
+    calendars, moments, st.sampled_from(["minutes", "working_minutes", "working_days"]), st.integers(1, 20), pauses()
+)
 def test_a_pause_never_makes_anything_due_earlier_and_keeps_the_levels_in_order(
     calendar: WorkingCalendar, start: datetime, unit: str, amount: int, stops: list[clocks.Pause]
 ) -> None:

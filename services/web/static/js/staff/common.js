@@ -64,9 +64,12 @@ export function tags(kase) {
   ];
 }
 
+/** Minutes of a limit in hours: a day of working time has fewer than 24. */
+const hours = (minutes) => (minutes < 60 ? `${minutes} 分钟` : `${Math.floor(minutes / 60)} 小时${minutes % 60 ? ` ${minutes % 60} 分` : ""}`);
+
 export const clockState = (clock, kase) => (counts(clock, kase)
   ? countdown(clock.due_at, clock.warning_at)
-  : clock.state === "paused" ? h("span", { class: "left left_done" }, `暂停（剩 ${span((clock.remaining_minutes || 0) * 60000)}${clock.remaining_minutes < 1440 ? "" : " 工作时间"}）`)
+  : clock.state === "paused" ? h("span", { class: "left left_done" }, `暂停（剩 ${hours(clock.remaining_minutes || 0)}）`)
   : h("span", { class: `left left_${clock.state === "met" ? "done" : clock.state === "breached" ? "overdue" : "normal"}` }, word("clock", clock.state)));
 
 export const timeTag = (value) => (value ? h("time", { datetime: value, title: value }, when(value)) : null);

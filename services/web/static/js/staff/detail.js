@@ -134,8 +134,8 @@ export class Detail {
         title: "转办其他部门", confirm: "转办",
         fields: [{ name: "department", label: "部门", list: this.hooks.departments(), maxlength: 100 }, { name: "reason", label: "原因", multiline: true, maxlength: 500 }],
       }, "transfer"));
-      buttons.push(moreActions(this, kase));
       buttons.push(this.asking("办结", { title: "办结工单", text: "确认事项已经办理完毕？", confirm: "办结" }, "resolve"));
+      buttons.push(moreActions(this, kase));
     } else {
       buttons.push(this.asking("重开", { title: "重新打开工单", confirm: "重开", fields: [{ name: "reason", label: "原因", multiline: true, maxlength: 500 }] }, "reopen"));
       if (kase.status === "resolved") buttons.push(this.asking("关闭", { title: "关闭工单", text: "关闭后不再办理。", confirm: "关闭" }, "close"));
