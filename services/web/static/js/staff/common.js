@@ -1,5 +1,5 @@
 // What queue and detail both show of a case.
-import { h } from "../dom.js";
+import { h, svg } from "../dom.js";
 import { span, when, word } from "../format.js";
 
 /**
@@ -55,10 +55,14 @@ function refresh(node, now) {
 
 export const isOpen = (kase) => !["resolved", "closed", "merged"].includes(kase.status);
 
+const lock = () => svg("svg", { viewBox: "0 0 12 14", width: 10, height: 12, "aria-hidden": "true" },
+  svg("path", { d: "M3 6V4a3 3 0 0 1 6 0v2", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }),
+  svg("rect", { x: 1.5, y: 6, width: 9, height: 7, rx: 1.2, fill: "currentColor" }));
+
 export function tags(kase) {
   return [
     kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
-    kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, h("span", { "aria-hidden": "true" }, "🔒"), " 保密"),
+    kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, lock(), " 保密"),
     kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
     h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
   ];
