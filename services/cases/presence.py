@@ -49,7 +49,7 @@ class Presence:
     def others(self, case_no: str, name: str) -> list[PresentOut]:
         """Who is at the case besides `name`."""
         try:
-            found: dict[str | bytes, str | bytes] = self._client.hgetall(KEY + case_no)  # type: ignore[assignment]
+            found: dict[str | bytes, str | bytes] = self._client.hgetall(KEY + case_no)
         except redis.RedisError as error:
             log.warning("presence unknown", kind=type(error).__name__)
             return []

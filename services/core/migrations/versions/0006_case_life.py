@@ -1,5 +1,7 @@
 """the whole life of a case: holds, extensions, confidentiality, merging, assignment, supervision."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -134,5 +136,5 @@ def _open_index(condition: str) -> None:
     op.create_index("uq_cases_open_conversation", "cases", ["conversation_id"], unique=True, **_where(condition))
 
 
-def _where(condition: str) -> dict[str, sa.TextClause]:
+def _where(condition: str) -> dict[str, Any]:
     return {"postgresql_where": sa.text(condition), "sqlite_where": sa.text(condition)}
