@@ -14,6 +14,8 @@ from services import health
 from services.accounts import endpoints as accounts
 from services.appointments import endpoints as appointments
 from services.cases import endpoints as cases
+from services.cases import supervision_endpoints as supervision
+from services.channels.web import cases as citizen_cases
 from services.channels.web import endpoints as web_chat
 from services.container import Container, build_container
 from services.conversations.decisions import Decider
@@ -70,7 +72,18 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
     app.state.container = composed
     install_error_handlers(app)
-    for feature in (accounts, web_chat, appointments, cases, knowledge, menus, notifications, statistics):
+    for feature in (
+        accounts,
+        web_chat,
+        citizen_cases,
+        appointments,
+        cases,
+        supervision,
+        knowledge,
+        menus,
+        notifications,
+        statistics,
+    ):
         app.include_router(feature.router)
     app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
     mount_static(app)

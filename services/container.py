@@ -15,7 +15,18 @@ from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
 from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
 from services.cases import service as cases
-from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
+from services.cases.events import (
+    CaseAssigned,
+    CaseClaimed,
+    CaseClosed,
+    CaseExtended,
+    CaseHeld,
+    CaseMerged,
+    CaseReopened,
+    CaseReplied,
+    CaseResolved,
+    CaseTransferred,
+)
 from services.conversations.events import ConversationChanged
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -155,6 +166,11 @@ class Container:
             live=self.knowledge,
         )
 
+    @cached_property
+    def presence(self) -> cases.Presence:
+        """Who looks at which case just now."""
+        return cases.Presence(self.signals.client)
+
     def transcript_of(self, conversation_id: str, viewer: str) -> list[dict[str, Any]]:
         with self.database.unit_of_work(read_only=True) as uow:
             messages = self.conversations.transcript(uow, conversation_id)
@@ -207,7 +223,11 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     bus.on(CaseClaimed, takeover.claimed)
     bus.on(CaseReplied, takeover.replied)
     bus.on(CaseResolved, takeover.resolved)
-    bus.on(CaseClosed, takeover.resolved)
+    bus.on(CaseClosed, takeover.closed)
+    bus.on(CaseAssigned, takeover.assigned)
+    bus.on(CaseHeld, takeover.held)
+    bus.on(CaseExtended, takeover.extended)
+    bus.on(CaseMerged, takeover.merged)
     bus.on(CaseTransferred, takeover.transferred)
     bus.on(CaseReopened, takeover.reopened)
 

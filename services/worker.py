@@ -9,6 +9,7 @@ from types import FrameType
 
 import redis
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.appointments import tasks as appointment_tasks
 from services.cases import tasks as case_tasks
@@ -26,6 +27,7 @@ HEARTBEAT_KEY = "huiying:worker:heartbeat"
 OUTBOX_SECONDS = 2.0
 SWEEP_SECONDS = 10.0
 APPOINTMENT_SECONDS = 10.0
+DESK_SECONDS = 15.0
 LOOKUP_SECONDS = 1.0
 KNOWLEDGE_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
@@ -48,6 +50,7 @@ class Worker:
                 ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
                 ("sweep", self._sweep, SWEEP_SECONDS, None),
                 ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
+                ("desk", self._keep_desk, DESK_SECONDS, None),
                 ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
                 ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
                 ("tidy", self._tidy, DAY_SECONDS, None),
@@ -95,6 +98,16 @@ class Worker:
 
     def _sweep_appointments(self) -> None:
         appointment_tasks.sweep(self._container.database, self._container.clock.now())
+
+    def _keep_desk(self) -> None:
+        """What happens at the case desk by itself: waits end, queues are dealt out, clocks follow a new calendar, and
+        reports come. One that fails does not keep the others from their turn."""
+        jobs = (case_tasks.end_waits, case_tasks.deal_queues, case_tasks.recompute_stale, case_tasks.write_due_reports)
+        for job in jobs:
+            try:
+                job(self._container.database, self._container.clock.now())
+            except SQLAlchemyError as error:
+                log.error("worker job failed", job=job.__name__, kind=type(error).__name__)
 
     def _finish_lookups(self) -> None:
         lookup_tasks.run_pending(self._container.lookups, self._container.gateway)

@@ -44,6 +44,14 @@ def has_accounts(uow: UnitOfWork) -> bool:
     return repository.count(uow.session) > 0
 
 
+def find_user(uow: UnitOfWork, name: str) -> StaffUser | None:
+    """The staff member of that name, or None when there is none or the account is disabled."""
+    account = repository.get(uow.session, name)
+    if account is None or account.disabled_at is not None:
+        return None
+    return StaffUser(account.name, account.role, account.department)
+
+
 def log_in(uow: UnitOfWork, *, name: str, password: str, now: datetime) -> tuple[str, StaffUser] | None:
     """Check a password; a new token and its owner, or None when name or password is wrong.
 

@@ -1,7 +1,8 @@
 """The case desk over HTTP (architecture, HTTP)."""
 
 from collections.abc import Callable
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -9,22 +10,33 @@ from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.cases import service
 from services.cases.schemas import (
+    AccessIn,
+    AssignIn,
     CaseDetail,
     CaseList,
     CaseOut,
+    ClassifyIn,
+    DecisionIn,
+    ExtendIn,
+    MergeIn,
     NoteIn,
     OptionalReasonIn,
+    PresenceIn,
+    PresenceOut,
+    PressIn,
     ReasonIn,
     ReplyIn,
     TransferIn,
 )
 from services.cases.states import Status
+from services.core.audit import record
 from services.core.database import UnitOfWork
 from services.core.web import container_of
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
+Presser = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
 Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
 
 
@@ -62,14 +74,31 @@ def list_cases(
 
 @router.get("/{case_no}")
 def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
-    """A case with its events, the conversation's transcript and the masked identifiers in it."""
+    """A case with its events, the conversation's transcript and the masked identifiers in it.
+
+    Opening a confidential case leaves an audit row. Of a conversation that held a tip-off which the reader may not know
+    of, only what came after it is shown.
+    """
     container = container_of(request)
+    hidden = None
     with container.database.unit_of_work(read_only=True) as uow:
         case = service.get_case(uow, container.secrets, case_no=case_no, user=user, now=container.clock.now())
+        if case.conversation_id is not None:
+            hidden = service.hidden_until(uow, conversation_id=case.conversation_id, case_no=case_no, user=user)
+    if case.confidential:
+        container.database.write(
+            lambda uow: record(uow, actor=user.name, action="case.read", subject=case_no, now=container.clock.now())
+        )
     if case.conversation_id is not None:
-        case.transcript = container.transcript_of(case.conversation_id, user.name)
-        case.identifiers = container.identifiers_of(case.conversation_id)
+        messages = container.transcript_of(case.conversation_id, user.name)
+        case.transcript = [one for one in messages if hidden is None or _moment(one) > hidden]
+        case.identifiers = container.identifiers_of(case.conversation_id) if hidden is None else []
+    case.present = container.presence.others(case_no, user.name)
     return case
+
+
+def _moment(message: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(message["created_at"]))
 
 
 @router.post("/{case_no}/claim")
@@ -149,3 +178,156 @@ def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> Case
             uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
         ),
     )
+
+
+@router.post("/{case_no}/return")
+def give_back(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
+    """Return a transferred case to its sender; 409 with `return_until` when that is over."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.give_back(
+            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
+        ),
+    )
+
+
+@router.post("/{case_no}/assign")
+def assign(case_no: str, body: AssignIn, request: Request, user: Worker) -> CaseOut:
+    """Hand over to a colleague, or as a supervisor reassign."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.assign(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            assignee=body.assignee,
+            reason=body.reason,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@router.post("/{case_no}/release")
+def release(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
+    """Put the case back into its department's queue."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.release(
+            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
+        ),
+    )
+
+
+@router.post("/{case_no}/hold")
+def hold(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
+    """Ask the citizen (`text`) and wait; the clocks stand still."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.hold(uow, the.secrets, case_no=case_no, user=user, question=body.text, now=the.clock.now()),
+    )
+
+
+@router.post("/{case_no}/resume")
+def resume(case_no: str, request: Request, user: Worker) -> CaseOut:
+    """Go on without the citizen's answer."""
+    the = container_of(request)
+    return _act(request, lambda uow: service.resume(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
+
+
+@router.post("/{case_no}/extend")
+def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> CaseOut:
+    """Ask for more working days; a supervisor's own request is granted at once."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.extend(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            days=body.days,
+            reason=body.reason,
+            target=body.target,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@router.post("/{case_no}/extension")
+def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Worker) -> CaseOut:
+    """A supervisor approves or refuses the waiting request."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.decide_extension(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            approve=body.approve,
+            reason=body.reason,
+            now=the.clock.now(),
+        ),
+    )
+
+
+@router.post("/{case_no}/merge")
+def merge(case_no: str, body: MergeIn, request: Request, user: Worker) -> CaseOut:
+    """Let this duplicate go on as another open case."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.merge(uow, the.secrets, case_no=case_no, user=user, into=body.into, now=the.clock.now()),
+    )
+
+
+@router.post("/{case_no}/classify")
+def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> CaseOut:
+    """Change kind, department, priority or confidentiality; the clocks follow."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.classify(
+            uow, the.secrets, case_no=case_no, user=user, now=the.clock.now(), **body.model_dump()
+        ),
+    )
+
+
+@router.post("/{case_no}/access")
+def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) -> CaseOut:
+    """Let somebody know of a confidential case, or no longer."""
+    the = container_of(request)
+    return _act(
+        request,
+        lambda uow: service.change_access(
+            uow, the.secrets, case_no=case_no, user=user, name=body.name, allowed=body.allowed, now=the.clock.now()
+        ),
+    )
+
+
+@router.post("/{case_no}/press")
+def press(case_no: str, request: Request, user: Presser, body: PressIn | None = None) -> CaseOut:
+    """A supervisor or manager presses (催办)."""
+    the = container_of(request)
+    text = body.text if body is not None else None
+    return _act(
+        request,
+        lambda uow: service.press(uow, the.secrets, case_no=case_no, user=user, text=text, now=the.clock.now()),
+    )
+
+
+@router.post("/{case_no}/presence")
+def presence(case_no: str, body: PresenceIn, request: Request, user: Reader) -> PresenceOut:
+    """Note that the reader looks at the case, or has left it; returns who else does."""
+    the = container_of(request)
+    with the.database.unit_of_work(read_only=True) as uow:
+        service.must_see(uow, case_no=case_no, user=user)
+    if body.leaving:
+        the.presence.leave(case_no, user.name)
+        return PresenceOut(others=[])
+    return PresenceOut(others=the.presence.here(case_no, user.name, writing=body.writing))

@@ -36,13 +36,47 @@ class CaseReplied(CaseNews):
 
 
 @dataclass(frozen=True)
+class CaseAssigned(CaseNews):
+    """The case waits for `assignee` (None: for whoever of the queue comes first) of `department`."""
+
+    department: str = ""
+    assignee: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseHeld(CaseNews):
+    """The citizen is asked (`text`) for something by `until`; the clocks stand still."""
+
+    text: str = ""
+    clerk: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CaseExtended(CaseNews):
+    """A limit was extended with approval; `reason` is for the citizen."""
+
+    due_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CaseMerged(CaseNews):
+    """The case goes on as `into`."""
+
+    into: str = ""
+
+
+@dataclass(frozen=True)
 class CaseResolved(CaseNews):
     pass
 
 
 @dataclass(frozen=True)
 class CaseClosed(CaseNews):
-    pass
+    """`withdrawn` by the citizen, `confirmed` by the citizen, or closed by the staff."""
+
+    how: str = "closed"
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,11 @@ class PastCasesReport:
 class _Rules:
     kind: Kind
     policies: dict[Target, Policy]
-    calendar: WorkingCalendar
+    calendars: sla.Calendars
+
+    @property
+    def calendar(self) -> WorkingCalendar:
+        return self.calendars.office
 
 
 def import_past_cases(
@@ -104,7 +108,7 @@ def import_past_cases(
     rows = sla.load_policies(uow, policy).rows
     chosen = {target: sla.choose(rows, target, kind=the_kind, channel="import") for target in TARGETS}
     measure = _Rules(
-        the_kind, {target: row for target, row in chosen.items() if row is not None}, sla.load_calendar(uow)
+        the_kind, {target: row for target, row in chosen.items() if row is not None}, sla.load_calendars(uow)
     )
     result = PastCasesReport()
     good = _read(path, result, now)
@@ -201,6 +205,7 @@ def _new_case(secrets: Secrets, row: PastCase, case_no: str, kind: Kind) -> Case
         title_encrypted=secrets.encrypt(row.title.strip()[:TITLE_LIMIT]),
         citizen_id=secrets.keyed_hash(row.citizen) if row.citizen else None,
         source_no=row.case_no,
+        confidential=kind == "report",
         created_at=row.created_at,
         created_month=month_of(row.created_at),
         cycle=1,
@@ -250,9 +255,12 @@ def _time(
             continue
         changed = True
         if clock is None:
-            clock = CaseClock(case_id=case.id, target=target, cycle=1, started_at=row.created_at)
+            clock = CaseClock(
+                case_id=case.id, target=target, cycle=1, started_at=row.created_at, pauses=[], extensions=[]
+            )
             uow.session.add(clock)
-        timekeeping.set_plan(clock, policy, rules.plan(measure.calendar, policy, row.created_at))
+        plan = rules.plan(measure.calendars.of(policy.calendar), policy, row.created_at)
+        timekeeping.set_plan(clock, policy, plan, measure.calendars.version_id)
         clock.stopped_at, clock.next_check_at = stopped, None
         if stopped is not None:
             clock.state = "met" if rules.in_time(clock.due_at, stopped) else "breached"

@@ -9,8 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.core.database import Base, UtcDateTime
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-OPEN_STATUSES = ("new", "assigned", "in_progress")
-_OPEN = sa.text("status IN ('new', 'assigned', 'in_progress')")
+# Open ones that nobody works on yet.
+QUEUED_STATUSES = ("new", "transferred")
+OPEN_STATUSES = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
+_OPEN = sa.text("status IN ('new', 'assigned', 'in_progress', 'waiting', 'reopened', 'transferred')")
+_RUNNING = sa.text("state = 'running'")
+_WAITING = sa.text("status = 'waiting'")
 
 
 class Case(Base):
@@ -22,6 +26,7 @@ class Case(Base):
         ),
         sa.Index("ix_cases_status_next_due_at", "status", "next_due_at"),
         sa.Index("ix_cases_department_status", "department", "status"),
+        sa.Index("ix_cases_hold_until", "hold_until", postgresql_where=_WAITING, sqlite_where=_WAITING),
     )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
@@ -41,6 +46,10 @@ class Case(Base):
     cycle: Mapped[int] = mapped_column(sa.Integer, default=1)
     reopened_count: Mapped[int] = mapped_column(sa.Integer, default=0)
     satisfaction: Mapped[int | None] = mapped_column(sa.Integer)
+    # A tip-off: only people named by the city or for this case may know of it.
+    confidential: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
+    merged_into: Mapped[str | None] = mapped_column(sa.String(24), index=True)
+    hold_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     # The month of created_at in Shanghai, as "2026-11": neither database groups by it alike.
@@ -66,7 +75,7 @@ class CaseEvent(Base):
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
     seq: Mapped[int] = mapped_column(sa.Integer)
-    type: Mapped[str] = mapped_column(sa.String(16))
+    type: Mapped[str] = mapped_column(sa.String(24))
     actor: Mapped[str] = mapped_column(sa.String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     text_encrypted: Mapped[str | None] = mapped_column(sa.Text)
@@ -77,7 +86,11 @@ class CaseClock(Base):
     """One running limit: of one case, one target, one cycle (a reopened case begins a new cycle)."""
 
     __tablename__ = "case_clocks"
-    __table_args__ = (sa.UniqueConstraint("case_id", "target", "cycle"),)
+    __table_args__ = (
+        sa.UniqueConstraint("case_id", "target", "cycle"),
+        # Running clocks of an older calendar are the beginning of this index.
+        sa.Index("ix_case_clocks_calendar_id", "calendar_id", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
+    )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
@@ -87,6 +100,8 @@ class CaseClock(Base):
     policy: Mapped[str] = mapped_column(sa.String(80))
     source: Mapped[str] = mapped_column(sa.Text)
     unit: Mapped[str] = mapped_column(sa.String(16))
+    # The duty shift whose hours count; the office hours without one.
+    calendar: Mapped[str | None] = mapped_column(sa.String(64))
     state: Mapped[str] = mapped_column(sa.String(16), default="running")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     warning_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -94,6 +109,12 @@ class CaseClock(Base):
     escalate_at: Mapped[datetime] = mapped_column(UtcDateTime)
     provisional: Mapped[bool] = mapped_column(sa.Boolean, default=False)
     stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The version of the city's calendar that the moments were computed with.
+    calendar_id: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Finished pauses as [from, to] in ISO 8601, granted extensions as [amount, unit].
+    pauses: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list, server_default="[]")
+    extensions: Mapped[list[list[Any]]] = mapped_column(sa.JSON, default=list, server_default="[]")
     # The moment of the first level that has not been raised; empty when the sweep has nothing to do with this clock,
     # so that a sweep costs what is due and not what is open.
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
@@ -120,3 +141,85 @@ class CaseCounter(Base):
 
     day: Mapped[str] = mapped_column(sa.String(8), primary_key=True)
     last: Mapped[int] = mapped_column(sa.Integer)
+
+
+class CaseExtension(Base):
+    """A request for more time; one per clock waits at a time, and a supervisor decides it."""
+
+    __tablename__ = "case_extensions"
+    __table_args__ = (
+        sa.Index(
+            "uq_case_extensions_pending",
+            "clock_id",
+            unique=True,
+            postgresql_where=sa.text("decision IS NULL"),
+            sqlite_where=sa.text("decision IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"), index=True)
+    clock_id: Mapped[int] = mapped_column(sa.ForeignKey("case_clocks.id"))
+    target: Mapped[str] = mapped_column(sa.String(16))
+    days: Mapped[int] = mapped_column(sa.Integer)
+    reason_encrypted: Mapped[str] = mapped_column(sa.Text)
+    asked_by: Mapped[str] = mapped_column(sa.String(64))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decision: Mapped[str | None] = mapped_column(sa.String(16))
+    decided_by: Mapped[str | None] = mapped_column(sa.String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CaseAccess(Base):
+    """Somebody who may know of this confidential case, besides those that the city names for all of them."""
+
+    __tablename__ = "case_access"
+
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True, index=True)
+    granted_by: Mapped[str] = mapped_column(sa.String(64))
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CaseTurn(Base):
+    """How many cases a queue has dealt out; its row is locked while one is, so two openings never pick blindly."""
+
+    __tablename__ = "case_turns"
+
+    department: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    dealt: Mapped[int] = mapped_column(sa.Integer)
+
+
+class StaffAbsence(Base):
+    """A time in which somebody gets no cases."""
+
+    __tablename__ = "staff_absences"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64), index=True)
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    set_by: Mapped[str] = mapped_column(sa.String(64))
+
+
+class AlertLevel(Base):
+    """The alert level in force since `at`; the newest row counts. 0 none, 1 the gravest."""
+
+    __tablename__ = "alert_levels"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    level: Mapped[int] = mapped_column(sa.Integer)
+    set_by: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SupervisionReport(Base):
+    """The figures of one slot of an alert level's schedule; its moment is what makes it be written once."""
+
+    __tablename__ = "supervision_reports"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    slot_at: Mapped[datetime] = mapped_column(UtcDateTime, unique=True)
+    level: Mapped[int] = mapped_column(sa.Integer)
+    figures: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    written_at: Mapped[datetime] = mapped_column(UtcDateTime)

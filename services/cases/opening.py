@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import log, repository, timekeeping, views
+from services.cases import access, assignment, log, repository, timekeeping, views
 from services.cases.events import CaseOpened
 from services.cases.models import Case
 from services.cases.schemas import CaseOut
@@ -42,7 +42,7 @@ def open_case(
     if conversation_id is not None:
         existing = repository.lock_open_case_of(uow.session, conversation_id)
         if existing is not None:
-            return _ask_again(uow, secrets, existing, priority, transcript_upto, actor, now)
+            return _ask_again(uow, secrets, existing, kind, priority, transcript_upto, actor, now)
     try:
         # A savepoint, so that a second opener of the same conversation falls back to the first one's case.
         with uow.session.begin_nested():
@@ -63,6 +63,7 @@ def open_case(
                 event_seq=0,
                 reopened_count=0,
                 reply_time_unknown=False,
+                confidential=kind == "report",
             )
             uow.session.add(case)
             uow.session.flush()
@@ -70,26 +71,34 @@ def open_case(
         existing = repository.lock_open_case_of(uow.session, conversation_id) if conversation_id else None
         if existing is None:
             raise
-        return _ask_again(uow, secrets, existing, priority, transcript_upto, actor, now)
+        return _ask_again(uow, secrets, existing, kind, priority, transcript_upto, actor, now)
     data = {"kind": kind, "priority": priority, "department": case.department}
     log.append(uow, case, "opened", actor=actor, now=now, data=data)
     timekeeping.start_clocks(uow, case, now, cycle=1)
     if priority == "urgent":
         alert_urgent(uow, case, now)
     uow.collect(CaseOpened(case.case_no, conversation_id, actor, now, priority))
+    # The citizen reads number and promise first; who has the case is told when somebody takes it.
+    assignment.deal(uow, case, now, tell=False)
     return views.show(uow, secrets, case, now)
 
 
 def raise_to_urgent(uow: UnitOfWork, case: Case, *, actor: str, now: datetime) -> None:
     """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
     case.priority = "urgent"
-    log.append(uow, case, "raised", actor=actor, now=now)
+    row = log.append(uow, case, "raised", actor=actor, now=now)
     answered = all(
         clock.state != "running"
         for clock in repository.clocks_of(uow.session, [case.id])
         if clock.target == "first_response"
     )
-    timekeeping.recompute(uow, case, now, raised=True)
+    if case.status == "waiting":
+        log.append(uow, case, "resumed", actor=actor, now=now)
+        timekeeping.resume_clocks(uow, case, now)
+        case.hold_until = None
+    changes = timekeeping.recompute(uow, case, now, "raised")
+    if changes:
+        row.data = {"clocks": changes}
     if answered:
         # An answer that was given before the danger was known does not settle it.
         case.cycle += 1
@@ -98,10 +107,11 @@ def raise_to_urgent(uow: UnitOfWork, case: Case, *, actor: str, now: datetime) -
 
 
 def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
-    """Tell the supervisors, the departments on duty and whoever has the case in hand."""
+    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
     recipients = ["role:supervisor", *(f"department:{name}" for name in sla.duty_departments(uow))]
-    recipients += [who for who in timekeeping.responsible(uow, case) if who not in recipients]
-    for recipient in recipients:
+    recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
+    recipients += [who for who in timekeeping.responsible(uow, case, now) if who not in recipients]
+    for recipient in access.recipients(uow, case, recipients):
         notifications.enqueue(
             uow,
             channel="staff",
@@ -131,6 +141,7 @@ def _ask_again(
     uow: UnitOfWork,
     secrets: Secrets,
     case: Case,
+    kind: Kind,
     priority: Priority,
     transcript_upto: int | None,
     actor: str,
@@ -138,6 +149,14 @@ def _ask_again(
 ) -> CaseOut:
     if transcript_upto is not None:
         case.transcript_upto = max(case.transcript_upto or 0, transcript_upto)
+    if kind == "report" and not case.confidential:
+        # A tip-off within a case that was open already: from now on all of it is confidential.
+        data = {"kind": [case.kind, kind], "confidential": [False, True]}
+        log.append(uow, case, "reclassified", actor=actor, now=now, data=data)
+        case.kind, case.confidential = kind, True
+        if case.assignee is not None:
+            access.grant(uow, case, case.assignee, by=actor, now=now)
+        timekeeping.recompute(uow, case, now, "changed")
     if priority == "urgent" and case.priority != "urgent":
         raise_to_urgent(uow, case, actor=actor, now=now)
     else:

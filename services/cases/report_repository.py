@@ -12,17 +12,22 @@ from services.cases.models import OPEN_STATUSES, Case, CaseClock
 
 By = Literal["department", "month"]
 Key = str | None
+# What besides the period narrows the cases that a report is about.
+Scope = Sequence[sa.ColumnElement[bool]]
 
 
 def counts(
-    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None
+    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None, scope: Scope = ()
 ) -> dict[Key, dict[str, Any]]:
     """Per group (the only one is None without `by`) the counts as of `now` of the cases created in [start, end)."""
     first = aliased(CaseClock)
     answered = sa.and_(Case.first_response_at.is_not(None), Case.first_response_at <= now)
     limited = first.id.is_not(None)
     unanswered_late = sa.and_(
-        sa.not_(answered), Case.reply_time_unknown.is_(False), first.due_at < now, first.state != "cancelled"
+        sa.not_(answered),
+        Case.reply_time_unknown.is_(False),
+        first.due_at < now,
+        first.state.not_in(("cancelled", "paused")),
     )
     query = (
         sa.select(
@@ -43,7 +48,7 @@ def counts(
         )
         .select_from(Case)
         .outerjoin(first, sa.and_(first.case_id == Case.id, first.target == "first_response", first.cycle == 1))
-        .where(*_period(start, end, now))
+        .where(*_period(start, end, now), *scope)
         .group_by(*([_key(by)] if by else []))
     )
     return {row["key"]: dict(row) for row in session.execute(query).mappings()}
@@ -58,17 +63,18 @@ def percentiles(
     end: datetime | None,
     now: datetime,
     by: By | None,
+    scope: Scope = (),
 ) -> dict[Key, dict[int, float]]:
     """The 50th and 90th percentile (linear interpolation) of a column of minutes, where `moment` is not after `now`."""
-    conditions = [*_period(start, end, now), column.is_not(None), moment <= now]
+    conditions = [*_period(start, end, now), *scope, column.is_not(None), moment <= now]
     return _ranked(session, column, column.asc(), conditions, by)
 
 
 def backlog_created(
-    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None
+    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None, scope: Scope = ()
 ) -> dict[Key, dict[int, float]]:
     """Percentiles of the age in minutes of the cases that are open at `now`."""
-    conditions = [*_period(start, end, now), _open_at(now)]
+    conditions = [*_period(start, end, now), *scope, _open_at(now)]
     # The youngest first: the order of ages.
     found = _ranked_values(session, Case.created_at, Case.created_at.desc(), conditions, by)
     return {
@@ -77,12 +83,22 @@ def backlog_created(
     }
 
 
-def open_and_overdue(session: Session, now: datetime) -> tuple[int, int]:
+def open_and_overdue(session: Session, now: datetime, scope: Scope = ()) -> tuple[int, int]:
     """How many cases are open and how many of them overdue, of any period."""
     row = session.execute(
-        sa.select(_count(_open_at(now)), _count(_overdue_at(now))).where(Case.created_at <= now)
+        sa.select(_count(_open_at(now)), _count(_overdue_at(now))).where(Case.created_at <= now, *scope)
     ).one()
     return int(row[0]), int(row[1])
+
+
+def not_confidential() -> sa.ColumnElement[bool]:
+    return Case.confidential.is_(False)
+
+
+def counted() -> sa.ColumnElement[bool]:
+    """A duplicate that was merged is no case of its own, unless it was answered or its limit missed before that."""
+    missed = sa.exists().where(CaseClock.case_id == Case.id, CaseClock.state == "breached")
+    return sa.or_(Case.status != "merged", Case.first_response_at.is_not(None), missed)
 
 
 def _key(by: By | None) -> sa.ColumnElement[Any]:
@@ -118,6 +134,8 @@ def _overdue_at(now: datetime) -> sa.ColumnElement[bool]:
         CaseClock.due_at < now,
         CaseClock.state != "cancelled",
         sa.or_(CaseClock.stopped_at.is_(None), CaseClock.stopped_at > now),
+        # While the citizen is waited for, nothing becomes overdue.
+        sa.or_(CaseClock.paused_at.is_(None), CaseClock.paused_at > now),
     )
     return sa.and_(_open_at(now), late)
 

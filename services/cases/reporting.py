@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from services.accounts.schemas import StaffUser
+from services.cases import access
 from services.cases import report_repository as figures
 from services.cases.models import Case
 from services.cases.report_repository import By, Key
@@ -32,7 +34,14 @@ def period(start: str | None, end: str | None) -> tuple[datetime | None, datetim
 
 
 def report(
-    uow: UnitOfWork, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None = None
+    uow: UnitOfWork,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    by: By | None = None,
+    reader: StaffUser | None = None,
+    scope: figures.Scope = (),
 ) -> dict[str, Any]:
     """Figures of the cases created in [start, end), as they stood at `now`: `overall` and, with `by`, `rows`.
 
@@ -40,12 +49,19 @@ def report(
     overdue at `now`; DESIGN, Time limits); a reply whose time was not recorded (`reply_time_unknown`) counts there as
     not in time. A case without a limit is in neither. Times are minutes from opening, by the wall clock (p50, p90) and
     in working time (working_p50, working_p90); percentiles are interpolated. backlog_age_days counts calendar days.
-    A rate or percentile of nothing is null. The first cycle of a reopened case decides.
+    A rate or percentile of nothing is null. The first cycle of a reopened case decides. A merged duplicate counts only
+    when it was answered, or its limit missed, before. Confidential cases that `reader` may not know of are in no
+    figure; without a reader (the command line, beside the database itself) all are counted.
     """
-    overall = _rows(uow, start, end, now, None).get(None) or _row({}, {}, None)
-    keyed = _rows(uow, start, end, now, by) if by else {}
+    within = [*scope, figures.counted()]
+    if reader is not None:
+        # Statistics are for all departments: only confidentiality narrows them.
+        everywhere = StaffUser(reader.name, reader.role, None)
+        within.append(access.sight(uow, everywhere).condition())
+    overall = _rows(uow, start, end, now, None, within).get(None) or _row({}, {}, None)
+    keyed = _rows(uow, start, end, now, by, within) if by else {}
     rows = [{"key": key, **row} for key, row in sorted(keyed.items(), key=lambda item: item[0] or "")]
-    open_cases, overdue_cases = figures.open_and_overdue(uow.session, now)
+    open_cases, overdue_cases = figures.open_and_overdue(uow.session, now, within)
     return {
         "from": _shanghai(start),
         "to": _shanghai(end),
@@ -59,11 +75,16 @@ def report(
 
 
 def _rows(
-    uow: UnitOfWork, start: datetime | None, end: datetime | None, now: datetime, by: By | None
+    uow: UnitOfWork,
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    by: By | None,
+    scope: figures.Scope,
 ) -> dict[Key, dict[str, Any]]:
     session = uow.session
     measured = {
-        name: figures.percentiles(session, column, moment, start=start, end=end, now=now, by=by)
+        name: figures.percentiles(session, column, moment, start=start, end=end, now=now, by=by, scope=scope)
         for name, column, moment in (
             ("first_response", Case.first_response_minutes, Case.first_response_at),
             ("first_response_working", Case.first_response_working_minutes, Case.first_response_at),
@@ -71,8 +92,8 @@ def _rows(
             ("resolution_working", Case.resolution_working_minutes, Case.resolved_at),
         )
     }
-    measured["backlog"] = figures.backlog_created(session, start=start, end=end, now=now, by=by)
-    counts = figures.counts(session, start=start, end=end, now=now, by=by)
+    measured["backlog"] = figures.backlog_created(session, start=start, end=end, now=now, by=by, scope=scope)
+    counts = figures.counts(session, start=start, end=end, now=now, by=by, scope=scope)
     return {key: _row(count, measured, key) for key, count in counts.items()}
 
 

@@ -8,7 +8,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.cases.models import OPEN_STATUSES, Case, CaseAlert, CaseClock, CaseCounter, CaseEvent
+from services.cases.models import (
+    OPEN_STATUSES,
+    QUEUED_STATUSES,
+    AlertLevel,
+    Case,
+    CaseAccess,
+    CaseAlert,
+    CaseClock,
+    CaseCounter,
+    CaseEvent,
+    CaseExtension,
+    CaseTurn,
+    StaffAbsence,
+    SupervisionReport,
+)
 
 
 def _insert(session: Session, table: type[Any]) -> Any:
@@ -91,7 +105,7 @@ def list_cases(
     session: Session,
     *,
     now: datetime,
-    departments: Sequence[str] | None,
+    visible: sa.ColumnElement[bool],
     status: Sequence[str] | None,
     department: str | None,
     overdue: bool | None,
@@ -99,13 +113,11 @@ def list_cases(
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Case], int]:
-    """One page and the number of all that fit; `departments` is what the reader may see (None: everything).
+    """One page and the number of all that fit; `visible` is what the reader may see.
 
     Urgent ones first, then what is due next, then the oldest.
     """
-    conditions: list[sa.ColumnElement[bool]] = []
-    if departments is not None:
-        conditions.append(Case.department.in_(departments))
+    conditions: list[sa.ColumnElement[bool]] = [visible]
     if status:
         conditions.append(Case.status.in_(status))
     if department is not None:
@@ -168,6 +180,177 @@ def lock_clocks(session: Session, ids: Sequence[int], now: datetime) -> list[tup
     return [(by_id[clock.case_id], clock) for clock in clocks]
 
 
+def next_cycle(session: Session, case_id: int, target: str) -> int:
+    newest = session.scalar(
+        sa.select(sa.func.max(CaseClock.cycle)).where(CaseClock.case_id == case_id, CaseClock.target == target)
+    )
+    return (newest or 0) + 1
+
+
+def last_event(session: Session, case_id: int, types: Sequence[str]) -> CaseEvent | None:
+    return session.scalars(
+        sa.select(CaseEvent)
+        .where(CaseEvent.case_id == case_id, CaseEvent.type.in_(types))
+        .order_by(CaseEvent.seq.desc())
+        .limit(1)
+    ).first()
+
+
+def has_access(session: Session, case_id: int, name: str) -> bool:
+    return session.get(CaseAccess, (case_id, name)) is not None
+
+
+def access_names(session: Session, case_id: int) -> Sequence[str]:
+    return session.scalars(sa.select(CaseAccess.name).where(CaseAccess.case_id == case_id)).all()
+
+
+def insert_access(session: Session, case_id: int, name: str, by: str, now: datetime) -> None:
+    statement = _insert(session, CaseAccess).values(case_id=case_id, name=name, granted_by=by, granted_at=now)
+    session.execute(statement.on_conflict_do_nothing())
+
+
+def delete_access(session: Session, case_id: int, name: str) -> None:
+    session.execute(sa.delete(CaseAccess).where(CaseAccess.case_id == case_id, CaseAccess.name == name))
+
+
+def is_absent(session: Session, name: str, now: datetime) -> bool:
+    return bool(absent_names(session, [name], now))
+
+
+def absent_names(session: Session, names: Sequence[str], now: datetime) -> set[str]:
+    return set(
+        session.scalars(
+            sa.select(StaffAbsence.name).where(
+                StaffAbsence.name.in_(names), StaffAbsence.starts_at <= now, StaffAbsence.ends_at > now
+            )
+        )
+    )
+
+
+def absences(session: Session, now: datetime) -> Sequence[StaffAbsence]:
+    """Those that have not ended, the next first."""
+    return session.scalars(
+        sa.select(StaffAbsence)
+        .where(StaffAbsence.ends_at > now)
+        .order_by(StaffAbsence.starts_at, StaffAbsence.id)
+        .limit(200)
+    ).all()
+
+
+def pending_extension(session: Session, case_id: int) -> CaseExtension | None:
+    return session.scalars(
+        sa.select(CaseExtension)
+        .where(CaseExtension.case_id == case_id, CaseExtension.decision.is_(None))
+        .order_by(CaseExtension.id)
+        .limit(1)
+    ).first()
+
+
+def cases_of_conversation(session: Session, conversation_id: str) -> Sequence[Case]:
+    return session.scalars(
+        sa.select(Case).where(Case.conversation_id == conversation_id).order_by(Case.id.desc()).limit(50)
+    ).all()
+
+
+def merged_conversations(session: Session, case_no: str) -> Sequence[str]:
+    """The conversations of cases that were merged into this one, directly."""
+    found = session.scalars(
+        sa.select(Case.conversation_id).where(Case.merged_into == case_no, Case.status == "merged").order_by(Case.id)
+    )
+    return [conversation_id for conversation_id in found if conversation_id is not None]
+
+
+def stale_case_ids(session: Session, calendar_id: int, after: int, limit: int) -> Sequence[int]:
+    """Cases with a running or paused clock of an older calendar."""
+    return session.scalars(
+        sa.select(CaseClock.case_id)
+        .where(CaseClock.state == "running", CaseClock.calendar_id < calendar_id, CaseClock.case_id > after)
+        .distinct()
+        .order_by(CaseClock.case_id)
+        .limit(limit)
+    ).all()
+
+
+def running_case_ids(session: Session, after: int, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(Case.id).where(Case.status.in_(OPEN_STATUSES), Case.id > after).order_by(Case.id).limit(limit)
+    ).all()
+
+
+def lock_case_ids(session: Session, ids: Sequence[int], *, skip_locked: bool = True) -> Sequence[Case]:
+    """The cases, locked in one order; those that somebody else works on are left out."""
+    return session.scalars(
+        sa.select(Case)
+        .where(Case.id.in_(ids))
+        .order_by(Case.id)
+        .with_for_update(skip_locked=skip_locked)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def held_case_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(Case.id)
+        .where(Case.status == "waiting", Case.hold_until < now)
+        .order_by(Case.hold_until, Case.id)
+        .limit(limit)
+    ).all()
+
+
 def cases_by_source(session: Session, source_numbers: Sequence[str]) -> dict[str, Case]:
     found = session.scalars(sa.select(Case).where(Case.source_no.in_(source_numbers)))
     return {case.source_no: case for case in found if case.source_no is not None}
+
+
+def next_turn(session: Session, department: str) -> int:
+    """How many cases the queue had dealt out before this one; its row stays locked until the commit."""
+    statement = _insert(session, CaseTurn).values(department=department, dealt=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[CaseTurn.department], set_={"dealt": CaseTurn.dealt + 1}
+    ).returning(CaseTurn.dealt)
+    return int(session.execute(statement).scalar_one()) - 1
+
+
+def loads(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """How many open cases each has in hand."""
+    found = session.execute(
+        sa.select(Case.assignee, sa.func.count())
+        .where(Case.assignee.in_(names), Case.status.in_(OPEN_STATUSES))
+        .group_by(Case.assignee)
+    )
+    return {name: int(count) for name, count in found if name is not None}
+
+
+def queued_case_ids(session: Session, department: str, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(Case.id)
+        .where(Case.department == department, Case.status.in_(QUEUED_STATUSES), Case.assignee.is_(None))
+        .order_by(sa.case((Case.priority == "urgent", 0), else_=1), Case.next_due_at.asc().nulls_last(), Case.id)
+        .limit(limit)
+    ).all()
+
+
+def last_press(session: Session, case_id: int, actor: str) -> CaseEvent | None:
+    return session.scalars(
+        sa.select(CaseEvent)
+        .where(CaseEvent.case_id == case_id, CaseEvent.type == "pressed", CaseEvent.actor == actor)
+        .order_by(CaseEvent.seq.desc())
+        .limit(1)
+    ).first()
+
+
+def alert_levels(session: Session, limit: int) -> Sequence[AlertLevel]:
+    """The newest first."""
+    return session.scalars(sa.select(AlertLevel).order_by(AlertLevel.id.desc()).limit(limit)).all()
+
+
+def supervision_reports(session: Session, limit: int) -> Sequence[SupervisionReport]:
+    """The newest first."""
+    return session.scalars(sa.select(SupervisionReport).order_by(SupervisionReport.slot_at.desc()).limit(limit)).all()
+
+
+def insert_report(session: Session, values: dict[str, Any]) -> bool:
+    """True when this slot had not been written before."""
+    statement = _insert(session, SupervisionReport).values(**values)
+    statement = statement.on_conflict_do_nothing(index_elements=[SupervisionReport.slot_at])
+    return session.execute(statement.returning(SupervisionReport.id)).first() is not None

@@ -14,7 +14,8 @@ TEXT_LIMIT = 5000
 
 class ClockOut(BaseModel):
     """`remaining_minutes` is negative when overdue and empty once the clock has stopped; working minutes for working
-    limits, else wall-clock minutes."""
+    limits, else wall-clock minutes. Of a paused clock it is what was left at `paused_at`; its `due_at` moves on when it
+    runs again. `extended` counts the extensions granted."""
 
     target: Target
     cycle: int
@@ -25,6 +26,8 @@ class ClockOut(BaseModel):
     source: str
     policy: str
     remaining_minutes: int | None
+    paused_at: datetime | None = None
+    extended: int = 0
 
 
 class CaseOut(BaseModel):
@@ -43,6 +46,10 @@ class CaseOut(BaseModel):
     next_due_at: datetime | None
     overdue: bool
     reopened_count: int
+    confidential: bool = False
+    merged_into: str | None = None
+    hold_until: datetime | None = None
+    satisfaction: int | None = None
     # Not on the wire: whose case it is, and whether `open_case` found it open already.
     conversation_id: str | None = Field(None, exclude=True)
     transcript_upto: int | None = Field(None, exclude=True)
@@ -59,8 +66,28 @@ class EventOut(BaseModel):
     data: dict[str, Any] = {}
 
 
+class ExtensionOut(BaseModel):
+    """A request for more time that waits for a supervisor."""
+
+    target: Target
+    days: int
+    reason: str
+    asked_by: str
+    asked_at: datetime
+
+
+class PresentOut(BaseModel):
+    name: str
+    writing: bool
+
+
 class CaseDetail(CaseOut):
+    """`readers` are those who may know of a confidential case; `present` who else looks at it just now."""
+
     events: list[EventOut]
+    extension: ExtensionOut | None = None
+    readers: list[str] = []
+    present: list[PresentOut] = []
     transcript: list[dict[str, Any]] = []
     identifiers: list[dict[str, Any]] = []
 
@@ -90,3 +117,89 @@ class OptionalReasonIn(BaseModel):
 class TransferIn(BaseModel):
     department: str = Field(min_length=1, max_length=64)
     reason: str = Field(min_length=1, max_length=1000)
+
+
+class ExtendIn(BaseModel):
+    days: int = Field(ge=1, le=366)
+    reason: str = Field(min_length=1, max_length=1000)
+    target: Target | None = None
+
+
+class DecisionIn(BaseModel):
+    approve: bool
+    reason: str | None = Field(None, max_length=1000)
+
+
+class AssignIn(BaseModel):
+    assignee: str = Field(min_length=1, max_length=64)
+    reason: str | None = Field(None, max_length=1000)
+
+
+class MergeIn(BaseModel):
+    into: str = Field(min_length=1, max_length=24)
+
+
+class ClassifyIn(BaseModel):
+    """What is given is changed."""
+
+    kind: Kind | None = None
+    department: str | None = Field(None, min_length=1, max_length=64)
+    priority: Priority | None = None
+    confidential: bool | None = None
+
+
+class AccessIn(BaseModel):
+    name: str = Field(min_length=1, max_length=64)
+    allowed: bool = True
+
+
+class PressIn(BaseModel):
+    text: str | None = Field(None, max_length=1000)
+
+
+class PresenceIn(BaseModel):
+    writing: bool = False
+    leaving: bool = False
+
+
+class PresenceOut(BaseModel):
+    others: list[PresentOut]
+
+
+class RatingIn(BaseModel):
+    score: int = Field(ge=1, le=5)
+    comment: str | None = Field(None, max_length=1000)
+
+
+class AbsenceIn(BaseModel):
+    """Times without a zone are Asia/Shanghai."""
+
+    name: str | None = Field(None, min_length=1, max_length=64)
+    starts_at: str = Field(max_length=40)
+    ends_at: str = Field(max_length=40)
+
+
+class AbsenceOut(BaseModel):
+    id: int
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    set_by: str
+
+
+class AlertLevelIn(BaseModel):
+    level: int = Field(ge=0, le=3)
+
+
+class AlertLevelOut(BaseModel):
+    level: int
+    name: str
+    set_by: str | None
+    at: datetime | None
+
+
+class SupervisionReportOut(BaseModel):
+    slot_at: datetime
+    level: int
+    name: str
+    figures: dict[str, Any]

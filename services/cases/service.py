@@ -2,39 +2,96 @@
 
 from datetime import datetime
 
-from services.cases import repository, views
+from services.accounts.schemas import StaffUser
+from services.cases import access, repository, views
 from services.cases.additions import add_from_citizen
-from services.cases.desk import claim, close, note, reopen, reply, resolve, transfer
+from services.cases.assignment import absences, end_absence, set_absence
+from services.cases.citizen import (
+    cases_of_citizen,
+    citizen_adds,
+    citizen_confirms,
+    citizen_presses,
+    citizen_rates,
+    citizen_reopens,
+    citizen_withdraws,
+    citizen_wrote,
+)
+from services.cases.classifying import change_access, classify
+from services.cases.desk import claim, close, note, reopen, reply, resolve
+from services.cases.extending import decide_extension, extend
+from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
+from services.cases.moving import assign, give_back, merge, release, transfer
 from services.cases.opening import open_case
+from services.cases.presence import Presence
+from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
-from services.cases.views import get_case, list_cases
+from services.cases.supervision import alert_level, press, reports, set_alert_level
+from services.cases.views import get_case, hidden_until, list_cases
+from services.cases.waiting import hold, resume
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.core.errors import NotFound
 
 __all__ = [
     "CaseDetail",
     "CaseList",
     "CaseOut",
     "PastCasesReport",
+    "Presence",
+    "absences",
     "add_from_citizen",
+    "alert_level",
+    "assign",
     "case_of_citizen",
+    "cases_of_citizen",
+    "change_access",
+    "citizen_adds",
+    "citizen_confirms",
+    "citizen_presses",
+    "citizen_rates",
+    "citizen_reopens",
+    "citizen_withdraws",
+    "citizen_wrote",
     "claim",
+    "classify",
     "close",
+    "decide_extension",
+    "end_absence",
+    "extend",
     "get_case",
+    "give_back",
+    "hidden_until",
+    "hold",
     "import_past_cases",
     "list_cases",
+    "merge",
+    "must_see",
     "note",
     "open_case",
     "open_case_of",
     "period",
+    "press",
+    "recompute_running",
+    "release",
     "reopen",
     "reply",
     "report",
+    "reports",
     "resolve",
+    "resume",
+    "set_absence",
+    "set_alert_level",
     "transfer",
 ]
+
+
+def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
+    """Raises NotFound for a case that is not there, or that `user` may not know of."""
+    case = repository.find_case(uow.session, case_no)
+    if case is None or not access.is_visible(uow, user, case):
+        raise NotFound(NOT_FOUND)
 
 
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:

@@ -4,19 +4,36 @@ from typing import Literal
 
 from services.core.errors import Conflict
 
-Status = Literal["new", "assigned", "in_progress", "resolved", "closed"]
+Status = Literal["new", "assigned", "in_progress", "waiting", "resolved", "closed", "reopened", "merged", "transferred"]
 EventType = Literal[
     "opened",
     "asked_again",
-    "added",
     "raised",
+    "reclassified",
+    "recomputed",
+    "assigned",
     "claimed",
+    "released",
     "replied",
     "noted",
+    "added",
+    "pressed",
     "transferred",
+    "returned",
+    "held",
+    "resumed",
+    "extension_asked",
+    "extension_refused",
+    "extended",
+    "access_changed",
     "resolved",
+    "confirmed",
+    "rated",
+    "withdrawn",
     "closed",
     "reopened",
+    "merged",
+    "absorbed",
     "warned",
     "breached",
     "escalated",
@@ -26,21 +43,42 @@ STATUS_NAMES: dict[Status, str] = {
     "new": "待受理",
     "assigned": "已受理",
     "in_progress": "办理中",
+    "waiting": "待市民补充",
     "resolved": "已办结",
     "closed": "已关闭",
+    "reopened": "重新办理",
+    "merged": "已合并",
+    "transferred": "已转办",
 }
 EVENT_NAMES: dict[EventType, str] = {
     "opened": "登记",
     "asked_again": "再次请求人工",
-    "added": "市民补充",
     "raised": "升为紧急",
+    "reclassified": "变更分类",
+    "recomputed": "重算时限",
+    "assigned": "分派",
     "claimed": "受理",
+    "released": "退回队列",
     "replied": "答复",
     "noted": "备注",
+    "added": "市民补充",
+    "pressed": "催办",
     "transferred": "转办",
+    "returned": "退回转办",
+    "held": "等待市民补充",
+    "resumed": "恢复办理",
+    "extension_asked": "申请延期",
+    "extension_refused": "不同意延期",
+    "extended": "延期",
+    "access_changed": "变更知悉范围",
     "resolved": "办结",
+    "confirmed": "市民确认",
+    "rated": "市民评价",
+    "withdrawn": "市民撤回",
     "closed": "关闭",
     "reopened": "重新打开",
+    "merged": "并入其他工单",
+    "absorbed": "并入本工单",
     "warned": "临期提醒",
     "breached": "超时催办",
     "escalated": "超时上报",
@@ -52,26 +90,61 @@ def next_status(status: Status | None, event: EventType) -> Status:
     match (status, event):
         case (None, "opened"):
             return "new"
-        case ("new", "claimed"):
+        case ("new" | "transferred", "assigned" | "claimed"):
             return "assigned"
-        case ("assigned" | "in_progress", "claimed"):
+        case ("assigned" | "in_progress" | "waiting" | "reopened", "assigned" | "claimed"):
             return status
-        case ("assigned" | "in_progress", "replied"):
-            return "in_progress"
-        case ("new" | "assigned" | "in_progress", "transferred"):
+        case ("assigned" | "in_progress" | "waiting" | "reopened", "released"):
             return "new"
-        case ("assigned" | "in_progress", "resolved"):
+        case ("assigned" | "in_progress" | "waiting" | "reopened", "replied"):
+            return "in_progress"
+        case ("assigned" | "in_progress" | "reopened", "held"):
+            return "waiting"
+        case ("waiting", "resumed"):
+            return "in_progress"
+        case ("new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred", "transferred" | "returned"):
+            return "transferred"
+        case ("assigned" | "in_progress" | "waiting" | "reopened", "resolved"):
             return "resolved"
-        case ("new" | "assigned" | "in_progress" | "resolved", "closed"):
+        case ("new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred", "merged"):
+            return "merged"
+        case ("new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred", "withdrawn" | "closed"):
             return "closed"
-        case ("resolved" | "closed", "reopened"):
-            return "assigned"
+        case ("resolved", "closed" | "confirmed"):
+            return "closed"
+        case ("resolved" | "closed" | "merged", "reopened"):
+            return "reopened"
+        case ("resolved" | "closed", "rated"):
+            return status
         case (
-            "new" | "assigned" | "in_progress",
-            "asked_again" | "added" | "raised" | "warned" | "breached" | "escalated",
+            "new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred",
+            "asked_again"
+            | "raised"
+            | "reclassified"
+            | "recomputed"
+            | "added"
+            | "pressed"
+            | "extension_asked"
+            | "extension_refused"
+            | "extended"
+            | "absorbed"
+            | "warned"
+            | "breached"
+            | "escalated",
         ):
             return status
-        case ("new" | "assigned" | "in_progress" | "resolved" | "closed", "noted"):
+        case (
+            "new"
+            | "assigned"
+            | "in_progress"
+            | "waiting"
+            | "resolved"
+            | "closed"
+            | "reopened"
+            | "merged"
+            | "transferred",
+            "noted" | "access_changed",
+        ):
             return status
     now = STATUS_NAMES[status] if status is not None else "尚未登记"
     raise Conflict(f"工单当前状态为“{now}”，不能{EVENT_NAMES[event]}", case_status=status)

@@ -1,4 +1,6 @@
-"""The sweep: raises warnings, breaches and escalations whose moment has passed."""
+"""Jobs of the worker: the sweep raises warnings, breaches and escalations whose moment has passed; waits end; queues
+are dealt out; clocks follow a new calendar; the reports of an alert level are written. Each is safe to run in any
+number of workers at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +9,19 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.cases import repository, timekeeping
+from services.cases import assignment, repository, timekeeping, waiting
+from services.cases.recomputing import recompute_stale
+from services.cases.supervision import write_due_reports
 from services.core.database import Database
+from services.sla import service as sla
 
 log = structlog.get_logger(__name__)
 
 NARROW_LIMIT = 10_000
 PER_TRANSACTION = 50
+DEAL_LIMIT = 200
+
+__all__ = ["Swept", "deal_queues", "end_waits", "recompute_stale", "sweep", "write_due_reports"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,37 @@ def _look_again(database: Database, ids: Sequence[int], now: datetime) -> int:
         raised = sum(len(timekeeping.raise_levels(uow, case, clock, now)) for case, clock in pairs)
         uow.commit()
     return raised
+
+
+def end_waits(database: Database, now: datetime, *, limit: int = NARROW_LIMIT) -> int:
+    """End the waits for citizens that have lasted as long as the city allows; returns how many."""
+    with database.unit_of_work(read_only=True) as uow:
+        ids = repository.held_case_ids(uow.session, now, limit)
+    ended = 0
+    for start in range(0, len(ids), PER_TRANSACTION):
+        with database.unit_of_work() as uow:
+            cases = repository.lock_case_ids(uow.session, ids[start : start + PER_TRANSACTION])
+            ended += sum(waiting.expire(uow, case, now) for case in cases)
+            uow.commit()
+    return ended
+
+
+def deal_queues(database: Database, now: datetime, *, limit: int = DEAL_LIMIT) -> int:
+    """Deal out what waits in the queues of those who are on duty now; returns how many cases."""
+    with database.unit_of_work(read_only=True) as uow:
+        calendars = timekeeping.calendars_or_none(uow)
+        dealing = [queue for queue in sla.roster(uow).queues if queue.assign == "round_robin"]
+        open_now = [queue for queue in dealing if calendars and assignment.on_duty(queue, calendars, now)]
+        ids = [
+            case_id
+            for queue in open_now
+            for case_id in repository.queued_case_ids(uow.session, queue.department, limit)
+        ]
+    dealt = 0
+    for case_id in ids:
+        with database.unit_of_work() as uow:
+            for case in repository.lock_case_ids(uow.session, [case_id]):
+                if case.assignee is None:
+                    dealt += assignment.deal(uow, case, now)
+            uow.commit()
+    return dealt

@@ -2,43 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import repository
+from services.cases import access, repository
+from services.cases.holding import NOT_FOUND
 from services.cases.models import OPEN_STATUSES, Case, CaseClock
-from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut
+from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut
 from services.cases.states import EVENT_NAMES, EventType, Status
-from services.cases.timekeeping import calendar_or_none
+from services.cases.timekeeping import calendars_or_none
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
 from services.sla import clocks as rules
 from services.sla import service as sla
-from services.sla.calendar import WorkingCalendar
 from services.sla.clocks import State
 from services.sla.policies import Kind, Priority, Target, Unit
-
-NOT_FOUND = "没有这个工单"
-
-
-def visible_departments(user: StaffUser) -> list[str] | None:
-    """The departments whose cases `user` may see; None means all of them."""
-    if user.role == "clerk" and user.department is not None:
-        return [user.department, sla.UNASSIGNED]
-    return None
-
-
-def is_visible(user: StaffUser, case: Case) -> bool:
-    departments = visible_departments(user)
-    return departments is None or case.department in departments
 
 
 def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseDetail:
     """A case with its events, without its transcript. Raises NotFound also for a case that `user` may not see."""
     case = repository.find_case(uow.session, case_no)
-    if case is None or not is_visible(user, case):
+    if case is None or not access.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
     events = [
         EventOut(
@@ -53,7 +39,31 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
         for event in repository.events_of(uow.session, case.id)
     ]
     values = {name: getattr(shown, name) for shown in [show(uow, secrets, case, now)] for name in CaseOut.model_fields}
-    return CaseDetail(**values, events=events)
+    asked = repository.pending_extension(uow.session, case.id) if case.status in OPEN_STATUSES else None
+    extension = None
+    if asked is not None:
+        extension = ExtensionOut(
+            target=cast(Target, asked.target),
+            days=asked.days,
+            reason=secrets.decrypt(asked.reason_encrypted),
+            asked_by=asked.asked_by,
+            asked_at=asked.asked_at,
+        )
+    named = access.readers(uow, case) if case.confidential else []
+    return CaseDetail(**values, events=events, extension=extension, readers=named)
+
+
+def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:
+    """Up to when the conversation's messages belong to a confidential case that `user` may not know of.
+
+    None when nothing is hidden, the far future while such a case is open.
+    """
+    ends = [
+        case.ended_at or datetime.max.replace(tzinfo=UTC)
+        for case in repository.cases_of_conversation(uow.session, conversation_id)
+        if case.confidential and case.case_no != case_no and not access.is_visible(uow, user, case)
+    ]
+    return max(ends, default=None)
 
 
 def list_cases(
@@ -73,7 +83,7 @@ def list_cases(
     cases, total = repository.list_cases(
         uow.session,
         now=now,
-        departments=visible_departments(user),
+        visible=access.sight(uow, user).condition(),
         status=status,
         department=department,
         overdue=overdue,
@@ -90,15 +100,15 @@ def show(uow: UnitOfWork, secrets: Secrets, case: Case, now: datetime) -> CaseOu
 
 def show_all(uow: UnitOfWork, secrets: Secrets, cases: Sequence[Case], now: datetime) -> list[CaseOut]:
     uow.session.flush()
-    calendar = calendar_or_none(uow)
+    calendars = calendars_or_none(uow)
     clocks: dict[int, list[CaseClock]] = defaultdict(list)
     for clock in repository.clocks_of(uow.session, [case.id for case in cases]):
         clocks[clock.case_id].append(clock)
-    return [_show(secrets, case, clocks[case.id], calendar, now) for case in cases]
+    return [_show(secrets, case, clocks[case.id], calendars, now) for case in cases]
 
 
 def _show(
-    secrets: Secrets, case: Case, clocks: list[CaseClock], calendar: WorkingCalendar | None, now: datetime
+    secrets: Secrets, case: Case, clocks: list[CaseClock], calendars: sla.Calendars | None, now: datetime
 ) -> CaseOut:
     is_open = case.status in OPEN_STATUSES
     return CaseOut(
@@ -113,19 +123,25 @@ def _show(
         created_at=case.created_at,
         first_response_at=case.first_response_at,
         resolved_at=case.resolved_at,
-        clocks=[_show_clock(clock, calendar, now) for clock in clocks],
+        clocks=[_show_clock(clock, calendars, now) for clock in clocks],
         next_due_at=case.next_due_at if is_open else None,
         overdue=is_open and case.next_due_at is not None and case.next_due_at < now,
         reopened_count=case.reopened_count,
+        confidential=case.confidential,
+        merged_into=case.merged_into,
+        hold_until=case.hold_until if case.status == "waiting" else None,
+        satisfaction=case.satisfaction,
         conversation_id=case.conversation_id,
         transcript_upto=case.transcript_upto,
     )
 
 
-def _show_clock(clock: CaseClock, calendar: WorkingCalendar | None, now: datetime) -> ClockOut:
+def _show_clock(clock: CaseClock, calendars: sla.Calendars | None, now: datetime) -> ClockOut:
     remaining = None
-    if clock.state == "running" and calendar is not None:
-        remaining = rules.remaining_minutes(calendar, cast(Unit, clock.unit), clock.due_at, now)
+    if clock.state in ("running", "paused") and calendars is not None:
+        moment = clock.paused_at or now
+        calendar = calendars.of(clock.calendar)
+        remaining = rules.remaining_minutes(calendar, cast(Unit, clock.unit), clock.due_at, moment)
     return ClockOut(
         target=cast(Target, clock.target),
         cycle=clock.cycle,
@@ -136,4 +152,6 @@ def _show_clock(clock: CaseClock, calendar: WorkingCalendar | None, now: datetim
         source=clock.source,
         policy=clock.policy,
         remaining_minutes=remaining,
+        paused_at=clock.paused_at,
+        extended=len(clock.extensions or []),
     )

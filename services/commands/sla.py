@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from services.cases.service import recompute_running
 from services.commands.console import JsonFlag, container, show
 from services.core.clock import SHANGHAI, parse_moment
 from services.core.errors import BadRequest
@@ -15,6 +16,14 @@ app = typer.Typer(help="Time limits.", no_args_is_help=True)
 @app.callback()
 def group() -> None:
     """Time limits."""
+
+
+@app.command("recompute")
+def recompute() -> None:
+    """Put the current policies on all running clocks, on purpose (they keep the version they began with)."""
+    parts = container()
+    done = recompute_running(parts.database, parts.clock.now())
+    typer.echo(f"recomputed the clocks of {done} open cases")
 
 
 @app.command("due")

@@ -19,6 +19,7 @@ from services.conversations.schemas import (
     InboundMessage,
     MessageView,
     NewConversation,
+    Option,
     Outgoing,
     SendAnswer,
     TurnContext,
@@ -28,7 +29,7 @@ from services.conversations.urgency import LASTS, Urgency, company_reply, detect
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.core.errors import BadRequest, HuiyingError, NotFound, TooManyRequests, Unauthorized, Unprocessable
 from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service as sla
@@ -114,6 +115,16 @@ class Conversations:
     def identifiers(self, uow: UnitOfWork, conversation_id: str) -> list[dict[str, str]]:
         return vault.masked_identifiers(uow, conversation_id)
 
+    def hide_identifiers(self, uow: UnitOfWork, conversation_id: str, text: str, now: datetime) -> str:
+        """A text that is no message, with its identifiers kept in the vault and masked. Raises NotFound."""
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            raise NotFound("没有这个会话")
+        hidden = vault.hide(
+            uow, self._secrets, conversation_id=row.id, seq=row.last_seq, text=text, now=now, expected=None
+        )
+        return vault.show_masked(hidden.text, vault.masked_identifiers(uow, conversation_id))
+
     def resolve_identifier(self, uow: UnitOfWork, conversation_id: str, placeholder: str) -> str | None:
         """What a placeholder stands for, once the citizen has consented to its use; else None."""
         row = repository.conversation(uow.session, conversation_id)
@@ -174,6 +185,11 @@ class Conversations:
         )
         uow.session.add(message)
         uow.session.flush()
+        if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
+            self._act_on_case(uow, row, message, inbound.choice, now)
+        elif row.case_no is not None:
+            # A case that waits for its citizen goes on, whoever holds the conversation.
+            cases.citizen_wrote(uow, conversation_id=row.id, now=now)
         urgency = detect(inbound.text) if inbound.text else None
         if urgency is not None:
             self._answer_urgency(uow, row, message, urgency, now)
@@ -243,6 +259,35 @@ class Conversations:
         message.state = repository.DONE
         message.route = "urgent"
         message.case_no = case.case_no
+
+    def _act_on_case(self, uow: UnitOfWork, row: Conversation, message: Message, choice: str, now: datetime) -> None:
+        """What the citizen chose about a case; a refusal is said, with its reason, instead of failing the message."""
+        case_no, _, what = choice.removeprefix(texts.CASE_CHOICE).partition(":")
+        who = {"case_no": case_no, "conversation_id": row.id}
+        reply: Outgoing | None = None
+        try:
+            # A savepoint: what a refused action had begun is undone, the message stays.
+            with uow.session.begin_nested():
+                if what.startswith("rate") and what[4:].isdigit():
+                    cases.citizen_rates(uow, self._secrets, **who, score=int(what[4:]), now=now)
+                    reply = texts.CASE_RATED
+                elif what == "confirm":
+                    cases.citizen_confirms(uow, self._secrets, **who, now=now)
+                elif what == "reopen":
+                    cases.citizen_reopens(uow, self._secrets, **who, reason="市民表示问题没有解决", now=now)
+                elif what == "press":
+                    cases.citizen_presses(uow, self._secrets, **who, now=now)
+                    reply = texts.CASE_PRESSED
+                elif what == "withdraw":
+                    cases.citizen_withdraws(uow, self._secrets, **who, now=now)
+                else:
+                    reply = texts.ENTRY_GONE
+        except HuiyingError as refused:
+            reply = Outgoing(refused.detail, sender="system")
+        if reply is not None:
+            self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
+        message.state = repository.DONE
+        message.route = "query_progress"
 
     # -- the turn -----------------------------------------------------------------------------------------------
 
@@ -483,4 +528,8 @@ class Conversations:
         due = next((clock.due_at for clock in running), None)
         opening = sla.load_calendar(uow).next_opening(now)
         promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
-        return Outgoing(promise, type="case", case_no=case.case_no)
+        options = tuple(
+            Option(title=title, payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
+            for title, what in (("催办", "press"), ("撤回", "withdraw"))
+        )
+        return Outgoing(promise, type="case", case_no=case.case_no, options=options)

@@ -2,7 +2,18 @@
 
 from datetime import datetime
 
-from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved, CaseTransferred
+from services.cases.events import (
+    CaseAssigned,
+    CaseClaimed,
+    CaseClosed,
+    CaseExtended,
+    CaseHeld,
+    CaseMerged,
+    CaseReopened,
+    CaseReplied,
+    CaseResolved,
+    CaseTransferred,
+)
 from services.conversations import texts
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -26,13 +37,49 @@ class Takeover:
             return
         self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
         reply = Outgoing(event.text, sender="clerk", case_no=event.case_no)
-        self._say(uow, event.conversation_id, reply, event.at, f"{event.case_no}:reply")
+        self._say(uow, event.conversation_id, reply, event.at, f"{event.case_no}:reply:{event.conversation_id}")
 
-    def resolved(self, uow: UnitOfWork, event: CaseResolved | CaseClosed) -> None:
+    def resolved(self, uow: UnitOfWork, event: CaseResolved) -> None:
         if event.conversation_id is None:
             return
         self._conversations.give_back(uow, event.conversation_id)
         self._say(uow, event.conversation_id, texts.resolved(event.case_no), event.at, f"{event.case_no}:resolved")
+
+    def closed(self, uow: UnitOfWork, event: CaseClosed) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.give_back(uow, event.conversation_id)
+        message = texts.closed(event.case_no, event.how)
+        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:closed")
+
+    def assigned(self, uow: UnitOfWork, event: CaseAssigned) -> None:
+        """Until the new clerk takes the case the bot goes on answering."""
+        if event.conversation_id is None:
+            return
+        self._conversations.give_back(uow, event.conversation_id)
+        message = texts.assigned(event.case_no, event.department)
+        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:assigned")
+
+    def held(self, uow: UnitOfWork, event: CaseHeld) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
+        question = Outgoing(event.text, sender="clerk", case_no=event.case_no)
+        self._say(uow, event.conversation_id, question, event.at, f"{event.case_no}:question")
+        message = texts.held(event.case_no, event.until)
+        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:held")
+
+    def extended(self, uow: UnitOfWork, event: CaseExtended) -> None:
+        if event.conversation_id is not None:
+            message = texts.extended(event.case_no, event.due_at, event.reason)
+            self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:extended")
+
+    def merged(self, uow: UnitOfWork, event: CaseMerged) -> None:
+        if event.conversation_id is None:
+            return
+        self._conversations.give_back(uow, event.conversation_id)
+        message = texts.merged(event.case_no, event.into)
+        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:merged")
 
     def transferred(self, uow: UnitOfWork, event: CaseTransferred) -> None:
         if event.conversation_id is None:

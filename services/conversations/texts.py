@@ -58,8 +58,56 @@ def claimed(clerk: str) -> Outgoing:
     return Outgoing(f"工作人员 {clerk} 已接入，将直接回复您。", sender="system")
 
 
+# What a citizen chooses about a case: "case:<number>:<action>".
+CASE_CHOICE = "case:"
+RATINGS = ((5, "非常满意"), (4, "满意"), (3, "一般"), (2, "不满意"), (1, "很不满意"))
+
+
 def resolved(case_no: str) -> Outgoing:
-    return Outgoing(f"工单 {case_no} 已办结。还有问题可以继续问我。", sender="system", case_no=case_no)
+    choices = [(f"{name}（{score} 分）", f"rate{score}") for score, name in RATINGS]
+    choices += [("确认已解决", "confirm"), ("没有解决，重新办理", "reopen")]
+    return Outgoing(
+        f"工单 {case_no} 已办结。请评价本次答复，也可以告诉我们问题是否解决。还有问题可以继续问我。",
+        type="options",
+        sender="system",
+        case_no=case_no,
+        options=tuple(Option(title=title, payload=f"{CASE_CHOICE}{case_no}:{what}") for title, what in choices),
+    )
+
+
+def closed(case_no: str, how: str) -> Outgoing:
+    text = {
+        "withdrawn": f"工单 {case_no} 已按您的要求撤回。",
+        "confirmed": f"感谢您的确认，工单 {case_no} 已关闭。",
+    }.get(how, f"工单 {case_no} 已关闭。还有问题可以继续问我。")
+    return Outgoing(text, sender="system", case_no=case_no)
+
+
+def assigned(case_no: str, department: str) -> Outgoing:
+    text = f"工单 {case_no} 已分派（{department}），工作人员接手后会在这里回复您。"
+    return Outgoing(text, sender="system", case_no=case_no)
+
+
+def held(case_no: str, until: datetime | None) -> Outgoing:
+    text = f"工单 {case_no} 正在等您补充，直接在这里回复即可。"
+    if until is not None:
+        text += f"{_moment(until)} 前没有收到补充，将按现有情况继续办理。"
+    return Outgoing(text, sender="system", case_no=case_no)
+
+
+def extended(case_no: str, due_at: datetime | None, reason: str) -> Outgoing:
+    when = f"，最迟于 {_moment(due_at)} 前回复您" if due_at is not None else ""
+    return Outgoing(f"工单 {case_no} 经批准延期{when}。原因：{reason}", sender="system", case_no=case_no)
+
+
+def merged(case_no: str, into: str) -> Outgoing:
+    return Outgoing(
+        f"工单 {case_no} 与 {into} 是同一件事，已合并办理，答复会发到这里。", sender="system", case_no=case_no
+    )
+
+
+CASE_RATED = Outgoing("谢谢您的评价。")
+CASE_PRESSED = Outgoing("已为您催办，工作人员会尽快处理。", sender="system")
 
 
 def transferred(case_no: str, department: str) -> Outgoing:

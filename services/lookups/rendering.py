@@ -128,6 +128,10 @@ _CASE_STATES = {
     "new": "已受理，待分派",
     "assigned": "已分派",
     "in_progress": "办理中",
+    "waiting": "等待您补充",
+    "reopened": "重新办理中",
+    "transferred": "已转办，待受理",
+    "merged": "已合并办理",
     "resolved": "已办结",
     "closed": "已归档",
 }

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.web import container_of
 from services.notifications import repository
+from services.notifications.dead_letters import DeadLetters, dead_letters, resend
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
@@ -19,6 +20,29 @@ class Notice(BaseModel):
     kind: str
     body: dict[str, Any]
     at: datetime
+
+
+@router.get("/outbox/dead")
+def dead(
+    request: Request,
+    limit: int = Query(50, ge=1, le=200),
+    offset: int = Query(0, ge=0, le=1_000_000),
+    user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
+) -> DeadLetters:
+    """Messages that could not be delivered, the newest first."""
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        return dead_letters(uow, limit=limit, offset=offset)
+
+
+@router.post("/outbox/{row_id}/resend", status_code=204)
+def send_again(
+    row_id: int,
+    request: Request,
+    user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
+) -> None:
+    """Try a dead one again."""
+    the = container_of(request)
+    the.database.write(lambda uow: resend(uow, row_id, actor=user.name, now=the.clock.now()))
 
 
 @router.get("/notices")

@@ -20,6 +20,7 @@ class OutboxRow(Base):
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
         ),
+        sa.Index("ix_outbox_dead", "id", sqlite_where=sa.text("dead"), postgresql_where=sa.text("dead")),
     )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)

@@ -36,6 +36,17 @@ def lock_due(session: Session, row_id: int, now: datetime) -> OutboxRow | None:
     )
 
 
+def dead_rows(session: Session, limit: int, offset: int) -> tuple[Sequence[OutboxRow], int]:
+    """Rows given up, the newest first, and how many there are."""
+    total = session.scalar(sa.select(sa.func.count()).select_from(OutboxRow).where(OutboxRow.dead)) or 0
+    query = sa.select(OutboxRow).where(OutboxRow.dead).order_by(OutboxRow.id.desc()).limit(limit).offset(offset)
+    return session.scalars(query).all(), total
+
+
+def lock_dead(session: Session, row_id: int) -> OutboxRow | None:
+    return session.scalar(sa.select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.dead).with_for_update())
+
+
 def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:
     return session.scalars(
         sa.select(StaffNotice)

@@ -55,13 +55,15 @@ def merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
 class WorkingCalendar:
     """Opening hours, the city's overrides and the years whose notice the overrides hold completely.
 
-    `announced` says for a day whether it is a working day, or None when its year has not been announced.
+    `announced` says for a day whether it is a working day, or None when its year has not been announced. A duty shift
+    (`every_day`) has the same hours on every day of the year, holidays included.
     """
 
     hours: tuple[Span, ...]
     overrides: Mapping[date, DayOverride] = field(default_factory=dict)
     announced_years: frozenset[int] = frozenset()
     announced: Callable[[date], bool | None] = announced_workday
+    every_day: bool = False
     _spans: dict[date, tuple[tuple[datetime, datetime], ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -72,6 +74,8 @@ class WorkingCalendar:
         object.__setattr__(self, "hours", merged(self.hours))
 
     def is_working_day(self, day: date) -> bool:
+        if self.every_day:
+            return True
         override = self.overrides.get(day)
         if override is not None:
             return override.working
@@ -80,6 +84,8 @@ class WorkingCalendar:
 
     def is_provisional(self, start: datetime, end: datetime) -> bool:
         """Whether a day between the two moments rests on a year without a published notice."""
+        if self.every_day:
+            return False
         day, last = start.astimezone(SHANGHAI).date(), end.astimezone(SHANGHAI).date()
         while day <= last:
             if day.year not in self.announced_years and day not in self.overrides and self.announced(day) is None:
@@ -150,7 +156,7 @@ class WorkingCalendar:
     def _moments(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         if not self.is_working_day(day):
             return
-        override = self.overrides.get(day)
+        override = None if self.every_day else self.overrides.get(day)
         midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
         for span in merged(override.hours) if override is not None and override.hours else self.hours:
             # Wall-clock arithmetic within one zone, then UTC.

@@ -1,7 +1,8 @@
-"""Reading and checking a city's directory: policies.yaml, calendar.yaml, departments.yaml."""
+"""Reading and checking a city's directory: policies.yaml, calendar.yaml, departments.yaml, roster.yaml, desk.yaml."""
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,26 +11,48 @@ from pydantic import BaseModel, ValidationError
 
 from services.core.errors import Unprocessable
 from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED
-from services.sla.schemas import CalendarFile, DepartmentsFile, PoliciesFile
+from services.sla.schemas import CalendarFile, DepartmentsFile, DeskFile, PoliciesFile, RosterFile
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_city(directory: Path) -> tuple[DepartmentsFile, CalendarFile, PoliciesFile]:
-    """The three files, each checked by itself and against the others.
+@dataclass(frozen=True)
+class CityFiles:
+    """What a city's directory says; a directory without roster.yaml or desk.yaml leaves these two as they were."""
+
+    departments: DepartmentsFile
+    calendar: CalendarFile
+    policies: PoliciesFile
+    roster: RosterFile | None
+    desk: DeskFile | None
+
+
+def read_city(directory: Path) -> CityFiles:
+    """The files, each checked by itself and against the others.
 
     Raises Unprocessable with one line that names the file and the field.
     """
     departments = _read(directory / "departments.yaml", DepartmentsFile)
     calendar = _read(directory / "calendar.yaml", CalendarFile)
     policies = _read(directory / "policies.yaml", PoliciesFile)
+    roster = _read(directory / "roster.yaml", RosterFile) if (directory / "roster.yaml").exists() else None
+    desk = _read(directory / "desk.yaml", DeskFile) if (directory / "desk.yaml").exists() else None
+    shifts = {shift.name for shift in calendar.shifts}
     known = {department.name for department in departments.departments} | {UNASSIGNED, SEVERAL_DEPARTMENTS}
     for set_index, policy in enumerate(policies.policies):
         for row_index, row in enumerate(policy.rows):
             if row.department is not None and row.department not in known:
                 field = f"policies[{set_index}].rows[{row_index}].department"
                 raise Unprocessable(f"policies.yaml: {field}: not in departments.yaml")
-    return departments, calendar, policies
+            if row.calendar is not None and row.calendar not in shifts:
+                field = f"policies[{set_index}].rows[{row_index}].calendar"
+                raise Unprocessable(f"policies.yaml: {field}: no such shift in calendar.yaml")
+    for index, queue in enumerate(roster.queues if roster else []):
+        if queue.department not in known:
+            raise Unprocessable(f"roster.yaml: queues[{index}].department: not in departments.yaml")
+        if queue.shift is not None and queue.shift not in shifts:
+            raise Unprocessable(f"roster.yaml: queues[{index}].shift: no such shift in calendar.yaml")
+    return CityFiles(departments, calendar, policies, roster, desk)
 
 
 def digest(content: BaseModel) -> str:

@@ -1,5 +1,6 @@
 """When a limit is due, when to warn and to escalate, and whether an answer was in time. Pure functions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -7,9 +8,11 @@ from typing import Literal
 from services.sla.calendar import WorkingCalendar
 from services.sla.policies import Limit, Policy, Unit
 
-State = Literal["running", "met", "breached", "cancelled"]
+State = Literal["running", "paused", "met", "breached", "cancelled"]
 Level = Literal["warning", "breach", "escalation"]
 LEVELS: tuple[Level, ...] = ("warning", "breach", "escalation")
+# From when to when a clock stood still.
+Pause = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,44 @@ def warning_at(calendar: WorkingCalendar, policy: Policy, start: datetime, due: 
     return min(due, calendar.add_minutes(start, minutes)) if minutes > 0 else due
 
 
-def plan(calendar: WorkingCalendar, policy: Policy, start: datetime) -> Plan:
-    """All moments of a clock that starts at `start`; the manager hears one limit after the breach."""
+def postponed(calendar: WorkingCalendar, unit: Unit, moment: datetime, pauses: Sequence[Pause]) -> datetime:
+    """`moment` pushed back by the pauses that began before it, each by its own length in the limit's measure.
+
+    A pause in closed time gives nothing; what was left at the pause is left when it ends, to the minute.
+    """
+    for start, end in sorted(pauses):
+        if start >= moment or end <= start:
+            continue
+        if unit == "minutes":
+            moment += end - start
+        else:
+            minutes = calendar.minutes_between(start, end)
+            moment = calendar.add_minutes(moment, minutes) if minutes > 0 else moment
+    return moment.astimezone(UTC)
+
+
+def plan(
+    calendar: WorkingCalendar,
+    policy: Policy,
+    start: datetime,
+    *,
+    pauses: Sequence[Pause] = (),
+    extensions: Sequence[Limit] = (),
+) -> Plan:
+    """All moments of a clock that starts at `start`; the manager hears one limit after the breach.
+
+    `extensions` are added to the limit one after the other, each counted from the due moment before it.
+    """
     due = due_at(calendar, policy.limit, start)
+    for more in extensions:
+        due = due_at(calendar, more, due)
+    warning = warning_at(calendar, policy, start, due)
+    due = postponed(calendar, policy.limit.unit, due, pauses)
     # A wall-clock limit needs no calendar, so it is never provisional.
-    provisional = policy.limit.unit != "minutes" and calendar.is_provisional(start, due)
+    by_calendar = policy.limit.unit != "minutes" or any(more.unit != "minutes" for more in extensions)
+    provisional = by_calendar and calendar.is_provisional(start, due)
     return Plan(
-        warning_at=warning_at(calendar, policy, start, due),
+        warning_at=min(due, postponed(calendar, policy.limit.unit, warning, pauses)),
         due_at=due,
         escalate_at=due_at(calendar, policy.limit, due),
         provisional=provisional,

@@ -39,6 +39,7 @@ class PolicyRow(Base):
     amount: Mapped[int] = mapped_column(sa.Integer)
     unit: Mapped[str] = mapped_column(sa.String(16))
     warning_share: Mapped[float] = mapped_column(sa.Float)
+    calendar: Mapped[str | None] = mapped_column(sa.String(64))
     source: Mapped[str] = mapped_column(sa.Text)
 
 

@@ -49,6 +49,8 @@ class Policy:
     warning_share: float = 0.8
     id: int | None = None
     name: str = ""
+    # The duty shift whose hours count; the office hours without one.
+    calendar: str | None = None
 
 
 def parse_kind(text: str) -> Kind:

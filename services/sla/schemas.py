@@ -1,13 +1,14 @@
 """The city's files as they are written, and the values that the sla service hands out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from services.sla.calendar import MINUTES_OF_DAY
-from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED, Kind, Priority, Target, Unit
+from services.sla.calendar import MINUTES_OF_DAY, WorkingCalendar
+from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED, Kind, Limit, Priority, Target, Unit
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -27,6 +28,7 @@ class PolicyIn(Written):
     priority: Priority | None = None
     channel: Annotated[str, Field(min_length=1, max_length=32)] | None = None
     warning_share: float = Field(0.8, gt=0, le=1)
+    calendar: Name | None = None
     source: str = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -99,11 +101,26 @@ class CalendarDayIn(Written):
     source: str = Field(min_length=2)
 
 
+class ShiftIn(Written):
+    """Hours of duty that are the same on every day of the year, such as 7x24 or 8-24."""
+
+    name: Name
+    hours: list[SpanIn] = Field(min_length=1)
+
+
 class CalendarFile(Written):
     source: str = Field(min_length=2)
     hours: list[SpanIn] = Field(min_length=1)
     announced_years: list[int] = []
     days: list[CalendarDayIn] = []
+    shifts: list[ShiftIn] = []
+
+    @model_validator(mode="after")
+    def _each_shift_once(self) -> "CalendarFile":
+        names = [shift.name for shift in self.shifts]
+        if len(set(names)) != len(names):
+            raise ValueError("two shifts have the same name")
+        return self
 
     @model_validator(mode="after")
     def _each_day_once(self) -> "CalendarFile":
@@ -137,6 +154,58 @@ class DepartmentsFile(Written):
         return self
 
 
+class MemberIn(Written):
+    """A clerk of a queue: `skills` are kinds (none: all), `weekdays` 1 to 7 (none: every day of the shift)."""
+
+    name: Name
+    skills: list[Kind] = []
+    weekdays: list[Annotated[int, Field(ge=1, le=7)]] = []
+    capacity: int = Field(50, ge=1, le=10_000)
+
+
+class QueueIn(Written):
+    """Who serves a department's queue, in which hours, and whether cases are dealt out or taken."""
+
+    department: Name
+    shift: Name | None = None
+    assign: Literal["claim", "round_robin"] = "claim"
+    members: list[MemberIn] = Field(min_length=1)
+
+
+class RosterFile(Written):
+    queues: list[QueueIn] = []
+
+    @model_validator(mode="after")
+    def _each_queue_once(self) -> "RosterFile":
+        names = [queue.department for queue in self.queues]
+        if len(set(names)) != len(names):
+            raise ValueError("two queues are of the same department")
+        return self
+
+
+class LimitIn(Written):
+    limit: int = Field(ge=1, le=60 * 24 * 366)
+    unit: Unit
+
+
+def _days(limit: int) -> LimitIn:
+    return LimitIn(limit=limit, unit="working_days")
+
+
+class DeskFile(Written):
+    """Rules of the case desk: how long a transfer may be returned, a citizen is waited for, a settled case reopened."""
+
+    return_within: LimitIn = Field(default_factory=lambda: _days(1))
+    hold_within: LimitIn = Field(default_factory=lambda: _days(10))
+    reopen_within: LimitIn = Field(default_factory=lambda: _days(15))
+    press_every: LimitIn = Field(default_factory=lambda: LimitIn(limit=60, unit="working_minutes"))
+    extensions: int = Field(1, ge=0, le=10)
+    extension_days: int = Field(15, ge=1, le=366)
+    confidential_readers: list[Name] = []
+    report_times: list[Annotated[int, BeforeValidator(_minute_of_day)]] = Field([9 * 60, 17 * 60], min_length=2)
+    source: str = "系统默认规则"
+
+
 @dataclass(frozen=True)
 class Department:
     """A department; `duty` marks one that hears of urgent and unassigned cases."""
@@ -166,3 +235,30 @@ class DueTimes:
     provisional: bool
     policy: str
     source: str
+
+
+@dataclass(frozen=True)
+class Calendars:
+    """The office hours and the duty shifts by name, with the id of the version that they come from."""
+
+    version_id: int
+    office: WorkingCalendar
+    shifts: Mapping[str, WorkingCalendar]
+
+    def of(self, name: str | None) -> WorkingCalendar:
+        """The shift of that name; the office hours for None, and for a shift that the city has taken away."""
+        return self.shifts.get(name, self.office) if name is not None else self.office
+
+
+@dataclass(frozen=True)
+class DeskRules:
+    """The city's rules of the case desk; `report_minutes` are minutes of the day in Asia/Shanghai, in order."""
+
+    return_within: Limit
+    hold_within: Limit
+    reopen_within: Limit
+    press_every: Limit
+    extensions: int
+    extension_days: int
+    confidential_readers: tuple[str, ...]
+    report_minutes: tuple[int, ...]

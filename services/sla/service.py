@@ -30,10 +30,16 @@ from services.sla.policies import (
 from services.sla.schemas import (
     AppliedDocument,
     CalendarFile,
+    Calendars,
     Department,
     DepartmentsFile,
+    DeskFile,
+    DeskRules,
     DueTimes,
+    LimitIn,
     PolicySetIn,
+    QueueIn,
+    RosterFile,
     SpanIn,
 )
 
@@ -41,27 +47,37 @@ __all__ = [
     "SEVERAL_DEPARTMENTS",
     "TARGETS",
     "UNASSIGNED",
+    "Calendars",
+    "DeskRules",
     "Kind",
     "PolicySet",
     "Priority",
+    "QueueIn",
+    "RosterFile",
     "Target",
     "apply_city",
+    "calendar_version",
     "choose",
     "clocks",
     "department_named",
     "departments",
+    "desk_rules",
     "due",
     "duty_departments",
     "effective_priority",
     "find_department",
     "find_policies",
     "load_calendar",
+    "load_calendars",
     "load_policies",
     "parse_kind",
     "policies_by_id",
+    "roster",
 ]
 
 CALENDAR = "default"
+ROSTER = "default"
+DESK = "default"
 DEPARTMENTS = "default"
 NO_CITY = "还没有城市配置，请先运行 huiying city apply DIR"
 
@@ -85,14 +101,18 @@ def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[AppliedD
     Running clocks keep the policy row they started with. A policy that has left the file is retired: no new clock
     takes it. Raises Unprocessable with one line naming file and field.
     """
-    departments_file, calendar_file, policies_file = read_city(directory)
+    files = read_city(directory)
     repository.lock_versions(uow.session)
     applied = [
-        _apply(uow, "departments", DEPARTMENTS, departments_file, now),
-        _apply(uow, "calendar", CALENDAR, calendar_file, now),
+        _apply(uow, "departments", DEPARTMENTS, files.departments, now),
+        _apply(uow, "calendar", CALENDAR, files.calendar, now),
     ]
-    applied += [_apply(uow, "policy", policy.name, policy, now) for policy in policies_file.policies]
-    kept = {policy.name for policy in policies_file.policies}
+    applied += [_apply(uow, "policy", policy.name, policy, now) for policy in files.policies.policies]
+    if files.roster is not None:
+        applied.append(_apply(uow, "roster", ROSTER, files.roster, now))
+    if files.desk is not None:
+        applied.append(_apply(uow, "desk", DESK, files.desk, now))
+    kept = {policy.name for policy in files.policies.policies}
     for version in repository.current_all(uow.session, "policy"):
         if version.name not in kept:
             version.retired = True
@@ -102,17 +122,53 @@ def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[AppliedD
 
 
 def load_calendar(uow: UnitOfWork) -> WorkingCalendar:
-    """The city's calendar; raises Conflict when no city has been applied."""
+    """The city's office hours; raises Conflict when no city has been applied."""
+    return load_calendars(uow).office
+
+
+def calendar_version(uow: UnitOfWork) -> int:
+    """The id of the calendar's current version, larger than that of every earlier one; 0 without a city."""
+    version = repository.current(uow.session, "calendar", CALENDAR)
+    return version.id if version is not None else 0
+
+
+def load_calendars(uow: UnitOfWork) -> Calendars:
+    """The city's office hours and duty shifts; raises Conflict when no city has been applied."""
     version = repository.current(uow.session, "calendar", CALENDAR)
     if version is None:
         raise Conflict(NO_CITY)
     overrides: dict[date, DayOverride] = {}
     for row in repository.calendar_days(uow.session, version.id):
         overrides[row.day] = DayOverride(row.working, _spans(row.hours) if row.hours else None)
-    return WorkingCalendar(
+    office = WorkingCalendar(
         hours=_spans(version.settings["hours"]),
         overrides=overrides,
         announced_years=frozenset(version.settings["announced_years"]),
+    )
+    shifts = version.settings.get("shifts", {})
+    duty = {name: WorkingCalendar(hours=_spans(hours), every_day=True) for name, hours in shifts.items()}
+    return Calendars(version.id, office, duty)
+
+
+def roster(uow: UnitOfWork) -> RosterFile:
+    """Who serves which queue; empty when the city has no roster."""
+    version = repository.current(uow.session, "roster", ROSTER)
+    return RosterFile.model_validate(version.settings) if version is not None else RosterFile()
+
+
+def desk_rules(uow: UnitOfWork) -> DeskRules:
+    """The city's rules of the case desk, or the defaults."""
+    version = repository.current(uow.session, "desk", DESK)
+    rules = DeskFile.model_validate(_with_times(version.settings)) if version is not None else DeskFile()
+    return DeskRules(
+        return_within=_limit(rules.return_within),
+        hold_within=_limit(rules.hold_within),
+        reopen_within=_limit(rules.reopen_within),
+        press_every=_limit(rules.press_every),
+        extensions=rules.extensions,
+        extension_days=rules.extension_days,
+        confidential_readers=tuple(rules.confidential_readers),
+        report_minutes=tuple(sorted(set(rules.report_times))),
     )
 
 
@@ -166,7 +222,7 @@ def due(
     if priority not in ("normal", "urgent"):
         raise BadRequest("优先级应为 normal 或 urgent")
     chosen_department = department_named(uow, department) if department else UNASSIGNED
-    calendar = load_calendar(uow)
+    calendars = load_calendars(uow)
     policies = load_policies(uow, policy)
     result: dict[str, DueTimes] = {}
     for target in TARGETS:
@@ -179,7 +235,7 @@ def due(
             channel=channel,
         )
         if row is not None:
-            plan = clocks.plan(calendar, row, at)
+            plan = clocks.plan(calendars.of(row.calendar), row, at)
             result[target] = DueTimes(plan.due_at, plan.warning_at, plan.provisional, policies.label, row.source)
     return result
 
@@ -225,7 +281,7 @@ def _apply(
     uow: UnitOfWork,
     document: str,
     name: str,
-    content: DepartmentsFile | CalendarFile | PolicySetIn,
+    content: DepartmentsFile | CalendarFile | PolicySetIn | RosterFile | DeskFile,
     now: datetime,
 ) -> AppliedDocument:
     mark = digest(content)
@@ -256,12 +312,20 @@ def _apply(
 def _settings(content: BaseModel) -> dict[str, object]:
     if isinstance(content, CalendarFile):
         hours = [[span.start, span.end] for span in content.hours]
-        return {"hours": hours, "announced_years": content.announced_years, "source": content.source}
+        shifts = {shift.name: [[span.start, span.end] for span in shift.hours] for shift in content.shifts}
+        return {
+            "hours": hours,
+            "announced_years": content.announced_years,
+            "source": content.source,
+            "shifts": shifts,
+        }
+    if isinstance(content, RosterFile | DeskFile):
+        return content.model_dump(mode="json")
     return {}
 
 
 def _rows(
-    content: DepartmentsFile | CalendarFile | PolicySetIn, version_id: int
+    content: DepartmentsFile | CalendarFile | PolicySetIn | RosterFile | DeskFile, version_id: int
 ) -> list[DepartmentRow] | list[CalendarDayRow] | list[PolicyRow]:
     match content:
         case DepartmentsFile():
@@ -285,6 +349,9 @@ def _rows(
                 PolicyRow(version_id=version_id, amount=row.limit, **row.model_dump(exclude={"limit"}))
                 for row in content.rows
             ]
+        case RosterFile() | DeskFile():
+            # Read as a whole, so they live in the version's settings.
+            return []
 
 
 def _minutes(spans: list[SpanIn] | None) -> list[list[int]] | None:
@@ -307,4 +374,17 @@ def _policy(row: PolicyRow, version: CityVersion) -> Policy:
         priority=cast(Priority | None, row.priority),
         channel=row.channel,
         warning_share=row.warning_share,
+        calendar=row.calendar,
     )
+
+
+def _limit(written: LimitIn) -> Limit:
+    return Limit(written.limit, written.unit)
+
+
+def _with_times(settings: dict[str, object]) -> dict[str, object]:
+    """Stored minutes of the day as the file writes them."""
+    times = settings.get("report_times")
+    if not isinstance(times, list):
+        return settings
+    return {**settings, "report_times": [f"{int(minute) // 60:02d}:{int(minute) % 60:02d}" for minute in times]}

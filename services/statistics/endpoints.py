@@ -26,7 +26,7 @@ def timeliness(
     """How timely the cases created from `from` to `to` (dates, both included) were answered."""
     container = container_of(request)
     with container.database.unit_of_work(read_only=True) as uow:
-        figures = service.timeliness(uow, start=start, end=end, by=by, now=container.clock.now())
+        figures = service.timeliness(uow, start=start, end=end, by=by, now=container.clock.now(), reader=user)
     return Timeliness.model_validate(figures)
 
 

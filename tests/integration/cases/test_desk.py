@@ -189,7 +189,7 @@ def test_a_reopened_case_starts_a_new_cycle_and_nothing_escalates_at_once(desk: 
     case_no = desk.open(conversation_id="c1").case_no
     desk.do(cases.reply, case_no, desk.li, text="好", resolve=True)
     reopened = desk.at("2027-03-01T10:00").do(cases.reopen, case_no, desk.boss, reason="没有解决")
-    assert (reopened.status, reopened.assignee, reopened.reopened_count) == ("assigned", "li", 1)
+    assert (reopened.status, reopened.assignee, reopened.reopened_count) == ("reopened", "li", 1)
     assert reopened.resolved_at is None
     assert [(clock.cycle, clock.state) for clock in reopened.clocks] == [(1, "met"), (2, "running")]
     assert reopened.next_due_at == parse_moment("2027-03-02T17:00")
@@ -221,7 +221,7 @@ def test_a_transfer_returns_the_case_to_the_queue_of_the_other_department(desk: 
     with pytest.raises(Conflict, match="li"):
         desk.do(cases.transfer, case_no, desk.wang, department="交警", reason="x")
     moved = desk.at("2026-11-23T09:00").do(cases.transfer, case_no, desk.li, department="交警", reason="属交管业务")
-    assert (moved.department, moved.status, moved.assignee) == (POLICE, "new", None)
+    assert (moved.department, moved.status, moved.assignee) == (POLICE, "transferred", None)
     assert moved.next_due_at == before.next_due_at
     assert desk.outbox() == [("case_transferred", f"department:{POLICE}")]
     event = desk.detail(case_no).events[-1]

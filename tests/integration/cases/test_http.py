@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -63,6 +64,8 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
         clock=desk.clock,
         secrets=desk.secrets,
         transcript_of=transcript_of,
+        # No Redis here: nobody sees anybody, and everything else works.
+        presence=service.Presence(redis.Redis(port=1)),
         identifiers_of=lambda conversation_id: [{"placeholder": "【手机号1】", "type": "phone", "masked": "138****"}],
     )
     with desk.database.unit_of_work() as uow:
@@ -81,7 +84,10 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
 def test_nobody_gets_in_without_a_token_or_with_the_wrong_role(office: Office) -> None:
     case_no = office.desk.open().case_no
     paths = [("GET", "/cases"), ("GET", f"/cases/{case_no}"), ("GET", "/statistics/timeliness")]
-    actions = ("claim", "reply", "note", "transfer", "resolve", "close", "reopen")
+    actions = (
+        "claim", "reply", "note", "transfer", "resolve", "close", "reopen", "return", "assign", "release", "hold",
+        "resume", "extend", "extension", "merge", "classify",
+    )  # fmt: skip
     writes = [("POST", f"/cases/{case_no}/{action}") for action in actions]
     for method, path in paths + writes:
         assert office.call(None, method, path, json={}).status_code == 401
@@ -118,7 +124,7 @@ def test_a_case_goes_its_way_over_http(office: Office) -> None:
     replied = office.post("li", f"/cases/{case_no}/reply", text="好", resolve=True).json()
     assert (replied["status"], replied["clocks"][0]["state"]) == ("resolved", "met")
     reopened = office.post("li", f"/cases/{case_no}/reopen", reason="还有问题").json()
-    assert reopened["status"] == "assigned"
+    assert reopened["status"] == "reopened"
     moved = office.post("li", f"/cases/{case_no}/transfer", department="交警", reason="转").json()
     assert moved["department"] == POLICE
     assert office.post("officer", f"/cases/{case_no}/reply", text="好").json()["assignee"] == "officer"

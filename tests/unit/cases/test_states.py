@@ -7,30 +7,44 @@ import pytest
 from services.cases.states import EVENT_NAMES, STATUS_NAMES, EventType, Status, next_status
 from services.core.errors import Conflict
 
+OPEN: tuple[Status, ...] = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
+HELD: tuple[Status, ...] = ("assigned", "in_progress", "waiting", "reopened")
+QUEUED: tuple[Status, ...] = ("new", "transferred")
+TELLING: tuple[EventType, ...] = (
+    "asked_again",
+    "raised",
+    "reclassified",
+    "recomputed",
+    "added",
+    "pressed",
+    "extension_asked",
+    "extension_refused",
+    "extended",
+    "absorbed",
+    "warned",
+    "breached",
+    "escalated",
+)
+
 EXPECTED: dict[tuple[Status, EventType], Status] = {
-    ("new", "claimed"): "assigned",
-    ("assigned", "claimed"): "assigned",
-    ("in_progress", "claimed"): "in_progress",
-    ("assigned", "replied"): "in_progress",
-    ("in_progress", "replied"): "in_progress",
-    ("new", "transferred"): "new",
-    ("assigned", "transferred"): "new",
-    ("in_progress", "transferred"): "new",
-    ("assigned", "resolved"): "resolved",
-    ("in_progress", "resolved"): "resolved",
-    ("new", "closed"): "closed",
-    ("assigned", "closed"): "closed",
-    ("in_progress", "closed"): "closed",
+    **{(status, event): "assigned" for status in QUEUED for event in ("assigned", "claimed")},
+    **{(status, event): status for status in HELD for event in ("assigned", "claimed")},
+    **{(status, "released"): "new" for status in HELD},
+    **{(status, "replied"): "in_progress" for status in HELD},
+    **{(status, "resolved"): "resolved" for status in HELD},
+    **{(status, "held"): "waiting" for status in HELD if status != "waiting"},
+    ("waiting", "resumed"): "in_progress",
+    **{(status, event): "transferred" for status in OPEN for event in ("transferred", "returned")},
+    **{(status, "merged"): "merged" for status in OPEN},
+    **{(status, event): "closed" for status in OPEN for event in ("closed", "withdrawn")},
     ("resolved", "closed"): "closed",
-    ("resolved", "reopened"): "assigned",
-    ("closed", "reopened"): "assigned",
-    **{(status, "noted"): status for status in get_args(Status)},
-    **{
-        (status, event): status
-        for status in ("new", "assigned", "in_progress")
-        for event in ("asked_again", "added", "raised", "warned", "breached", "escalated")
-    },
-}
+    ("resolved", "confirmed"): "closed",
+    **{(status, "reopened"): "reopened" for status in ("resolved", "closed", "merged")},
+    ("resolved", "rated"): "resolved",
+    ("closed", "rated"): "closed",
+    **{(status, event): status for status in get_args(Status) for event in ("noted", "access_changed")},
+    **{(status, event): status for status in OPEN for event in TELLING},
+}  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("status", get_args(Status))

@@ -5,7 +5,7 @@ import { byId, h } from "./dom.js";
  * Ask for input or a confirmation.
  * @param {{title: string, text?: string, confirm: string, danger?: boolean,
  *   fields?: {name: string, label: string, multiline?: boolean, rows?: number, list?: string[], maxlength?: number, value?: string,
- *   optional?: boolean, type?: string, choices?: [string, string][]}[]}} what `choices`: [value, label] of a selection
+ *   optional?: boolean, type?: string, number?: boolean, choices?: [string, string][]}[]}} what `choices`: [value, label] of a selection
  * @param {(values: Object<string, string>) => Promise<void>} act runs on confirm; what it throws is shown, and the dialog stays
  */
 export function ask(what, act) {
@@ -16,10 +16,10 @@ export function ask(what, act) {
     const common = { class: "input", name: field.name, required: !field.optional };
     if (!field.choices && !field.type) common.maxlength = field.maxlength || 2000;
     const list = field.list && h("datalist", { id: `list-${field.name}` }, field.list.map((value) => h("option", { value })));
-    const input = field.choices ? h("select", { class: "input", name: field.name }, field.choices.map(([value, label]) => h("option", { value }, label)))
+    const input = field.choices ? h("select", { class: "input", name: field.name }, field.choices.map(([value, label]) => h("option", { value, selected: value === field.value }, label)))
       : field.multiline ? h("textarea", { ...common, rows: field.rows || 4 })
-        : h("input", { ...common, type: field.type || "text", list: list && `list-${field.name}`, autocomplete: "off" });
-    if (field.value) input.value = field.value;
+        : h("input", { ...common, type: field.type || "text", list: list && `list-${field.name}`, autocomplete: "off", ...(field.number ? { type: "number", min: 1, max: 366, inputmode: "numeric" } : {}) });
+    if (field.value && !field.choices) input.value = field.value;
     return { input, node: h("label", { class: "field" }, h("span", {}, field.label), input, list) };
   });
   const form = h("form", { method: "dialog", on: { submit } },

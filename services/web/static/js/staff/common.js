@@ -1,5 +1,5 @@
 // What queue and detail both show of a case.
-import { h } from "../dom.js";
+import { h, svg } from "../dom.js";
 import { span, when, word } from "../format.js";
 
 /**
@@ -36,6 +36,7 @@ export function countdown(dueAt, warningAt) {
 export function caseTime(kase) {
   const clock = nextClock(kase);
   if (clock) return countdown(clock.due_at, clock.warning_at);
+  if (kase.status === "waiting") return h("span", { class: "left left_done" }, "暂停计时");
   if (!kase.first_response_at) return h("span", { class: "left left_done" }, "无时限");
   const late = (kase.clocks || []).some((one) => one.state === "breached");
   return h("span", { class: "left left_done" }, late ? "已答复（逾期）" : "已答复");
@@ -52,18 +53,27 @@ function refresh(node, now) {
   node.className = `left left_${level}`;
 }
 
-export const isOpen = (kase) => kase.status !== "resolved" && kase.status !== "closed";
+export const isOpen = (kase) => !["resolved", "closed", "merged"].includes(kase.status);
+
+const lock = () => svg("svg", { viewBox: "0 0 12 14", width: 10, height: 12, "aria-hidden": "true" },
+  svg("path", { d: "M3 6V4a3 3 0 0 1 6 0v2", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }),
+  svg("rect", { x: 1.5, y: 6, width: 9, height: 7, rx: 1.2, fill: "currentColor" }));
 
 export function tags(kase) {
   return [
     kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
+    kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, lock(), " 保密"),
     kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
     h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
   ];
 }
 
+/** Minutes of a limit in hours: a day of working time has fewer than 24. */
+const hours = (minutes) => (minutes < 60 ? `${minutes} 分钟` : `${Math.floor(minutes / 60)} 小时${minutes % 60 ? ` ${minutes % 60} 分` : ""}`);
+
 export const clockState = (clock, kase) => (counts(clock, kase)
   ? countdown(clock.due_at, clock.warning_at)
+  : clock.state === "paused" ? h("span", { class: "left left_done" }, `暂停（剩 ${hours(clock.remaining_minutes || 0)}）`)
   : h("span", { class: `left left_${clock.state === "met" ? "done" : clock.state === "breached" ? "overdue" : "normal"}` }, word("clock", clock.state)));
 
 export const timeTag = (value) => (value ? h("time", { datetime: value, title: value }, when(value)) : null);

@@ -4,6 +4,7 @@ import { get, post } from "../api.js";
 import { when, word } from "../format.js";
 import { ask } from "../dialog.js";
 import { clockState, isOpen, tags, timeTag } from "./common.js";
+import { moreActions, notices } from "./actions.js";
 
 const TAKE_OVER = ["supervisor", "admin"]; // who may take a case out of another's hands
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
@@ -42,23 +43,32 @@ export class Detail {
       throw error;
     }
     if (caseNo === this.caseNo) this.show(kase);
+    this.tellPresence(caseNo).catch(() => {}); // only a help: without it the second answer is still refused
+  }
+
+  /** Say that this clerk looks at the case (and writes), and show who else does. */
+  async tellPresence(caseNo) {
+    const writing = document.activeElement?.id === "reply" && Boolean(this.drafts.get(caseNo));
+    const { others } = await post(`/cases/${encodeURIComponent(caseNo)}/presence`, { writing });
+    if (caseNo !== this.caseNo || !this.parts) return;
+    this.update("present", others, () => others.map((one) => h("p", { class: one.writing ? "present present_writing" : "present" }, `${one.name} ${one.writing ? "正在写答复" : "也在查看"}`)));
   }
 
   show(kase) {
     const body = byId("detail-body");
     if (this.shown.head === undefined) {
       this.parts = {
-        head: h("header", { class: "case-head" }), talk: h("section", { class: "talk", "aria-label": "对话记录", tabindex: 0 }),
+        head: h("header", { class: "case-head" }), present: h("div", { class: "presents", role: "status" }), talk: h("section", { class: "talk", "aria-label": "对话记录", tabindex: 0 }),
         facts: h("div", { class: "facts" }), foot: h("footer", { class: "case-foot" }),
       };
-      body.replaceChildren(this.parts.head, h("div", { class: "case-main" }, this.parts.talk, this.parts.facts), this.parts.foot);
+      body.replaceChildren(this.parts.head, this.parts.present, h("div", { class: "case-main" }, this.parts.talk, this.parts.facts), this.parts.foot);
     }
-    const { clocks, events, transcript, identifiers, ...head } = kase;
+    const { clocks, events, transcript, identifiers, present: _present, ...head } = kase;
     this.update("head", [head, (clocks || []).map(({ remaining_minutes: _, ...clock }) => clock)], () => this.head(kase));
     this.update("facts", [identifiers, events], () => this.facts(kase));
     const atEnd = this.parts.talk.scrollHeight - this.parts.talk.scrollTop - this.parts.talk.clientHeight < 80;
     this.update("talk", transcript, () => this.talk(transcript || []));
-    this.update("foot", [kase.status, kase.assignee], () => this.foot(kase));
+    this.update("foot", [kase.status, kase.assignee, kase.extension, kase.priority, kase.kind, kase.confidential, kase.readers], () => this.foot(kase));
     // After the foot: it takes height from the transcript.
     if (atEnd) this.parts.talk.scrollTop = this.parts.talk.scrollHeight;
   }
@@ -86,7 +96,8 @@ export class Detail {
         kase.resolved_at && `办结 ${when(kase.resolved_at)}`].filter(Boolean).join(" · ")),
       kase.clocks?.length ? h("ul", { class: "clocks" }, kase.clocks.map((clock) => h("li", { title: clock.source || "" },
         h("span", {}, word("target", clock.target)), clockState(clock, kase),
-        h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}`)))) : null,
+        clock.state !== "paused" && h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}${clock.extended ? "（已延期）" : ""}`)))) : null,
+      notices(this, kase),
     ];
   }
 
@@ -124,19 +135,21 @@ export class Detail {
         fields: [{ name: "department", label: "部门", list: this.hooks.departments(), maxlength: 100 }, { name: "reason", label: "原因", multiline: true, maxlength: 500 }],
       }, "transfer"));
       buttons.push(this.asking("办结", { title: "办结工单", text: "确认事项已经办理完毕？", confirm: "办结" }, "resolve"));
+      buttons.push(moreActions(this, kase));
     } else {
       buttons.push(this.asking("重开", { title: "重新打开工单", confirm: "重开", fields: [{ name: "reason", label: "原因", multiline: true, maxlength: 500 }] }, "reopen"));
       if (kase.status === "resolved") buttons.push(this.asking("关闭", { title: "关闭工单", text: "关闭后不再办理。", confirm: "关闭" }, "close"));
     }
-    return [isOpen(kase) && (mine || !kase.assignee) && this.replyForm(kase), h("div", { class: "actions" }, buttons)];
+    const answers = mine || !kase.assignee || TAKE_OVER.includes(this.hooks.role);
+    return [isOpen(kase) && answers && this.replyForm(kase), h("div", { class: "actions" }, buttons)];
   }
 
-  asking(label, what, action) {
+  asking(label, what, action, shape = (values) => values) {
     const caseNo = this.caseNo;
     return h("button", {
       type: "button", class: "weui-btn weui-btn_mini weui-btn_default", on: {
         click: () => ask(what, async (values) => {
-          this.took(await post(`/cases/${encodeURIComponent(caseNo)}/${action}`, values), caseNo);
+          this.took(await post(`/cases/${encodeURIComponent(caseNo)}/${action}`, shape(values)), caseNo);
           toast(`已${label}`);
         }),
       },

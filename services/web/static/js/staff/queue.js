@@ -8,8 +8,8 @@ const LIMIT = 100; // the most that the API gives at once
 const COUNT_EVERY = 3; // polls between two refreshes of the tab counts
 
 const QUERIES = {
-  new: { status: "new" },
-  mine: { mine: true, status: ["assigned", "in_progress"] },
+  new: { status: ["new", "transferred"] },
+  mine: { mine: true, status: ["assigned", "in_progress", "waiting", "reopened"] },
   overdue: { overdue: true },
   all: {},
 };

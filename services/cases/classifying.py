@@ -1,0 +1,118 @@
+"""Deciding what a case is: its kind, department, priority, and whether it is confidential. Clocks follow."""
+
+from datetime import datetime
+from typing import Any
+
+from services.accounts import service as accounts
+from services.accounts.schemas import StaffUser
+from services.cases import access, assignment, log, moving, opening, repository, timekeeping, views
+from services.cases.holding import SUPERVISING, locked, must_hold
+from services.cases.models import OPEN_STATUSES, QUEUED_STATUSES, Case
+from services.cases.schemas import CaseOut
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.core.errors import BadRequest, Conflict, Forbidden
+from services.sla import service as sla
+from services.sla.policies import Kind, Priority
+
+CONFIDENTIAL_KIND = "report"
+
+
+def classify(
+    uow: UnitOfWork,
+    secrets: Secrets,
+    *,
+    case_no: str,
+    user: StaffUser,
+    now: datetime,
+    kind: Kind | None = None,
+    department: str | None = None,
+    priority: Priority | None = None,
+    confidential: bool | None = None,
+) -> CaseOut:
+    """Change what is given; clocks are recomputed and the event says which and to when.
+
+    Raising to urgent gives the urgent limit from now on. Only a supervisor lowers a priority. A report (举报) becomes
+    confidential: unless the clerk in charge is named to know of it, it returns to the queue. Lifting confidentiality is
+    open to those who may know of the case, and never while it is a report.
+    """
+    case = locked(uow, case_no, user)
+    must_hold(uow, secrets, case, user)
+    if case.status not in OPEN_STATUSES:
+        raise Conflict("工单已经结束，不能变更分类", case_status=case.status)
+    place = sla.department_named(uow, department) if department is not None else case.department
+    kind = kind or _kind(case)
+    if priority == "normal" and case.priority == "urgent":
+        if user.role not in SUPERVISING:
+            raise Forbidden("只有主管可以降低紧急程度")
+        if kind == "urgent":
+            raise BadRequest("紧急求助始终为紧急")
+    secret = confidential if confidential is not None else case.confidential
+    if kind == CONFIDENTIAL_KIND:
+        if confidential is False:
+            raise BadRequest("举报工单始终保密")
+        secret = True
+    urgent = sla.effective_priority(kind, priority or _priority(case)) == "urgent"
+    if urgent and case.priority != "urgent":
+        opening.raise_to_urgent(uow, case, actor=user.name, now=now)
+    wanted = {"kind": kind, "department": place, "confidential": secret, "priority": priority or case.priority}
+    if urgent:
+        wanted["priority"] = "urgent"
+    data: dict[str, Any] = {
+        name: [getattr(case, name), value] for name, value in wanted.items() if getattr(case, name) != value
+    }
+    if data:
+        row = log.append(uow, case, "reclassified", actor=user.name, now=now, data=data)
+        for name, value in wanted.items():
+            setattr(case, name, value)
+        changes = timekeeping.recompute(uow, case, now, "changed")
+        if changes:
+            row.data = {**data, "clocks": changes}
+        _find_a_place(uow, secrets, case, user, now, moved="department" in data, secret="confidential" in data)
+    return views.show(uow, secrets, case, now)
+
+
+def change_access(
+    uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, name: str, allowed: bool, now: datetime
+) -> CaseOut:
+    """Let somebody know of a confidential case, or no longer; those whom the city names always do.
+
+    Raises BadRequest for an unknown name, Conflict when the case is not confidential or the person has it in hand.
+    """
+    case = locked(uow, case_no, user)
+    if not case.confidential:
+        raise Conflict("工单不是保密工单")
+    if allowed:
+        if accounts.find_user(uow, name) is None:
+            raise BadRequest("没有这位人员")
+        access.grant(uow, case, name, by=user.name, now=now)
+    else:
+        if case.assignee == name:
+            raise Conflict("这位人员正在办理此工单")
+        repository.delete_access(uow.session, case.id, name)
+    log.append(uow, case, "access_changed", actor=user.name, now=now, data={"name": name, "allowed": allowed})
+    return views.show(uow, secrets, case, now)
+
+
+def _find_a_place(
+    uow: UnitOfWork, secrets: Secrets, case: Case, user: StaffUser, now: datetime, *, moved: bool, secret: bool
+) -> None:
+    """Where a reclassified case goes on: in its clerk's hands, or in the queue."""
+    if secret and case.confidential:
+        named = access.readers(uow, case)
+        if case.assignee is not None and case.assignee not in named:
+            moving.put_back(uow, secrets, case, actor=user.name, reason="转为保密工单", now=now)
+            return
+        timekeeping.inform(uow, case, "case_confidential", timekeeping.responsible(uow, case, now), now)
+    if case.status in QUEUED_STATUSES and case.assignee is None:
+        if moved:
+            timekeeping.inform(uow, case, "case_transferred", timekeeping.responsible(uow, case, now), now)
+        assignment.deal(uow, case, now)
+
+
+def _kind(case: Case) -> Kind:
+    return sla.parse_kind(case.kind)
+
+
+def _priority(case: Case) -> Priority:
+    return "urgent" if case.priority == "urgent" else "normal"
