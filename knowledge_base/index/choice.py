@@ -10,7 +10,7 @@ from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.index.faiss_fastscan import GROUP, LEAST_ROWS, FaissFastScanIndex
 from knowledge_base.index.faiss_flat import FaissFlatIndex
 
-# Exact search takes some 0.13 us a row, the scan some 0.5 ms and 0.01 us a row. Until then exact is as fast, needs no
+# Exact search takes some 0.13 us a row, the scan some 1 ms and little more a row. Until then exact is as fast, needs no
 # build and misses nothing.
 SCANNED_FROM = 8_000
 

@@ -12,8 +12,8 @@ from knowledge_base import Entry, KnowledgeBase
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.index import choice
 from knowledge_base.index.choice import SCANNED_FROM, build_vector_index, open_vector_index
-from knowledge_base.index.faiss_flat import FaissFlatIndex
 from knowledge_base.index.faiss_fastscan import LEAST_ROWS, FaissFastScanIndex
+from knowledge_base.index.faiss_flat import FaissFlatIndex
 from knowledge_base.index.vector import highest
 from knowledge_base.testing import FakeEmbedder
 from tests.unit.knowledge_base.conftest import CREATED, ENTRIES
@@ -53,6 +53,23 @@ def test_the_scan_finds_what_exact_search_finds(scan: FaissFastScanIndex) -> Non
     assert recall(rows, exact) >= 0.99
     np.testing.assert_allclose(scores[:, 0], exact_scores[:, 0], atol=2e-3)
     assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_of_many_rows_only_some_cells_are_looked_into_and_hardly_any_of_the_best_is_missed() -> None:
+    rows = clustered(40_000, seed=5)
+    built = FaissFastScanIndex.build(rows)
+    allowed = np.random.default_rng(6).random(len(rows)) < 0.4
+    for mask in (None, allowed):
+        exact = FaissFlatIndex.build(rows).search(QUERIES, 10, mask)[1]
+        found = built.search(QUERIES, 10, mask)[1]
+        assert recall(found, exact) >= 0.99
+        assert mask is None or mask[found].all()
+
+
+def test_the_same_rows_give_the_same_index(scan: FaissFastScanIndex, tmp_path: Path) -> None:
+    scan.save(tmp_path / "1")
+    build_vector_index(ROWS).save(tmp_path / "2")
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2, 0.02, 0.0005, 0.0])
