@@ -40,8 +40,8 @@ class FaissFastScanIndex:
 
     def __init__(self, index: Any) -> None:
         self._index = index
-        self._cells = faiss.downcast_index(index.base_index)
-        self._rows = faiss.downcast_index(index.refine_index)
+        self._cells = _faiss.downcast_index(index.base_index)
+        self._rows = _faiss.downcast_index(index.refine_index)
 
     @classmethod
     def build(cls, vectors: Vectors) -> FaissFastScanIndex:
@@ -55,7 +55,7 @@ class FaissFastScanIndex:
         cells = int(2 * math.sqrt(count))
         kind = f"IVF{cells},PQ{dimension // GROUP}x4fs,Refine(SQfp16)"
         index = _faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
-        clustering = faiss.downcast_index(index.base_index).cp
+        clustering = _faiss.downcast_index(index.base_index).cp
         clustering.niter = _ROUNDS
         # FAISS warns below this, which a small base has no use for.
         clustering.min_points_per_centroid = 1
