@@ -77,10 +77,19 @@ def test_recall_of_the_chosen_index_is_measured_against_exact_search(monkeypatch
     rows: list[Row] = []
     run.vectors(embedder.base, queries, [500], lambda line: None, rows.append)
     (flat,) = rows
-    assert (flat["index"], flat["recall_at_10"], flat["recall_at_10_before_rescoring"]) == ("FaissFlatIndex", 1.0, 1.0)
+    assert (flat["index"], flat["recall_at_10"], flat["same_rows_at_10"]) == ("FaissFlatIndex", 1.0, 1.0)
     monkeypatch.setattr(run, "build_vector_index", lambda vectors: run.FaissFlatIndex.build(vectors[:250]))
     run.vectors(embedder.base, queries, [500], lambda line: None, rows.append)
     assert rows[1]["recall_at_10"] < 0.9
+
+
+def test_a_row_that_ties_with_the_last_exact_one_counts_as_found_and_a_farther_one_does_not() -> None:
+    stored = np.array([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6], [0.79, 0.613]], dtype=np.float32)
+    query, exact = stored[:1], np.array([[1.0, 0.8]], dtype=np.float32)
+    tied, farther = np.array([0, 2]), np.array([0, 3])
+    assert run._recall_of_scores(stored, query, [tied], exact) == 1.0
+    assert run._recall_of_scores(stored, query, [farther], exact) == 0.5
+    assert run._recall_of_scores(stored, query, [tied[:1]], exact) == 0.5
 
 
 def test_an_end_is_reached_or_not_by_what_was_measured() -> None:

@@ -1,4 +1,4 @@
-"""The vector indexes: exact for small bases, a graph for large ones."""
+"""The vector indexes: exact for small bases, a scan of short codes for large ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from knowledge_base import Entry, KnowledgeBase
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.index import choice
-from knowledge_base.index.choice import HNSW_FROM, build_vector_index, open_vector_index
+from knowledge_base.index.choice import SCANNED_FROM, build_vector_index, open_vector_index
+from knowledge_base.index.faiss_fastscan import LEAST_ROWS, FaissFastScanIndex
 from knowledge_base.index.faiss_flat import FaissFlatIndex
-from knowledge_base.index.faiss_hnsw import FaissHnswIndex
 from knowledge_base.index.vector import highest
 from knowledge_base.testing import FakeEmbedder
 from tests.unit.knowledge_base.conftest import CREATED, ENTRIES
@@ -27,14 +27,14 @@ def clustered(count: int, seed: int, dimension: int = 64) -> Vectors:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-ROWS = clustered(HNSW_FROM, seed=1)
+ROWS = clustered(SCANNED_FROM, seed=1)
 QUERIES = clustered(100, seed=2)
 
 
 @pytest.fixture(scope="module")
-def graph() -> FaissHnswIndex:
+def scan() -> FaissFastScanIndex:
     index = build_vector_index(ROWS)
-    assert isinstance(index, FaissHnswIndex)
+    assert isinstance(index, FaissFastScanIndex)
     return index
 
 
@@ -47,20 +47,37 @@ def test_the_number_of_rows_decides_which_index_is_built() -> None:
     assert isinstance(build_vector_index(ROWS[:0]), FaissFlatIndex)
 
 
-def test_the_graph_finds_what_exact_search_finds(graph: FaissHnswIndex) -> None:
-    scores, rows = graph.search(QUERIES, 10)
+def test_the_scan_finds_what_exact_search_finds(scan: FaissFastScanIndex) -> None:
+    scores, rows = scan.search(QUERIES, 10)
     exact_scores, exact = FaissFlatIndex.build(ROWS).search(QUERIES, 10)
     assert recall(rows, exact) >= 0.99
     np.testing.assert_allclose(scores[:, 0], exact_scores[:, 0], atol=2e-3)
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
+def test_of_many_rows_only_some_cells_are_looked_into_and_hardly_any_of_the_best_is_missed() -> None:
+    rows = clustered(40_000, seed=5)
+    built = FaissFastScanIndex.build(rows)
+    allowed = np.random.default_rng(6).random(len(rows)) < 0.4
+    for mask in (None, allowed):
+        exact = FaissFlatIndex.build(rows).search(QUERIES, 10, mask)[1]
+        found = built.search(QUERIES, 10, mask)[1]
+        assert recall(found, exact) >= 0.99
+        assert mask is None or mask[found].all()
+
+
+def test_the_same_rows_give_the_same_index(scan: FaissFastScanIndex, tmp_path: Path) -> None:
+    scan.save(tmp_path / "1")
+    build_vector_index(ROWS).save(tmp_path / "2")
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
 @pytest.mark.parametrize("share", [0.5, 0.2, 0.02, 0.0005, 0.0])
-def test_only_allowed_rows_are_found_and_all_of_the_best_of_them(graph: FaissHnswIndex, share: float) -> None:
+def test_only_allowed_rows_are_found_and_all_of_the_best_of_them(scan: FaissFastScanIndex, share: float) -> None:
     allowed = np.random.default_rng(3).random(len(ROWS)) < share
     flat = FaissFlatIndex.build(ROWS)
     exact = [row[row >= 0] for row in flat.search(QUERIES, 10, allowed)[1]]
-    found = [row[row >= 0] for row in graph.search(QUERIES, 10, allowed)[1]]
+    found = [row[row >= 0] for row in scan.search(QUERIES, 10, allowed)[1]]
     assert all(allowed[row].all() for row in (*exact, *found))
     best = np.argsort(-np.where(allowed, QUERIES @ ROWS.T, -np.inf), axis=1)[:, : min(10, int(allowed.sum()))]
     assert [set(row) for row in exact] == [set(row) for row in best]
@@ -70,14 +87,14 @@ def test_only_allowed_rows_are_found_and_all_of_the_best_of_them(graph: FaissHns
         assert [len(row) for row in found] == [0] * len(QUERIES)
 
 
-def test_a_saved_graph_is_mapped_and_gives_the_same(graph: FaissHnswIndex, tmp_path: Path) -> None:
-    graph.save(tmp_path / "g.faiss")
-    opened = open_vector_index(tmp_path / "g.faiss")
-    assert isinstance(opened, FaissHnswIndex)
+def test_a_saved_scan_is_mapped_and_gives_the_same(scan: FaissFastScanIndex, tmp_path: Path) -> None:
+    scan.save(tmp_path / "s.faiss")
+    opened = open_vector_index(tmp_path / "s.faiss")
+    assert isinstance(opened, FaissFastScanIndex)
     assert (len(opened), opened.dimension) == ROWS.shape
-    np.testing.assert_array_equal(opened.search(QUERIES, 100)[1], graph.search(QUERIES, 100)[1])
+    np.testing.assert_array_equal(opened.search(QUERIES, 100)[1], scan.search(QUERIES, 100)[1])
     np.testing.assert_array_equal(opened.search(QUERIES, 5, np.arange(len(ROWS)) < 50)[1] < 50, True)
-    mapped = (tmp_path / "g.faiss").resolve()
+    mapped = (tmp_path / "s.faiss").resolve()
     assert str(mapped) in Path("/proc/self/maps").read_text()
 
 
@@ -87,22 +104,25 @@ def test_an_index_of_another_kind_is_refused(tmp_path: Path) -> None:
         open_vector_index(tmp_path / "x.faiss")
 
 
-def test_more_rows_than_there_are_or_none_can_be_asked_for(graph: FaissHnswIndex) -> None:
+def test_more_rows_than_there_are_or_none_can_be_asked_for(scan: FaissFastScanIndex) -> None:
     assert FaissFlatIndex.build(ROWS[:3]).search(QUERIES[:1], 10)[1].shape == (1, 3)
-    assert graph.search(QUERIES, 0)[1].shape == (100, 0)
-    assert FaissHnswIndex.build(ROWS[:0]).search(QUERIES[:1], 10)[1].shape == (1, 0)
+    assert scan.search(QUERIES, 0)[1].shape == (100, 0)
+    few = FaissFastScanIndex.build(ROWS[:LEAST_ROWS])
+    assert set(few.search(QUERIES[:1], 50)[1][0]) == set(range(LEAST_ROWS))
+    with pytest.raises(ValueError, match="15 rows"):
+        FaissFastScanIndex.build(ROWS[: LEAST_ROWS - 1])
 
 
-def test_a_base_over_the_graph_answers_as_over_the_exact_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_over_the_scan_answers_as_over_the_exact_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = [
         Entry(id=f"n{n}", question=f"第{n}号窗口几点开门", answer=f"{n}点。", department="大厅") for n in range(300)
     ]
     exact = KnowledgeBase.build([*ENTRIES, *more], FakeEmbedder(), tmp_path / "exact", created_at=CREATED)
-    monkeypatch.setattr(choice, "HNSW_FROM", 1)
-    graph = KnowledgeBase.build([*ENTRIES, *more], FakeEmbedder(), tmp_path / "graph", created_at=CREATED)
+    monkeypatch.setattr(choice, "SCANNED_FROM", 1)
+    scan = KnowledgeBase.build([*ENTRIES, *more], FakeEmbedder(), tmp_path / "scan", created_at=CREATED)
     for text in ("身份证丢了", "公积金怎么提取", "17号窗口", "供暖"):
         for filters in ({}, {"department": "大厅"}, {"department": "公安局"}, {"today": CREATED.date()}):
-            wanted, found = (base.search(text, 1, **filters).hits for base in (exact, graph))
+            wanted, found = (base.search(text, 1, **filters).hits for base in (exact, scan))
             assert [hit.entry_id for hit in found] == [hit.entry_id for hit in wanted]
             assert [hit.confidence for hit in found] == pytest.approx([hit.confidence for hit in wanted])
 
