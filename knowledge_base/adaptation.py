@@ -53,25 +53,30 @@ def adapt(kb: KnowledgeBase) -> Ranker:
     """The ranker of `kb` with the calibrator fitted to it; `kb` is a whole base. Takes a few seconds at any size."""
     chance = random.Random(_SEED)
     entries = list(enumerate(kb.entries))
-    ranker = dataclasses.replace(kb.ranker, cohort=cohort(kb, kb.ranker, entries, chance))
+    ranker = dataclasses.replace(kb.ranker, cohort=cohort(kb.ranker, impostors(kb, entries, chance)))
     labelled = [(row, entry) for row, entry in entries if entry.similar_questions]
     if len(labelled) < _FEWEST_LABELS:
         return ranker
     return _refitted(ranker, _held_out(kb, chance.sample(labelled, min(_LABELLED, len(labelled))), chance))
 
 
-def cohort(kb: KnowledgeBase, ranker: Ranker, entries: Sequence[tuple[int, Entry]], chance: random.Random) -> float:
-    """Mean fused score of the best impostor for distorted questions of (row, entry); 0 for a base of one answer."""
+def impostors(kb: KnowledgeBase, entries: Sequence[tuple[int, Entry]], chance: random.Random) -> list[Array]:
+    """For distorted questions of some of the (row, entry), the scores of the candidates that are wrong."""
     sample = chance.sample(entries, min(_COHORT, len(entries)))
     texts = [clean_query(distort(entry.question, chance)) for _, entry in sample]
-    best = []
+    found = []
     for (row, _), text, vector in zip(sample, texts, kb.embed_many(texts), strict=True):
         if text:
             rows, scores, _ = kb.candidates(text, vector)
             wrong = kb.answer_groups[rows] != kb.answer_groups[row]
             if wrong.any():
-                best.append(float(ranker.fuse(scores[wrong]).max()))
-    return float(np.mean(best)) if best else 0.0
+                found.append(scores[wrong])
+    return found
+
+
+def cohort(ranker: Ranker, wrong: Sequence[Array]) -> float:
+    """Mean fused score of the best of each of the `impostors`; 0 without any."""
+    return float(np.mean([ranker.fuse(scores).max() for scores in wrong])) if wrong else 0.0
 
 
 def _held_out(kb: KnowledgeBase, labelled: Sequence[tuple[int, Entry]], chance: random.Random) -> list[Seen]:

@@ -386,7 +386,7 @@ class KnowledgeBase:
     def wording_vectors(self, row: int) -> Vectors:
         """The vectors of one row's wordings, float32 (wordings, dimension)."""
         starts = self._parts.wording_starts
-        vectors: Vectors = self._parts.question_vectors[starts[row] : starts[row + 1]].astype(np.float32)
+        vectors: Vectors = self._parts.question_vectors[np.arange(starts[row], starts[row + 1])].astype(np.float32)
         return vectors
 
     def _nearest_wordings(self, rows: npt.NDArray[np.int64], vector: Vectors) -> tuple[Vectors, npt.NDArray[np.int64]]:

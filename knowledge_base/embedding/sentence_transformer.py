@@ -6,9 +6,8 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -66,16 +65,6 @@ class SentenceTransformerEmbedder:
     def dimension(self) -> int:
         """Length of a vector."""
         return self._dimension
-
-    @property
-    def transformer(self) -> torch.nn.Module:
-        """The model below the pooling, for training it."""
-        return cast(torch.nn.Module, self._model[0].auto_model)
-
-    @property
-    def tokenizer(self) -> Callable[..., Any]:
-        """What cuts texts into tokens."""
-        return cast(Callable[..., Any], self._model.tokenizer)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed questions; float32 (n, dimension), rows of length 1."""
@@ -145,8 +134,8 @@ def _identity(model: str | Path, loaded: SentenceTransformer) -> str:
     marker = folder / "identity.json"
     if marker.is_file():
         known = json.loads(marker.read_text(encoding="utf-8"))
-        learned = f"+{known['adapter'][:12]}" if "adapter" in known else ""
-        return f"{known['model']}@{known['sha256'][:12]}.{known['layout']}{learned}"
+        projection = f"+{known['projection'][:12]}" if "projection" in known else ""
+        return f"{known['model']}@{known['sha256'][:12]}.{known['layout']}{projection}"
     digest = hashlib.sha256()
     # Names alone do not tell two versions of a model apart; a sample of its weights does, in milliseconds.
     for name, tensor in sorted(loaded.state_dict().items()):

