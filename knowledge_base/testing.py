@@ -33,19 +33,24 @@ class FakeEmbedder:
         return self._dimension
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """Embed questions."""
-        return self.embed_passages(texts)
+        """Embed questions, the same way as passages; not counted."""
+        return self._vectors(texts)
 
     def embed_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Embed passages, the same way as questions."""
+        """Embed passages; `texts_embedded` counts them."""
+        result = self._vectors(texts)
+        if progress is not None:
+            for row in range(len(texts)):
+                progress(row + 1, len(texts))
+        self.texts_embedded += len(texts)
+        return result
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
         result = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             for gram in [*text, *(text[i : i + 2] for i in range(len(text) - 1))]:
                 digest = hashlib.blake2b(gram.encode("utf-8", "surrogatepass"), digest_size=8).digest()
                 result[row, int.from_bytes(digest[:4], "big") % self._dimension] += 1.0 if digest[4] % 2 else -1.0
-            if progress is not None:
-                progress(row + 1, len(texts))
-        self.texts_embedded += len(texts)
         norms = np.linalg.norm(result, axis=1, keepdims=True)
         result /= np.maximum(norms, 1e-12)
         return result

@@ -6,12 +6,13 @@ import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from knowledge_base import Entry, KnowledgeBase
 from knowledge_base.adaptation import adapt
 from knowledge_base.retrieval.prior import Prior
-from knowledge_base.retrieval.ranker import Ranker
+from knowledge_base.retrieval.ranker import SCORES, Ranker, calibration_features
 from knowledge_base.testing import FakeEmbedder
 
 CREATED = datetime(2026, 3, 2, tzinfo=UTC)
@@ -89,10 +90,16 @@ def test_nearly_the_same_question_in_another_entry_does_not_push_an_answer_down(
     ranker = Ranker.load()
     alone = _build([*base, one], tmp_path / "alone", ranker).search(one.question).hits[0].confidence
     both = _build([*base, one, twin], tmp_path / "both", ranker).search(one.question).hits[0].confidence
-    other = Entry(id="c", question="机动车异地年检需要哪些费用", answer="免费。")
-    rival = _build([*base, one, other], tmp_path / "rival", ranker).search(one.question).hits[0].confidence
     assert both == pytest.approx(alone, abs=0.05)
-    assert rival < both
+
+
+def test_a_rival_that_asks_something_else_lowers_the_confidence() -> None:
+    ranker = dataclasses.replace(Ranker.load(), cohort=0.3)
+    scores = np.array([[0.80] * len(SCORES), [0.79] * len(SCORES), [0.60] * len(SCORES)])
+    fused = ranker.fuse(scores)
+    with_twin = ranker.confidences(calibration_features(scores, fused.copy(), 10, ranker.cohort, rival=2))[0]
+    with_rival = ranker.confidences(calibration_features(scores, fused.copy(), 10, ranker.cohort))[0]
+    assert with_rival < with_twin
 
 
 def test_a_prior_favours_a_department_without_leaving_others_out(tmp_path: Path) -> None:
