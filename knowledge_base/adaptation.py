@@ -1,10 +1,8 @@
-"""Fit the calibrator to a base when the base is built: how close do its wrong entries come, and what do its labelled
-questions say.
+"""Fit the calibrator to a base when the base is built: what do its labelled questions say.
 
-Two steps. The `cohort`: questions of the base, distorted, are searched for while their own entry is left out; how
-near the best impostor comes tells a base of near neighbours from one of far ones. The shipped calibrator has learned
-what that means. Then, where editors wrote similar questions, each is asked as if the base did not hold it, with and
-without its entry, and the calibrator's slope and intercept move as far as these labels outweigh the shipped ones.
+Where editors wrote similar questions, each is asked as if the base did not hold it, with its entry and without (then
+its near neighbours are impostors); the calibrator's slope and intercept move as far as these labels outweigh the
+shipped ones.
 """
 
 from __future__ import annotations
@@ -21,13 +19,12 @@ from scipy.optimize import minimize
 from knowledge_base.entry import Entry
 from knowledge_base.retrieval.ranker import Ranker, calibration_features
 from knowledge_base.text import clean_query
-from knowledge_base.training.augment import distort, vary
+from knowledge_base.training.augment import vary
 
 if TYPE_CHECKING:
     from knowledge_base.base import KnowledgeBase
 
 _SEED = 20260301
-_COHORT = 150
 _LABELLED = 300
 # Fewer labels than this say less than those that the shipped calibrator has seen.
 _FEWEST_LABELS = 40
@@ -52,31 +49,10 @@ class Seen(NamedTuple):
 def adapt(kb: KnowledgeBase) -> Ranker:
     """The ranker of `kb` with the calibrator fitted to it; `kb` is a whole base. Takes a few seconds at any size."""
     chance = random.Random(_SEED)
-    entries = list(enumerate(kb.entries))
-    ranker = dataclasses.replace(kb.ranker, cohort=cohort(kb.ranker, impostors(kb, entries, chance)))
-    labelled = [(row, entry) for row, entry in entries if entry.similar_questions]
+    labelled = [(row, entry) for row, entry in enumerate(kb.entries) if entry.similar_questions]
     if len(labelled) < _FEWEST_LABELS:
-        return ranker
-    return _refitted(ranker, _held_out(kb, chance.sample(labelled, min(_LABELLED, len(labelled))), chance))
-
-
-def impostors(kb: KnowledgeBase, entries: Sequence[tuple[int, Entry]], chance: random.Random) -> list[Array]:
-    """For distorted questions of some of the (row, entry), the scores of the candidates that are wrong."""
-    sample = chance.sample(entries, min(_COHORT, len(entries)))
-    texts = [clean_query(distort(entry.question, chance)) for _, entry in sample]
-    found = []
-    for (row, _), text, vector in zip(sample, texts, kb.embed_many(texts), strict=True):
-        if text:
-            rows, scores, _ = kb.candidates(text, vector)
-            wrong = kb.answer_groups[rows] != kb.answer_groups[row]
-            if wrong.any():
-                found.append(scores[wrong])
-    return found
-
-
-def cohort(ranker: Ranker, wrong: Sequence[Array]) -> float:
-    """Mean fused score of the best of each of the `impostors`; 0 without any."""
-    return float(np.mean([ranker.fuse(scores).max() for scores in wrong])) if wrong else 0.0
+        return kb.ranker
+    return _refitted(kb.ranker, _held_out(kb, chance.sample(labelled, min(_LABELLED, len(labelled))), chance))
 
 
 def _held_out(kb: KnowledgeBase, labelled: Sequence[tuple[int, Entry]], chance: random.Random) -> list[Seen]:
@@ -141,4 +117,4 @@ def best_hits(
     order = np.argsort(-fused, kind="stable")
     _, first = np.unique(groups[order], return_index=True)
     order = order[np.sort(first)][:_HITS]
-    return calibration_features(scores[order], fused[order], length, ranker.cohort), right[order]
+    return calibration_features(scores[order], fused[order], length), right[order]

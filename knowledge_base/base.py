@@ -278,7 +278,7 @@ class KnowledgeBase:
         order = np.lexsort((rows, -fused))
         order = order[_first_of_each(self._parts.answer_groups[rows[order]])][: max(k, 2)]
         rival = self._rival(rows[order])
-        features = calibration_features(scores[order], fused[order], len(query), ranker.cohort, rival)
+        features = calibration_features(scores[order], fused[order], len(query), rival)
         # The order is the fusion's; a confidence never rises on the way down.
         confidences = np.minimum.accumulate(ranker.confidences(features))
         hits = tuple(

@@ -176,6 +176,8 @@ def _follow_up(turn: Turn, memory: Memory, settings: Settings) -> Decision | Non
     text = turn.text
     if turn.intent in BREAKING and turn.probability >= settings.interrupt:
         return None
+    if steering.wants_again(text) or steering.means_the_same(text):
+        return _opened(turn, form, tuple(_entities(dict(memory.values))), _remark(form, "好的，再查一次。"))
     given = _values(turn, memory.form, words=steering.corrects(text) or steering.changes(text))
     names = {entity.type for entity in given}
     other_lookup = turn.intent in LOOKUPS and FORM_OF_INTENT.get(turn.intent) not in SIBLINGS[memory.form]
@@ -188,8 +190,6 @@ def _follow_up(turn: Turn, memory: Memory, settings: Settings) -> Decision | Non
         dropped = _followers(form, names) if steering.changes(text) and not steering.corrects(text) else set()
         kept = {name: value for name, value in memory.values.items() if name not in names | dropped}
         return _opened(turn, form, (*given, *_entities(kept)), _remark(form, "好的，按改过的重新来。"))
-    if steering.wants_again(text) or steering.means_the_same(text):
-        return _opened(turn, form, tuple(_entities(dict(memory.values))), _remark(form, "好的，再查一次。"))
     if steering.is_elliptic(text):
         detail = steering.asked_detail(form, text)
         if detail is None:

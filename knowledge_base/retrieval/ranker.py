@@ -23,14 +23,12 @@ DEFAULT = Path(__file__).resolve().parent.parent / "data" / "ranker.json"
 class Ranker:
     """Learned numbers. `fusion` weighs SCORES; `calibration` and `intercept` make a probability of CALIBRATION.
 
-    `cohort` is the base's own (see `adaptation`): the mean fused score of the best wrong entry; that of the base that
-    was learned from, until a base is built. A fused score higher by 1 / `sharpness` is e times as likely right.
+    A fused score higher by 1 / `sharpness` is e times as likely right.
     """
 
     fusion: tuple[float, ...]
     calibration: tuple[float, ...]
     intercept: float
-    cohort: float
     sharpness: float = 1.0
 
     @classmethod
@@ -39,7 +37,7 @@ class Ranker:
         values = json.loads(path.read_text(encoding="utf-8"))
         if tuple(values["scores"]) != SCORES or tuple(values["features"]) != CALIBRATION:
             raise ValueError(f"{path.name} was made for other features")
-        numbers = (float(values[name]) for name in ("intercept", "cohort", "sharpness"))
+        numbers = (float(values[name]) for name in ("intercept", "sharpness"))
         return cls(tuple(values["fusion"]), tuple(values["calibration"]), *numbers)
 
     def save(self, path: Path) -> None:
@@ -66,14 +64,14 @@ class Ranker:
 # A lead beyond this says no more.
 _FARTHEST_LEAD = 0.15
 # What the calibrator sees of each of the best candidates.
-CALIBRATION = ("fused", "lead", *SCORES, "log_length", "cohort")
+CALIBRATION = ("fused", "lead", *SCORES, "log_length")
 
 
-def calibration_features(scores: Array, fused: Array, query_length: int, cohort: float, rival: int = 1) -> Array:
+def calibration_features(scores: Array, fused: Array, query_length: int, rival: int = 1) -> Array:
     """Features (n, len(CALIBRATION)) of n candidates in falling order of `fused`.
 
     `lead` is the distance to the best other candidate, of the first one to that at place `rival`: positive for the
-    first only. `query_length` in characters, `cohort` is the base's.
+    first only. `query_length` in characters.
     """
     lead = fused - fused[0] if len(fused) else fused
     if len(fused) > rival:
@@ -81,5 +79,4 @@ def calibration_features(scores: Array, fused: Array, query_length: int, cohort:
     elif len(fused):
         lead[0] = _FARTHEST_LEAD
     length = np.full(len(fused), np.log1p(query_length))
-    usual = np.full(len(fused), cohort)
-    return np.column_stack([fused, np.clip(lead, -_FARTHEST_LEAD, _FARTHEST_LEAD), scores, length, usual])
+    return np.column_stack([fused, np.clip(lead, -_FARTHEST_LEAD, _FARTHEST_LEAD), scores, length])

@@ -18,13 +18,12 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from knowledge_base.adaptation import Seen, best_hits, cohort, impostors
+from knowledge_base.adaptation import Seen, best_hits
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.protocol import Embedder
 from knowledge_base.embedding.sentence_transformer import SentenceTransformerEmbedder
@@ -45,20 +44,12 @@ _RIDGE = 1.0
 _FAR_WEIGHT = 4.0
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # Only candidates are taken from the bases built here, so their order does not matter.
-_UNFITTED = Ranker((1.0,) * len(SCORES), (0.0,) * len(CALIBRATION), 0.0, 0.0)
+_UNFITTED = Ranker((1.0,) * len(SCORES), (0.0,) * len(CALIBRATION), 0.0)
 
 Array = npt.NDArray[np.float64]
 
 
-class Asked(NamedTuple):
-    """A scene with what the ranker saw of its questions, and of the wrong candidates of distorted ones."""
-
-    scene: Scene
-    seen: list[Seen]
-    wrong: list[Array]
-
-
-def collect(scene: Scene, embedder: Embedder, folder: Path) -> Asked:
+def collect(scene: Scene, embedder: Embedder, folder: Path) -> list[Seen]:
     """Search a scene's questions, and keep what the ranker would see."""
     kb = KnowledgeBase.build(scene.entries, embedder, folder, created_at=_EPOCH, ranker=_UNFITTED)
     ids = [entry.id for entry in scene.entries]
@@ -68,7 +59,7 @@ def collect(scene: Scene, embedder: Embedder, folder: Path) -> Asked:
         rows, scores, _ = kb.candidates(text, vector)
         right = np.array([ids[row] == question.entry_id for row in rows], dtype=np.bool_)
         seen.append(Seen(scores, right, kb.answer_groups[rows], len(text)))
-    return Asked(scene, seen, impostors(kb, list(enumerate(scene.entries)), random.Random(_SEED)))
+    return seen
 
 
 def fit_fusion(examples: Sequence[Seen]) -> tuple[tuple[float, ...], float]:
@@ -96,8 +87,7 @@ def fit_fusion(examples: Sequence[Seen]) -> tuple[tuple[float, ...], float]:
 def fit_calibrator(features: Array, right: npt.NDArray[np.bool_], importance: Array) -> tuple[tuple[float, ...], float]:
     """Coefficients over CALIBRATION and the intercept.
 
-    A higher score or lead never lowers a confidence, and a base whose wrong entries come nearer (`cohort`) never raises
-    one; only the length's coefficient is free.
+    A higher score or lead never lowers a confidence: only the length's coefficient may be negative.
     """
     weight = importance / importance.sum()
 
@@ -108,8 +98,8 @@ def fit_calibrator(features: Array, right: npt.NDArray[np.bool_], importance: Ar
         slope = weight * (chances - right)
         return value, np.append(features.T @ slope, slope.sum())
 
-    limits: dict[str, tuple[float | None, float | None]] = {"log_length": (None, None), "cohort": (None, 0.0)}
-    bounds = [*(limits.get(name, (0.0, None)) for name in CALIBRATION), (None, None)]
+    free = [name == "log_length" for name in CALIBRATION]
+    bounds: list[tuple[float | None, None]] = [(None if may else 0.0, None) for may in [*free, True]]
     start = np.zeros(len(CALIBRATION) + 1)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 5000}).x
     return tuple(float(value) for value in found[:-1]), float(found[-1])
@@ -133,7 +123,7 @@ def label(entries: Sequence[Entry], embedder: ProjectedEmbedder, chance: random.
 
 def cross_fit(
     entries: Sequence[Entry], data: LabelledVectors, embedder: ProjectedEmbedder, folder: Path, chance: random.Random
-) -> list[Asked]:
+) -> list[tuple[Scene, list[Seen]]]:
     """Scenes of each third of the departments, seen through a map learned from the other two."""
     folds = fold_of(entries)
     fold_of_entry = np.array([folds[entry.department or ""] for entry in entries])
@@ -151,20 +141,19 @@ def cross_fit(
         print(f"fold {fold}: right first {first_places(unseen):.4f}, through the map {first_places(moved):.4f}")
         asked = frozenset(entry.id for entry in entries if folds[entry.department or ""] == fold)
         for number, scene in enumerate(scenes(entries, asked, far[fold :: len(set(folds.values()))], chance)):
-            made.append(collect(scene, embedder, folder / f"{fold}-{number}"))
+            made.append((scene, collect(scene, embedder, folder / f"{fold}-{number}")))
     return made
 
 
-def fit(made: Sequence[Asked]) -> Ranker:
-    """Fusion and calibrator of all scenes; the first scene's cohort stands for bases that have none of their own."""
-    examples = [example for asked in made for example in asked.seen]
+def fit(made: Sequence[tuple[Scene, list[Seen]]]) -> Ranker:
+    """Fusion and calibrator of all scenes."""
+    examples = [example for _, seen in made for example in seen]
     fusion, sharpness = fit_fusion(examples)
-    plain = Ranker(fusion, _UNFITTED.calibration, 0.0, 0.0, sharpness)
+    plain = Ranker(fusion, _UNFITTED.calibration, 0.0, sharpness)
     features, labels, importance = [], [], []
-    for asked in made:
-        ranker = dataclasses.replace(plain, cohort=cohort(plain, asked.wrong))
-        for question, example in zip(asked.scene.questions, asked.seen, strict=True):
-            hits, right = best_hits(ranker, *example)
+    for scene, seen in made:
+        for question, example in zip(scene.questions, seen, strict=True):
+            hits, right = best_hits(plain, *example)
             features.append(hits)
             labels.append(right)
             importance.append(np.full(len(right), _FAR_WEIGHT if question.about is None else 1.0))
@@ -174,7 +163,7 @@ def fit(made: Sequence[Asked]) -> Ranker:
     useful = [example for example in examples if example.right.any()]
     first = sum(bool(e.right[np.argmax(plain.fuse(e.scores))]) for e in useful)
     print(f"questions {len(examples)}, with an answer {len(useful)}, right first {first / len(useful):.4f}")
-    return Ranker(fusion, calibration, intercept, cohort(plain, made[0].wrong), sharpness)
+    return Ranker(fusion, calibration, intercept, sharpness)
 
 
 def hard_rewordings(ranker: Ranker, embedder: Embedder, folder: Path) -> float:

@@ -16,11 +16,6 @@ from knowledge_base.retrieval.ranker import SCORES, Ranker, calibration_features
 from knowledge_base.testing import FakeEmbedder
 
 CREATED = datetime(2026, 3, 2, tzinfo=UTC)
-SUBJECTS = ("居住证", "驾驶证", "结婚证", "营业执照", "老年卡", "残疾证", "准生证", "房产证", "社保卡", "护照")
-APART = [
-    Entry(id=f"{number}", question=f"{subject}丢了怎么补办", answer=f"到{subject}窗口申请补发。")
-    for number, subject in enumerate(SUBJECTS * 5)
-]
 
 
 def _build(entries: list[Entry], folder: Path, ranker: Ranker | None = None) -> KnowledgeBase:
@@ -34,16 +29,12 @@ def _numbered(pattern: str, count: int) -> list[Entry]:
     ]
 
 
-def test_the_wrong_entries_of_a_base_of_near_neighbours_come_nearer(tmp_path: Path) -> None:
-    near = _build(_numbered("在{n}区办理机动车异地年检需要哪些材料", 40), tmp_path / "near")
-    far = _build(
-        [Entry(id=str(n), question=chr(0x4E00 + 61 * n) * 6, answer=f"答{n}") for n in range(1, 41)], tmp_path / "far"
-    )
-    assert near.ranker.cohort > far.ranker.cohort + 0.2
-
-
 def test_the_fitted_numbers_travel_with_the_snapshot_and_small_edits_reuse_them(tmp_path: Path) -> None:
-    built = _build(_numbered("{n}号线几点收车", 30), tmp_path / "v1")
+    labelled = [
+        dataclasses.replace(entry, similar_questions=(entry.question.replace("几点收车", "末班车"),))
+        for entry in _numbered("{n}号线几点收车", 60)
+    ]
+    built = _build(labelled, tmp_path / "v1")
     assert built.ranker != Ranker.load()
     edited = built.extend(
         [Entry(id="new", question="公交卡怎么退", answer="到网点退卡。")], [], tmp_path / "v2", created_at=CREATED
@@ -53,7 +44,7 @@ def test_the_fitted_numbers_travel_with_the_snapshot_and_small_edits_reuse_them(
 
 
 def test_a_ranker_that_is_given_is_kept_as_it_is(tmp_path: Path) -> None:
-    given = dataclasses.replace(Ranker.load(), cohort=0.123)
+    given = dataclasses.replace(Ranker.load(), intercept=0.123)
     assert _build(_numbered("{n}号线几点收车", 30), tmp_path / "v1", given).ranker == given
 
 
@@ -94,11 +85,11 @@ def test_nearly_the_same_question_in_another_entry_does_not_push_an_answer_down(
 
 
 def test_a_rival_that_asks_something_else_lowers_the_confidence() -> None:
-    ranker = dataclasses.replace(Ranker.load(), cohort=0.3)
+    ranker = Ranker.load()
     scores = np.array([[0.80] * len(SCORES), [0.79] * len(SCORES), [0.60] * len(SCORES)])
     fused = ranker.fuse(scores)
-    with_twin = ranker.confidences(calibration_features(scores, fused.copy(), 10, ranker.cohort, rival=2))[0]
-    with_rival = ranker.confidences(calibration_features(scores, fused.copy(), 10, ranker.cohort))[0]
+    with_twin = ranker.confidences(calibration_features(scores, fused.copy(), 10, rival=2))[0]
+    with_rival = ranker.confidences(calibration_features(scores, fused.copy(), 10))[0]
     assert with_rival < with_twin
 
 
