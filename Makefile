@@ -13,7 +13,8 @@ setup:
 test:
 	@$(PYTHON) setup_runtimes.py --dev
 	@bot/.venv/bin/python -m pytest -q -c /dev/null --rootdir . tests/bot
-	@.venv/bin/python -m pytest $(TESTS)
+	@$(if $(TESTS),.venv/bin/python -m pytest $(TESTS),.venv/bin/python -m pytest tests/e2e)
+	@$(if $(TESTS),:,.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/web)
 
 check:
 	@$(PYTHON) setup_runtimes.py --dev

@@ -264,7 +264,11 @@ def find_leftover_numbers(claims: Claims) -> None:
 
 _UNIT = re.compile(r"\s*[年月日号点元块:]")
 _EXPECTED: dict[str, tuple[EntityType, re.Pattern[str]]] = {
-    "engine_tail": ("engine_tail", re.compile(r"(?<![0-9A-Z])(?=[A-Z]*\d)[0-9A-Z]{4,8}(?![0-9A-Z])")),
+    # Letters alone are a tail only when nothing else was said.
+    "engine_tail": (
+        "engine_tail",
+        re.compile(r"(?<![0-9A-Z])(?=[A-Z]*\d)[0-9A-Z]{4,8}(?![0-9A-Z])|^(?!CANCEL)[A-Z]{6}$"),
+    ),
     "license_file_no": ("license_file_no", re.compile(r"(?<!\d)\d(?:[\s\-]?\d){7,13}(?!\d)")),
     "household_no": ("household_no", re.compile(r"(?<![0-9A-Z])[A-Z]?\d(?:[\s\-]?\d){4,15}(?!\d)")),
     "case_no": ("case_no", re.compile(r"(?<![0-9A-Z])[A-Z]{0,6}-?\d(?:-?[0-9A-Z]){4,24}(?![0-9A-Z])")),

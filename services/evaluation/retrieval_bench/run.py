@@ -215,7 +215,7 @@ def _recall_of_scores(stored: Vectors, queries: Vectors, found: Iterable[Rows], 
     """
     shares = []
     for vector, rows, scores in zip(queries, found, exact, strict=True):
-        near = np.count_nonzero(stored[rows] @ vector >= scores[-1] - ROUNDING)
+        near = int(np.count_nonzero(stored[rows] @ vector >= scores[-1] - ROUNDING))
         shares.append(min(near, len(scores)) / len(scores))
     return round(float(np.mean(shares)), 4)
 

@@ -136,6 +136,7 @@ def test_case_numbers_are_found_by_shape_or_label(text: str, number: str) -> Non
     [
         ("3F07", "engine_tail", "engine_tail"),
         ("是007612", "engine_tail", "engine_tail"),
+        ("BGBDCH", "engine_tail", "engine_tail"),
         ("80013327", "household_no", "household_no"),
         ("13800138000", "household_no", "household_no"),
         ("440301826715", "license_file_no", "license_file_no"),
