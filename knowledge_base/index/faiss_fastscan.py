@@ -25,8 +25,8 @@ LEAST_ROWS = 16
 _WIDER = 8
 _LEAST_COMPARED = 800
 # Rows lie in 2 sqrt(n) cells. To so many rows a search looks into every cell, beyond into sqrt(_ALL / n) of them:
-# rows looked at, as cells, grow with the root of the rows. Of 100,000 rows, questions and answers mixed, half of the cells
-# held .9977 of the nearest hundred (.9933 of the nearest ten), a third .9959, in a quarter less time.
+# rows looked at, as cells, grow with the root of the rows. Of 100,000 rows, questions and answers mixed, half of the
+# cells held .9977 of the nearest hundred (.9933 of the nearest ten), a third .9959, in a quarter less time.
 _ALL = 25_000
 _LEARNED_FROM_PER_CELL = 50
 _ROUNDS = 6

@@ -80,7 +80,7 @@ def test_processor_time_counts_work_and_not_waiting() -> None:
 
 
 def test_the_family_of_a_process_is_itself_and_all_below_it() -> None:
-    shell = subprocess.Popen(["sh", "-c", "cat & wait"], stdin=subprocess.PIPE)
+    shell = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
     try:
         assert wait_for(lambda: len(family(shell.pid)) == 2)
         assert family(os.getpid())[0] == os.getpid()
