@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from knowledge_base import KnowledgeBaseError
 from services.commands import bench, cases, city, dialogue, kb, sla, system, users
@@ -41,6 +42,9 @@ def main() -> None:
         _fail(f"{error.strerror}: {error.filename}")
     except OSError as error:
         _fail(error.strerror or type(error).__name__)
+    except DBAPIError as error:
+        # Only what the driver says: statements may hold values.
+        _fail(f"数据库出错（尚未建立时请先运行 huiying db upgrade）：{str(error.orig).splitlines()[0]}")
     except KeyboardInterrupt:
         sys.exit(130)
 
