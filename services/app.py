@@ -15,6 +15,7 @@ from services.accounts import endpoints as accounts
 from services.appointments import endpoints as appointments
 from services.cases import endpoints as cases
 from services.cases import supervision_endpoints as supervision
+from services.channels.web import attachments
 from services.channels.web import cases as citizen_cases
 from services.channels.web import endpoints as web_chat
 from services.container import Container, build_container
@@ -76,6 +77,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         accounts,
         web_chat,
         citizen_cases,
+        attachments,
         appointments,
         cases,
         supervision,
@@ -91,7 +93,10 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.add_middleware(
         RequestGuard,
         default_limit=composed.settings.body_limit,
-        limits={"/knowledge/import": composed.settings.upload_limit},
+        limits={
+            "/knowledge/import": composed.settings.upload_limit,
+            "/attachments": composed.settings.attachment_limit,
+        },
     )
     return app
 

@@ -57,6 +57,7 @@ __all__ = [
     "claim",
     "classify",
     "close",
+    "conversation_of",
     "decide_extension",
     "end_absence",
     "extend",
@@ -92,6 +93,13 @@ def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
     case = repository.find_case(uow.session, case_no)
     if case is None or not access.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
+
+
+def conversation_of(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> str | None:
+    """The conversation that a case was opened in; None for an imported one. Raises NotFound as `must_see`."""
+    must_see(uow, case_no=case_no, user=user)
+    case = repository.find_case(uow.session, case_no)
+    return case.conversation_id if case else None
 
 
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:

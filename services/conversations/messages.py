@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.conversations import feedback, vault
+from services.conversations import feedback, repository, vault
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import MessageView, Option, Outgoing, Source
 from services.core.crypto import Secrets
@@ -50,6 +50,31 @@ class Messages:
         uow.session.add(stored)
         uow.session.flush()
         return stored
+
+    def hear_file(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        words: str,
+        described: dict[str, Any],
+        client_message_id: str,
+        now: datetime,
+    ) -> Message:
+        """Add the citizen's message that a file stands for, at the place `row.last_seq` of a locked conversation."""
+        message = Message(
+            conversation_id=row.id,
+            seq=row.last_seq,
+            sender="citizen",
+            type="file",
+            text_encrypted=self._secrets.encrypt(words),
+            extra={"data": self._secrets.encrypt(json.dumps({"attachment": described}))},
+            created_at=now,
+            state=repository.DONE,
+            client_message_id=client_message_id,
+        )
+        uow.session.add(message)
+        uow.session.flush()
+        return message
 
     def seal(self, entities: list[dict[str, Any]], choice: str | None) -> dict[str, Any]:
         """What is kept beside the text of a citizen's message: its entities, sealed, and the option chosen."""

@@ -74,6 +74,20 @@ class Message(Base):
     case_no: Mapped[str | None] = mapped_column(sa.String(24))
 
 
+class Attachment(Base):
+    """What a citizen sent as a file; the message `seq` says so."""
+
+    __tablename__ = "conversation_attachments"
+    __table_args__ = (sa.Index("ix_attachments_conversation", "conversation_id"),)
+
+    id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"))
+    seq: Mapped[int] = mapped_column(sa.Integer)
+    media_type: Mapped[str] = mapped_column(sa.String(40))
+    content_encrypted: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Identifier(Base):
     """An identifier that a placeholder stands for in this conversation's texts."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.conversations.models import Conversation, Identifier, Message
+from services.conversations.models import Attachment, Conversation, Identifier, Message
 
 RECEIVED, DONE = "received", "done"
 
@@ -155,3 +155,18 @@ def delete_identifiers_before(session: Session, before: datetime) -> int:
 
 def delete_identifiers(session: Session, conversation_id: str) -> None:
     session.execute(sa.delete(Identifier).where(Identifier.conversation_id == conversation_id))
+
+
+def attachment(session: Session, conversation_id: str, attachment_id: str) -> Attachment | None:
+    return session.scalar(
+        sa.select(Attachment).where(Attachment.id == attachment_id, Attachment.conversation_id == conversation_id)
+    )
+
+
+def attachment_count(session: Session, conversation_id: str) -> int:
+    return int(
+        session.scalar(
+            sa.select(sa.func.count()).select_from(Attachment).where(Attachment.conversation_id == conversation_id)
+        )
+        or 0
+    )

@@ -12,7 +12,7 @@ from services.sla.policies import Kind
 Handler = Literal["bot", "human"]
 Sender = Literal["citizen", "bot", "clerk", "system"]
 # `feedback` is a citizen's rating of an answer: part of the record, no line of the talk.
-MessageType = Literal["text", "answer", "candidates", "options", "result", "case", "emergency", "feedback"]
+MessageType = Literal["text", "answer", "candidates", "options", "result", "case", "emergency", "feedback", "file"]
 
 
 class Option(BaseModel):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.cases import service as cases
-from services.conversations import feedback, repository, shortcuts, texts, vault
+from services.conversations import attachments, feedback, repository, shortcuts, texts, vault
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
@@ -197,6 +197,50 @@ class Conversations:
             self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
         uow.collect(ConversationChanged(row.id))
         return Arrival(seq, fresh=True, done=message.state == repository.DONE)
+
+    @staticmethod
+    def checked_file(upload: bytes) -> attachments.Content:
+        """What is kept of an upload, before any transaction: decoding takes time. Raises Unprocessable."""
+        return attachments.cleaned(upload)
+
+    def attach(
+        self, uow: UnitOfWork, conversation_id: str, content: attachments.Content, client_message_id: str, now: datetime
+    ) -> int:
+        """Store a photo or document once, with the word that it has come; the message's place.
+
+        It takes no turn: nothing of it can be read here. Raises NotFound, TooManyRequests.
+        """
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            raise NotFound("没有这个会话")
+        known = repository.by_client_id(uow.session, conversation_id, client_message_id)
+        if known is not None:
+            return known.seq
+        row.last_seq += 1
+        described = attachments.keep(
+            uow, self._secrets, conversation_id=row.id, seq=row.last_seq, content=content, now=now
+        )
+        message = self._messages.hear_file(uow, row, attachments.WORDS[content.kind], described, client_message_id, now)
+        self._lapse_claim(uow, row, now)
+        added = cases.add_from_citizen(
+            uow,
+            self._secrets,
+            conversation_id=row.id,
+            text=f"市民发来{attachments.WORDS[content.kind]}",
+            upto=message.seq,
+            now=now,
+        )
+        if added is not None:
+            cases.citizen_wrote(uow, conversation_id=row.id, now=now)
+        if row.handler == "bot":
+            self._messages.say(uow, row, texts.file_received(added), now, in_reply_to=message.seq)
+        message.case_no = added
+        uow.collect(ConversationChanged(row.id))
+        return message.seq
+
+    def attachment(self, uow: UnitOfWork, conversation_id: str, attachment_id: str) -> tuple[str, bytes] | None:
+        """Media type and content of what the citizen of this conversation sent, or None."""
+        return attachments.read(uow, self._secrets, conversation_id, attachment_id)
 
     def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
         if inbound.location is not None:

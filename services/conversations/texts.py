@@ -45,6 +45,20 @@ LAPSED = Outgoing("工作人员暂时离开，我先继续为您服务；您的�
 LOCATION_TEXT = "[位置]"
 
 
+REPORT = "我要反映问题"
+
+
+def file_received(case_no: str | None) -> Outgoing:
+    """What is said to a photo or a document; `case_no` is the open case that it went to."""
+    if case_no is not None:
+        return Outgoing(f"收到了，已经放进工单 {case_no}，工作人员会看到。", case_no=case_no)
+    return Outgoing(
+        "收到了。我看不懂图片里的内容，请用文字说说是什么事、在哪里；要登记成工单，点下面的按钮。",
+        type="options",
+        options=(Option(title=REPORT, payload=REPORT), Option(title="转人工", payload=HUMAN_YES)),
+    )
+
+
 def consent(retention_days: int) -> Outgoing:
     return Outgoing(
         "为您查询或办理时需要用到您提供的号码（如车牌、证件号、户号、手机号）。用途：仅用于本次查询或办理；"

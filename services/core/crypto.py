@@ -56,6 +56,16 @@ class Secrets:
         except InvalidToken:
             raise ValueError("stored text cannot be decrypted with the configured secret keys") from None
 
+    def encrypt_bytes(self, content: bytes) -> bytes:
+        return self._fernet.encrypt(content)
+
+    def decrypt_bytes(self, token: bytes) -> bytes:
+        """Raises ValueError when no key of the list fits."""
+        try:
+            return self._fernet.decrypt(token)
+        except InvalidToken:
+            raise ValueError("stored content cannot be decrypted with the configured secret keys") from None
+
     def keyed_hash(self, text: str) -> str:
         """HMAC-SHA256 in hex, to find an encrypted identifier again without storing it."""
         return hmac.new(self._hash_key, text.encode(), hashlib.sha256).hexdigest()

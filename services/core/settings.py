@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     message_limit: int = Field(2000, description="characters of one message")
     conversations_per_minute: int = Field(600, ge=1, description="opened from one address")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
+    attachment_limit: int = Field(12 * 1024 * 1024, description="bytes of a photo or document that a citizen sends")
     upload_limit: int = Field(32 * 1024 * 1024, description="bytes of an uploaded file")
 
     @model_validator(mode="after")

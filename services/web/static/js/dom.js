@@ -81,3 +81,9 @@ function parseHttp(address) {
     return null;
   }
 }
+
+/** A photo that somebody sent. @param {{width: number, height: number}} file in pixels; its place is kept while it loads */
+export function photo(address, { width, height }) {
+  return h("a", { href: address, target: "_blank", rel: "noopener" },
+    h("img", { class: "photo", src: address, alt: "照片", width, height, loading: "lazy" }));
+}

@@ -1,6 +1,6 @@
 // The citizen's chat: conversation, sending, stream. The parts live in the modules beside this one.
 import { byId, toast } from "../dom.js";
-import { get, post } from "../api.js";
+import { call, get, post } from "../api.js";
 import { EventStream } from "./stream.js";
 import { Outbox, newId } from "./outbox.js";
 import { Thread } from "./thread.js";
@@ -9,6 +9,7 @@ import { locate, setUpComposer } from "./composer.js";
 
 const PAGE = 100;
 const POLL = 5000; // while the stream is down
+const UPLOAD = 60000; // a photo over a weak connection
 const BANNER_DELAY = 4000; // a short break of the stream is nobody's business
 
 const outbox = new Outbox();
@@ -50,7 +51,7 @@ function setBanner(text, milliseconds = 0) {
 }
 
 function receive(message) {
-  if (thread.show(message)) waiting.arrived(message);
+  if (thread.show({ ...message, conversation })) waiting.arrived(message);
 }
 
 /** Fetch everything after what is known without gaps. */
@@ -223,6 +224,31 @@ byId("locate").addEventListener("click", async (event) => {
     button.disabled = false;
   }
 });
+
+byId("attach").addEventListener("click", () => byId("file").click());
+byId("file").addEventListener("change", (event) => {
+  const [file] = event.currentTarget.files;
+  event.currentTarget.value = "";
+  if (file) sending = sending.then(() => upload(file));
+});
+
+/** Send a photo or document; it is shown once it is stored, so nothing half sent is left in the thread. */
+async function upload(file) {
+  if (!conversation) return;
+  const form = new FormData();
+  form.append("file", file);
+  form.append("client_message_id", newId());
+  setBanner("正在发送照片…");
+  try {
+    const reply = await call("POST", `/conversations/${conversation}/attachments`, { form, timeout: UPLOAD });
+    setHandlerUnlessNamed(reply.handler);
+    await catchUp();
+  } catch (error) {
+    toast(error.message);
+  } finally {
+    setBanner("");
+  }
+}
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden && !streamOpen) stream?.retryNow(); });
 setInterval(() => { if (conversation && !streamOpen && !document.hidden) catchUp().catch(() => {}); }, POLL);

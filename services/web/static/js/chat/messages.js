@@ -1,5 +1,5 @@
 // One message of the contract -> one list item of the thread. Only textContent and text nodes are used.
-import { h, linkify, toast } from "../dom.js";
+import { h, linkify, photo, toast } from "../dom.js";
 import { when } from "../format.js";
 import { parseResult } from "./result.js";
 
@@ -29,8 +29,17 @@ export function renderMessage(message, hooks) {
     h("img", { class: "avatar", src: `/static/img/${icon}.svg`, alt: "", width: 40, height: 40 }),
     h("div", { class: "msg__body" },
       h("span", { class: message.sender === "clerk" ? "msg__name" : "sr-only" }, message.sender === "clerk" ? name : `${name}说：`),
-      mine ? h("div", { class: "bubble bubble_out" }, message.text || "") : incoming(message, hooks)));
+      mine ? sent(message) : incoming(message, hooks)));
   return item;
+}
+
+function sent(message) {
+  const file = message.data?.attachment;
+  if (!file) return h("div", { class: "bubble bubble_out" }, message.text || "");
+  const address = `/api/v1/conversations/${message.conversation}/attachments/${file.id}`;
+  return file.media_type === "application/pdf"
+    ? h("a", { class: "bubble bubble_out", href: address, download: "" }, message.text)
+    : photo(address, file);
 }
 
 /** The bubble of something just typed, before the server has numbered it. */

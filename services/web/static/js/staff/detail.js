@@ -1,5 +1,5 @@
 // One open case: head, clocks, transcript, identifiers, events, and what the clerk can do with it.
-import { append, byId, h, linkify, toast } from "../dom.js";
+import { append, byId, h, linkify, photo, toast } from "../dom.js";
 import { get, post } from "../api.js";
 import { when, word } from "../format.js";
 import { ask } from "../dialog.js";
@@ -107,7 +107,7 @@ export class Detail {
       ? h("p", { class: "line line_system" }, message.text)
       : h("div", { class: `line line_${message.sender}` },
         h("p", { class: "line__who" }, `${SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
-        h("div", { class: "line__text" }, message.sender === "citizen" ? message.text : linkify(message.text || "")),
+        h("div", { class: "line__text" }, message.data?.attachment ? attachment(this.caseNo, message) : message.sender === "citizen" ? message.text : linkify(message.text || "")),
         message.options?.length && message.type !== "answer" ? h("p", { class: "line__options" }, `选项：${message.options.map((option) => option.title).join("、")}`) : null)));
   }
 
@@ -221,4 +221,10 @@ export function refusal(error) {
   }
   nodes.push(h("p", { class: "muted small" }, "您写的内容还在下面。"));
   return nodes;
+}
+
+function attachment(caseNo, message) {
+  const file = message.data.attachment;
+  const address = `/api/v1/cases/${encodeURIComponent(caseNo)}/attachments/${file.id}`;
+  return file.media_type === "application/pdf" ? h("a", { href: address, download: "" }, message.text) : photo(address, file);
 }
