@@ -45,6 +45,11 @@ class Lookup(CitizenAction):
         given = {slot: value for slot, value in values.items() if any(slot in one.parameters for one in self._forms)}
         parameters = {form.parameters.get(slot, slot): value for slot, value in given.items()}
         result = await self._lookups.query(form.kind, reference.conversation_id, reference.message_seq, parameters)
+        slots = result.data.get("slots")
+        check = next((one for one in self._forms if slots == list(one.parameters) and one is not form), None)
+        if result.data.get("reason") == "incomplete" and check is not None:
+            # The system wants a check besides: a form of its own asks for it, what is known already stays.
+            return Reply([], (*given, "paused"), [FollowupAction(check.name)])
         data = {"kind": form.kind, "state": result.state, **result.data}
         payloads: list[dict[str, Any]] = [
             {"type": "lookup_result", "route": form.route, "text": result.text, "data": data}
@@ -57,8 +62,8 @@ class Lookup(CitizenAction):
             payloads.append({"type": "text", "route": form.route, "text": OTHER_NUMBER})
             return Reply(payloads, (*kept, "paused"), [SlotSet("parked", form.name)])
         events: list[dict[str, Any]] = []
-        mine = {slot: given[slot] for slot in form.parameters if slot in given}
-        if result.state in ("done", "pending", *WITHOUT_RESULT):
+        mine = dict(given)
+        if result.state in ("done", "stale", "pending", *WITHOUT_RESULT):
             events.append(SlotSet("memory", {"form": form.name, "values": mine}))
         # Opening a form reads the message once more, so a form may stand in the list that it was taken from.
         own = {one.name for one in self._forms}

@@ -13,16 +13,18 @@ from services.accounts import models as accounts_models
 from services.appointments import models as appointments_models
 from services.cases import models as cases_models
 from services.conversations import models as conversations_models
-from services.core import audit
+from services.core import audit, rotation
 from services.core.database import Base, Database
 from services.knowledge import models as knowledge_models
 from services.lookups import models as lookups_models
 from services.menus import models as menus_models
 from services.notifications import models as notifications_models
+from services.places import models as places_models
 from services.sla import models as sla_models
 
 MODELS = (
     audit,
+    rotation,
     accounts_models,
     appointments_models,
     cases_models,
@@ -31,6 +33,7 @@ MODELS = (
     lookups_models,
     menus_models,
     notifications_models,
+    places_models,
     sla_models,
 )
 METADATA = Base.metadata
@@ -41,9 +44,15 @@ UPGRADE_LOCK = 7_203_114
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["include_name"] = is_ours
     if connection is not None:
         config.attributes["connection"] = connection
     return config
+
+
+def is_ours(name: str | None, kind: str, parent: object = None) -> bool:
+    """For Alembic's `include_name`: the tables of SQLite's R*Tree are no models."""
+    return kind != "table" or name is None or not name.startswith(places_models.BOXES)
 
 
 def upgrade(database: Database) -> None:

@@ -14,6 +14,7 @@ from services.core.yaml_lines import Place
 
 FILE = "appointments.yaml"
 
+
 def read_file(directory: Path, departments: Collection[str]) -> tuple[AppointmentsFile, str]:
     """The file, checked by itself and against the departments, and its content as JSON; empty when there is none.
 

@@ -1,9 +1,9 @@
 """YAML that remembers its lines, so that a mistake in a city's file is one line with file and line number.
 
-    document = yaml_lines.parse(text)
-    document.content                                # as yaml.safe_load gives it
-    document.line_of(("halls", 0, "name"))          # 7
-    yaml_lines.name_of(("halls", 0, "name"))        # "halls[0].name"
+document = yaml_lines.parse(text)
+document.content                                # as yaml.safe_load gives it
+document.line_of(("halls", 0, "name"))          # 7
+yaml_lines.name_of(("halls", 0, "name"))        # "halls[0].name"
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -31,7 +31,7 @@ class YamlMistake(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """`content` is the parsed file; `repeated` are (line, key) of keys that stand twice, of which YAML keeps the last."""
+    """`content` is the parsed file; `repeated` are (line, key) of keys that stand twice (YAML keeps the last)."""
 
     content: Any
     repeated: tuple[tuple[int, str], ...]

@@ -39,4 +39,3 @@ def read_menus(directory: Path) -> MenusFile | None:
         place = f"{field}: " if field else ""
         line = document.line_of(first["loc"])
         raise Unprocessable(f"{FILE}: line {line}: {place}{first['msg']}{more}") from None
-

@@ -78,4 +78,3 @@ def _read(path: Path, model: type[M]) -> M:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         field = yaml_lines.name_of(first["loc"])
         raise Unprocessable(f"{path.name}: {field + ': ' if field else ''}{first['msg']}{more}") from None
-
