@@ -306,6 +306,10 @@ def invalid(names: list[str]) -> str:
     return f"没有识别出{'、'.join(NAMES.get(name, '所填内容') for name in names)}，请重新提供。"
 
 
+def not_served(kinds: list[str]) -> str:
+    return f"这一种暂不能在这里查询，目前可查：{'、'.join(kinds)}。"
+
+
 def incomplete(missing: list[str]) -> str:
     if missing == ["phone_tail"]:
         return "为保护隐私，请提供办理时所留手机号的后四位。"

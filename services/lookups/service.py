@@ -103,6 +103,10 @@ class LookupService:
         values, problem = await self._read(conversation_id, used)
         if problem is not None:
             return problem
+        unknown = [name for name, codes in request.codes.items() if name in values and values[name] not in codes]
+        if unknown:
+            text = rendering.not_served([*request.codes[unknown[0]]])
+            return LookupResult(text, {"reason": "invalid", "slots": unknown}, "failed")
         return await self._begin_and_perform(kind, conversation_id, message_seq, values, connector.cache_seconds)
 
     async def detail(
