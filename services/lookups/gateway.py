@@ -115,7 +115,7 @@ class Gateway:
         attempts = AsyncRetrying(
             stop=stop_after_attempt(connector.retry.attempts if request.is_safe else 1),
             wait=_Waiting(connector),
-            retry=retry_if_exception(lambda error: isinstance(error, SystemTrouble) and error.retryable),
+            retry=retry_if_exception(lambda error: _worth_another(error, seconds)),
             reraise=True,
         )
         try:
@@ -230,6 +230,13 @@ class Gateway:
             client = httpx.AsyncClient(transport=self._transport, trust_env=False)
             self._clients[loop] = client
         return client
+
+
+def _worth_another(error: BaseException, seconds: float) -> bool:
+    """Not when the system is busy for longer than anybody waits."""
+    if isinstance(error, SystemBusy) and error.wait >= seconds:
+        return False
+    return isinstance(error, SystemTrouble) and error.retryable
 
 
 class _Waiting:
