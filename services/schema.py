@@ -44,15 +44,9 @@ UPGRADE_LOCK = 7_203_114
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["include_name"] = is_ours
     if connection is not None:
         config.attributes["connection"] = connection
     return config
-
-
-def is_ours(name: str | None, kind: str, parent: object = None) -> bool:
-    """For Alembic's `include_name`: the tables of SQLite's R*Tree are no models."""
-    return kind != "table" or name is None or not name.startswith(places_models.BOXES)
 
 
 def upgrade(database: Database) -> None:

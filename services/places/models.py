@@ -1,4 +1,4 @@
-"""Public service points of the city, with an index by position: an R*Tree on SQLite, a B-tree on PostgreSQL."""
+"""Public service points of the city, with B-trees by kind and position (docs/benchmarks.md, Lookups, says why)."""
 
 from typing import Any
 
@@ -8,11 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.core.database import Base
 
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
-BOXES = "place_boxes"
-CREATE_BOXES = f"CREATE VIRTUAL TABLE {BOXES} USING rtree(id, min_lat, max_lat, min_lng, max_lng, min_kind, max_kind)"
-"""SQLite only. The third dimension is the kind, so that six registries among 100,000 points are found as fast as
-toilets."""
 
 
 class PlaceKind(Base):
@@ -40,8 +35,3 @@ class Place(Base):
     lat: Mapped[float] = mapped_column(sa.Float)
     lng: Mapped[float] = mapped_column(sa.Float)
     hours: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
-
-
-# Tests and measurements make the tables from the models, installations by the migration.
-sa.event.listen(Place.__table__, "after_create", sa.DDL(CREATE_BOXES).execute_if(dialect="sqlite"))
-sa.event.listen(Place.__table__, "before_drop", sa.DDL(f"DROP TABLE IF EXISTS {BOXES}").execute_if(dialect="sqlite"))

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services.places.models import BOXES, Place, PlaceKind
+from services.places.models import Place, PlaceKind
 
 
 def any_place(session: Session) -> bool:
@@ -38,21 +38,7 @@ def within(
     )
     if kind_ids:
         wanted = wanted.where(Place.kind_id.in_(kind_ids))
-    if session.get_bind().dialect.name == "sqlite":
-        wanted = wanted.where(Place.id.in_(_in_boxes(south, north, west, east, kind_ids)))
     return [(place, kind) for place, kind in session.execute(wanted).all()]
-
-
-def _in_boxes(south: float, north: float, west: float, east: float, kind_ids: Sequence[int]) -> sa.Select[tuple[int]]:
-    """Ids by the R*Tree. It keeps 32-bit numbers rounded outwards, so the exact box is looked at again."""
-    names = ("id", "min_lat", "max_lat", "min_lng", "max_lng", "min_kind", "max_kind")
-    boxes = sa.table(BOXES, *(sa.column(name) for name in names))
-    found = sa.select(boxes.c.id).where(
-        boxes.c.max_lat >= south, boxes.c.min_lat <= north, boxes.c.max_lng >= west, boxes.c.min_lng <= east
-    )
-    if len(kind_ids) == 1:
-        found = found.where(boxes.c.max_kind >= kind_ids[0], boxes.c.min_kind <= kind_ids[0])
-    return found
 
 
 def named(session: Session, words: str, limit: int) -> list[Place]:
@@ -95,20 +81,7 @@ def store(session: Session, rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
         session.execute(sa.insert(Place), new)
     if old:
         session.execute(sa.update(Place), old)
-    if session.get_bind().dialect.name == "sqlite":
-        _store_boxes(session, [row["code"] for row in rows])
     return len(new), len(old)
-
-
-def _store_boxes(session: Session, codes: Sequence[str]) -> None:
-    points = sa.select(Place.id, Place.lat, Place.lng, Place.kind_id).where(Place.code.in_(codes))
-    values = [
-        {"id": place_id, "lat": lat, "lng": lng, "kind": kind_id}
-        for place_id, lat, lng, kind_id in session.execute(points)
-    ]
-    session.execute(
-        sa.text(f"INSERT OR REPLACE INTO {BOXES} VALUES (:id, :lat, :lat, :lng, :lng, :kind, :kind)"), values
-    )
 
 
 def after(session: Session, last_id: int, limit: int) -> list[tuple[int, str]]:
@@ -119,9 +92,6 @@ def after(session: Session, last_id: int, limit: int) -> list[tuple[int, str]]:
 
 def remove(session: Session, ids: Sequence[int]) -> None:
     session.execute(sa.delete(Place).where(Place.id.in_(ids)))
-    if session.get_bind().dialect.name == "sqlite":
-        boxes = sa.table(BOXES, sa.column("id"))
-        session.execute(sa.delete(boxes).where(boxes.c.id.in_(ids)))
 
 
 def remove_unused_kinds(session: Session) -> None:

@@ -124,8 +124,7 @@ def test_one_that_is_broken_off_goes_on_where_it_stopped(database: Database) -> 
 
     # Tables come by name: one identifier, one lookup job, then ten messages at a time.
     with pytest.raises(Unplugged):
-        while True:
-            rotation.rotate(database, both, schema.METADATA, clock, batch=10, progress=unplug)
+        rotation.rotate(database, both, schema.METADATA, clock, batch=10, progress=unplug)
     with database.unit_of_work(read_only=True) as uow:
         stored = uow.session.scalars(sa.select(Message.text_encrypted).order_by(Message.seq)).all()
         first = [both.is_newest(token) for token in stored]

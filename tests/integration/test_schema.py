@@ -26,6 +26,6 @@ def test_an_upgraded_database_differs_in_nothing_from_the_models_and_upgrading_t
     schema.upgrade(empty_database)
     assert schema.is_current(empty_database)
     with empty_database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": schema.is_ours})
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.METADATA) == []
     empty_database.dispose()

@@ -10,7 +10,6 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
-    include_name=context.config.attributes["include_name"],
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -57,8 +57,7 @@ def test_many_citizens_cannot_guess_at_one_plate_by_several_replicas_at_once(
     wrong = {"plate": "粤B7K392", "plate_kind": "小型汽车", "engine_tail": "000000"}
     before = sandbox.calls("violations")
     states = [
-        result.state
-        for result in at_once(make_service, connectors, [(f"c{number}", 1, wrong) for number in range(10)])
+        result.state for result in at_once(make_service, connectors, [(f"c{number}", 1, wrong) for number in range(10)])
     ]
     assert states.count("mismatch") == 5
     assert sandbox.calls("violations") - before == 5

@@ -12,7 +12,6 @@ depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _Moment = services.core.database.UtcDateTime
-_BOXES = "CREATE VIRTUAL TABLE place_boxes USING rtree(id, min_lat, max_lat, min_lng, max_lng, min_kind, max_kind)"
 
 
 def upgrade() -> None:
@@ -74,12 +73,8 @@ def _places() -> None:
     # The convention names an index after its first column.
     op.create_index(op.f("ix_places_kind_id"), "places", ["kind_id", "lat", "lng"])
     op.create_index(op.f("ix_places_lat"), "places", ["lat", "lng"])
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(_BOXES)
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute("DROP TABLE place_boxes")
     for name in ("places", "place_kinds", "key_rotations", "lookup_watches", "lookup_outages"):
         op.drop_table(name)
