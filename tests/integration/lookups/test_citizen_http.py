@@ -59,9 +59,7 @@ class Page:
 
 
 @pytest.fixture
-def page(
-    database: Database, secrets: Secrets, clock: FixedClock, make_service: Callable[..., LookupService]
-) -> Page:
+def page(database: Database, secrets: Secrets, clock: FixedClock, make_service: Callable[..., LookupService]) -> Page:
     return Page(database, secrets, clock, make_service())
 
 
