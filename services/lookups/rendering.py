@@ -17,7 +17,7 @@ from services.lookups.schemas import (
     ServicePoint,
     ViolationAnswer,
 )
-from services.lookups.validators import NAMES, mask
+from services.lookups.validators import FREE_TEXT, NAMES, mask
 from services.places.schemas import OpeningHours
 
 SHOWN_VIOLATIONS = 10
@@ -26,6 +26,7 @@ SHOWN_OUTAGES = 5
 _OPEN = {True: "，现在开放", False: "，现在不开放", None: ""}
 _DAYS = "一二三四五六日"
 OTHERWISE = "请稍后再试，或回复“转人工”由工作人员协助。"
+_CHECKS = ("phone_tail", "id_card", "engine_tail")
 _IDENTIFIERS = ("plate", "license_file_no", "household_no", "case_no")
 
 
@@ -49,8 +50,11 @@ def answer(
 
 
 def identifier_of(parameters: Mapping[str, str]) -> str | None:
-    """The identifier a lookup is about, if it is about one."""
-    return next((parameters[name] for name in _IDENTIFIERS if parameters.get(name)), None)
+    """The identifier a lookup is about, if it is about one: where a kind of one's own has a check, what is checked."""
+    known = next((parameters[name] for name in _IDENTIFIERS if parameters.get(name)), None)
+    if known is None and any(parameters.get(name) for name in _CHECKS):
+        return next((parameters[name] for name in sorted(parameters) if name.startswith(FREE_TEXT)), None)
+    return known
 
 
 def _yuan(amount: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""Lookups with the whole running system: the chart in a browser, a system that goes and comes back, own cases, places."""
+"""Lookups in the whole running system: a chart in the browser, a system that goes and comes back, cases, places."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from services.core.database import Database
 from services.lookups.models import SystemOutage
+from services.places.models import Place
 from tests.e2e.conftest import System
 from tests.support import wait_for
 
@@ -85,11 +86,18 @@ def test_an_own_case_is_told_elsewhere_only_to_who_knows_the_phone(system: Syste
     assert "已受理" in texts(elsewhere.send("6125"))
 
 
+@pytest.fixture
+def no_points_afterwards(rows: Database) -> Iterator[None]:
+    yield
+    rows.write(lambda uow: uow.session.execute(sa.delete(Place)))
+
+
+@pytest.mark.usefixtures("no_points_afterwards")
 def test_imported_points_answer_in_place_of_the_connector(system: System, tmp_path: Path) -> None:
     file = tmp_path / "points.jsonl"
     file.write_text(
-        '{"id": "t1", "name": "测试街公厕", "kind": "公共厕所", "lat": 22.6001, "lng": 114.2001, "address": "测试街1号",'
-        ' "hours": "1-7 00:00-24:00"}\n',
+        '{"id": "t1", "name": "测试街公厕", "kind": "公共厕所", "address": "测试街1号",'
+        ' "lat": 22.6001, "lng": 114.2001, "hours": "1-7 00:00-24:00"}\n',
         encoding="utf-8",
     )
     done = system.command("places", "import", str(file))
