@@ -189,11 +189,12 @@ class Container:
 
     def _case_progress(self, case_no: str, conversation_id: str, phone_tail: str | None) -> dict[str, Any] | None:
         with self.database.unit_of_work(read_only=True) as uow:
-            owner: str | None = conversation_id
+            owner = conversation_id
             if phone_tail is not None:
-                owner = cases.conversation_of(uow, case_no)
-                if owner is None or not self.conversations.left_phone(uow, owner, phone_tail):
+                other = cases.conversation_of(uow, case_no)
+                if other is None or not self.conversations.left_phone(uow, other, phone_tail):
                     return None
+                owner = other
             case = cases.case_of_citizen(
                 uow, self.secrets, case_no=case_no, conversation_id=owner, now=self.clock.now()
             )

@@ -108,6 +108,7 @@ class Secrets:
     def read_link(self, purpose: str, link: str, now: datetime) -> list[str | int]:
         """Raises NotFound for a link that is forged, of another purpose, or expired."""
         try:
+            values: list[str | int]
             *values, expires = URLSafeSerializer(self._signing_keys, salt=f"link-{purpose}").loads(link)
             over = now.timestamp() > float(expires)
         except (BadSignature, ValueError, TypeError):

@@ -29,7 +29,8 @@ def bill(answer: BillAnswer) -> bytes:
     if any(not one.paid for one in periods):
         _text(root, WIDTH - RIGHT, 16, "橙色为未缴", size=11, anchor="end", fill=OPEN)
     _bars(root, periods)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    picture: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return picture
 
 
 def _bars(root: ElementTree.Element, periods: Sequence[BillPeriod]) -> None:

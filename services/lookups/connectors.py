@@ -212,6 +212,11 @@ class Connector(_Part):
             raise ValueError(f"unknown, the known ones are {', '.join(ANSWERS)}; any other needs `answer: facts`")
         return kind
 
+    @property
+    def said(self) -> Mapping[str, str]:
+        """Its texts by name."""
+        return {str(name): text for name, text in self.texts.items()}
+
     def request_for(self, parameters: Mapping[str, str]) -> Request | None:
         """The first request whose parameters are all given."""
         return next((one for one in self.requests if all(parameters.get(name) for name in one.parameters)), None)

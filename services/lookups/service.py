@@ -228,7 +228,7 @@ class LookupService:
             return LookupResult(rendering.not_found("nearby"), {}, "not_found")
         points = [ServicePoint.model_validate(vars(point)) for point in found.points]
         connector = self._gateway.connectors.get("nearby")
-        texts: Mapping[str, str] = {"map_link": places.MAP_LINK, **(connector.texts if connector else {})}
+        texts: Mapping[str, str] = {"map_link": places.MAP_LINK, **(connector.said if connector else {})}
         text, data = rendering.nearby(NearbyAnswer(points=points), values, texts, self._clock.now())
         if found.centre and points:
             text = f"{rendering.around(found.centre)}\n{text}"
@@ -303,7 +303,7 @@ class LookupService:
             return LookupResult(rendering.mismatch(ticket.kind), {}, "mismatch")
         if answer.state == "not_found":
             return LookupResult(rendering.not_found(ticket.kind), {}, "not_found")
-        texts: Mapping[str, str] = {**self._gateway.connectors[ticket.kind].texts}
+        texts = self._gateway.connectors[ticket.kind].said
         return LookupResult(*rendering.answer(ticket.kind, answer.data, ticket.parameters, texts, self._clock.now()))
 
     def _system_of(self, kind: str) -> str:
