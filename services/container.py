@@ -37,6 +37,7 @@ from services.conversations.turns import TurnRunner
 from services.core.clock import Clock, SystemClock
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
+from services.core.errors import Unprocessable
 from services.core.events import EventBus
 from services.core.limits import SharedRate
 from services.core.settings import Settings
@@ -205,7 +206,10 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
     """Compose everything from the settings; opens no connection yet."""
     clock = clock or SystemClock()
     bus: EventBus[UnitOfWork] = EventBus()
-    secrets = Secrets(settings.secret_key_list(), settings.hash_secret.get_secret_value())
+    try:
+        secrets = Secrets(settings.secret_key_list(), settings.hash_secret.get_secret_value())
+    except ValueError as error:
+        raise Unprocessable(f"SECRET_KEYS, HASH_SECRET: {error}") from None
     database = Database(settings.database_url, bus)
     signals = Signals(settings.redis_url or "redis://127.0.0.1:1/0")
     conversations = Conversations(

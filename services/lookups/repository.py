@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -106,11 +106,15 @@ def outages(session: Session) -> list[SystemOutage]:
 def note_outage(session: Session, kind: str, now: datetime, *, failed: bool) -> datetime:
     """Remember that a system is down; returns since when. `failed`: it has just been tried."""
     insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    first = insert(SystemOutage).values(kind=kind, since=now, last_failure_at=now).on_conflict_do_nothing()
-    session.execute(first)
-    if failed:
-        session.execute(update(SystemOutage).where(SystemOutage.kind == kind).values(last_failure_at=now))
-    return session.scalars(select(SystemOutage.since).where(SystemOutage.kind == kind)).one()
+    latest = now if failed else SystemOutage.last_failure_at
+    # One statement: between two of them the outage could be ended by somebody else.
+    statement = (
+        insert(SystemOutage)
+        .values(kind=kind, since=now, last_failure_at=now)
+        .on_conflict_do_update(index_elements=["kind"], set_={"last_failure_at": latest})
+        .returning(SystemOutage.since)
+    )
+    return session.execute(statement).scalar_one()
 
 
 def end_outage(session: Session, kind: str, *, unless_failed_after: datetime | None = None) -> None:

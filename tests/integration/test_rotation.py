@@ -3,20 +3,25 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from services import schema
 from services.appointments.models import Appointment
+from services.cli import app
 from services.conversations.models import Conversation, Identifier, Message
 from services.core import rotation
+from services.core.audit import AuditRow
 from services.core.crypto import Secrets
 from services.core.database import Database
+from services.core.errors import Conflict
 from services.lookups.models import LookupJob
 
-OLD, NEW = "an old key of the city, long enough", "a new key of the city, long enough too"
+OLD, NEW = "an old key of the city and long enough", "a new key of the city and long enough"
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
@@ -134,7 +139,7 @@ def test_one_that_is_broken_off_goes_on_where_it_stopped(database: Database) -> 
 
 
 def test_what_no_key_opens_is_left_and_counted(database: Database) -> None:
-    fill(database, Secrets(["a key that nobody has any more, alas"]), messages=3)
+    fill(database, Secrets(["a key that nobody has any more and alas"]), messages=3)
     outcomes = rotation.rotate(database, Secrets([NEW, OLD]), schema.METADATA, clock)
     assert outcomes["messages"] == rotation.Outcome(3, 0, 3)
 
@@ -162,3 +167,26 @@ def test_a_turn_may_write_while_keys_are_rotated(postgres: Database) -> None:
 
     asyncio.run(both_at_once())
     assert texts(postgres, Secrets([NEW]))[149] == "新的一句"
+
+
+def test_the_command_rotates_says_how_much_and_leaves_an_audit_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'huiying.db'}"
+    database = Database(url)
+    schema.upgrade(database)
+    fill(database, Secrets([OLD]))
+    for name, value in {"HUIYING_VAR": str(tmp_path), "DATABASE_URL": url, "SECRET_KEYS": f"{NEW},{OLD}"}.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(app, ["secrets", "rotate", "--json"])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert (figures["re_encrypted"], figures["unreadable"]) == (27, 0)
+    assert texts(database, Secrets([NEW])) == [f"第{seq}句" for seq in range(1, 26)]
+    with database.unit_of_work(read_only=True) as uow:
+        row = uow.session.scalars(sa.select(AuditRow)).one()
+    assert (row.action, row.detail["re_encrypted"]) == ("secrets.rotate", 27)
+    monkeypatch.setenv("SECRET_KEYS", "a key that opens nothing at all here")
+    refused = CliRunner().invoke(app, ["secrets", "rotate"])
+    assert refused.exit_code != 0
+    assert isinstance(refused.exception, Conflict)
