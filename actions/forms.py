@@ -15,7 +15,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "bot" / "forms"
 
 @dataclass(frozen=True)
 class LookupForm:
-    """A form that ends in a lookup of `kind`; `parameters` maps each slot to the lookup's parameter."""
+    """A form that ends in a lookup of `kind`; `parameters` maps each slot to the lookup's parameter.
+
+    One that `completes` asks for what the lookup of the others with the same action wants besides.
+    """
 
     name: str
     title: str
@@ -23,6 +26,7 @@ class LookupForm:
     action: str
     kind: str
     parameters: Mapping[str, str]
+    completes: bool = False
 
 
 def read_titles(folder: Path = FOLDER) -> dict[str, str]:
@@ -40,6 +44,7 @@ def read_lookup_forms(folder: Path = FOLDER) -> list[LookupForm]:
             action=str(content["action"]),
             kind=str(content["lookup"]),
             parameters={slot["name"]: slot.get("parameter", slot["name"]) for slot in content["slots"]},
+            completes=bool(content.get("completes")),
         )
         for name, content in _contents(folder)
         if content.get("lookup")

@@ -41,10 +41,17 @@ class Lookup(CitizenAction):
         self.slots = (*asked, "paused", "carried")
 
     async def answer(self, reference: Reference, values: Mapping[str, str]) -> Reply:
-        form = next((one for one in self._forms if all(slot in values for slot in one.parameters)), self._forms[0])
+        ways = [one for one in self._forms if not one.completes]
+        form = next((one for one in ways if all(slot in values for slot in one.parameters)), ways[0])
         given = {slot: value for slot, value in values.items() if any(slot in one.parameters for one in self._forms)}
-        parameters = {form.parameters.get(slot, slot): value for slot, value in given.items()}
+        names = {slot: name for one in self._forms for slot, name in one.parameters.items()}
+        parameters = {names[slot]: value for slot, value in given.items()}
         result = await self._lookups.query(form.kind, reference.conversation_id, reference.message_seq, parameters)
+        slots = result.data.get("slots")
+        check = next((one for one in self._forms if one.completes and slots == list(one.parameters.values())), None)
+        if result.data.get("reason") == "incomplete" and check is not None:
+            # The system wants a check besides: a form of its own asks for it, what is known already stays.
+            return Reply([], (*given, "paused"), [FollowupAction(check.name)])
         data = {"kind": form.kind, "state": result.state, **result.data}
         payloads: list[dict[str, Any]] = [
             {"type": "lookup_result", "route": form.route, "text": result.text, "data": data}
@@ -57,12 +64,13 @@ class Lookup(CitizenAction):
             payloads.append({"type": "text", "route": form.route, "text": OTHER_NUMBER})
             return Reply(payloads, (*kept, "paused"), [SlotSet("parked", form.name)])
         events: list[dict[str, Any]] = []
-        mine = {slot: given[slot] for slot in form.parameters if slot in given}
-        if result.state in ("done", "pending", *WITHOUT_RESULT):
+        own = [form, *(one for one in self._forms if one.completes)]
+        mine = {slot: given[slot] for one in own for slot in one.parameters if slot in given}
+        if result.state in ("done", "stale", "pending", *WITHOUT_RESULT):
             events.append(SlotSet("memory", {"form": form.name, "values": mine}))
         # Opening a form reads the message once more, so a form may stand in the list that it was taken from.
-        own = {one.name for one in self._forms}
-        *below, back = [name for name in str(values.get("paused", "")).split() if name not in own] or [""]
+        these = {one.name for one in self._forms}
+        *below, back = [name for name in str(values.get("paused", "")).split() if name not in these] or [""]
         if not back:
             return Reply(payloads, (), events)
         payloads.append({"type": "text", "route": form.route, "text": f"我们接着刚才的{self._titles.get(back, '')}："})

@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from knowledge_base import KnowledgeBaseError
-from services.commands import bench, cases, city, dialogue, kb, sla, system, users
+from services.commands import bench, cases, city, dialogue, kb, places, secrets, sla, system, users
 from services.core.errors import HuiyingError
 from services.lookups.connectors import ConnectorMistake
 from services.supervision.processes import StartError
@@ -23,8 +23,9 @@ app.add_typer(cases.app, name="cases")
 app.add_typer(sla.app, name="sla")
 app.add_typer(city.app, name="city")
 app.add_typer(bench.app, name="bench")
+app.add_typer(places.app, name="places")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(users.app, name="user")
-app.add_typer(bench.app, name="bench")
 app.add_typer(system.database, name="db")
 app.command("up")(system.up)
 app.command("setup")(system.setup)

@@ -28,20 +28,24 @@ from services.cases.events import (
     CaseTransferred,
 )
 from services.conversations.events import ConversationChanged
+from services.conversations.rendering import lookup_result
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
 from services.conversations.takeover import Takeover
+from services.conversations.texts import system_back
 from services.conversations.turns import TurnRunner
 from services.core.clock import Clock, SystemClock
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
+from services.core.errors import Unprocessable
 from services.core.events import EventBus
+from services.core.limits import SharedRate
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
 from services.knowledge import service as knowledge_service
 from services.knowledge.service import KnowledgePublished, LiveKnowledge
 from services.lookups.connectors import load_connectors, secrets_from
-from services.lookups.events import LookupFinished
+from services.lookups.events import LookupFinished, SystemBack
 from services.lookups.gateway import Gateway
 from services.lookups.service import LookupService
 from services.notifications.service import OutboxGrew
@@ -112,7 +116,7 @@ class Container:
             {"sandbox_url": self.settings.sandbox_url},
             known | secrets_from(os.environ),
         )
-        return Gateway(connectors)
+        return Gateway(connectors, rates=SharedRate(self.signals.client))
 
     @cached_property
     def lookups(self) -> LookupService:
@@ -184,10 +188,16 @@ class Container:
         with self.database.unit_of_work(read_only=True) as uow:
             return self.conversations.resolve_identifier(uow, conversation_id, placeholder)
 
-    def _case_progress(self, case_no: str, conversation_id: str) -> dict[str, Any] | None:
+    def _case_progress(self, case_no: str, conversation_id: str, phone_tail: str | None) -> dict[str, Any] | None:
         with self.database.unit_of_work(read_only=True) as uow:
+            owner = conversation_id
+            if phone_tail is not None:
+                other = cases.conversation_of(uow, case_no)
+                if other is None or not self.conversations.left_phone(uow, other, phone_tail):
+                    return None
+                owner = other
             case = cases.case_of_citizen(
-                uow, self.secrets, case_no=case_no, conversation_id=conversation_id, now=self.clock.now()
+                uow, self.secrets, case_no=case_no, conversation_id=owner, now=self.clock.now()
             )
         return case.model_dump(mode="json") if case else None
 
@@ -196,7 +206,10 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
     """Compose everything from the settings; opens no connection yet."""
     clock = clock or SystemClock()
     bus: EventBus[UnitOfWork] = EventBus()
-    secrets = Secrets(settings.secret_key_list())
+    try:
+        secrets = Secrets(settings.secret_key_list(), settings.hash_secret.get_secret_value())
+    except ValueError as error:
+        raise Unprocessable(f"SECRET_KEYS, HASH_SECRET: {error}") from None
     database = Database(settings.database_url, bus)
     signals = Signals(settings.redis_url or "redis://127.0.0.1:1/0")
     conversations = Conversations(
@@ -232,15 +245,20 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     bus.on(CaseReopened, takeover.reopened)
 
     def deliver_lookup(uow: UnitOfWork, event: LookupFinished) -> None:
-        late = Outgoing(event.text, type="result", data=event.data)
+        late = lookup_result({"text": event.text, "data": event.data})
         dedupe = f"lookup:{event.conversation_id}:{event.message_seq}:{event.kind}"
         conversations.deliver(uow, event.conversation_id, [late], event.at, dedupe)
+
+    def deliver_return(uow: UnitOfWork, event: SystemBack) -> None:
+        news = system_back(event.text, event.again)
+        conversations.deliver(uow, event.conversation_id, [news], event.at, event.dedupe)
 
     def deliver_appointment(uow: UnitOfWork, event: AppointmentNews) -> None:
         news = Outgoing(event.text, type="result", data=event.data)
         conversations.deliver(uow, event.conversation_id, [news], event.at, event.dedupe)
 
     bus.on(LookupFinished, deliver_lookup)
+    bus.on(SystemBack, deliver_return)
     bus.on(AppointmentNews, deliver_appointment)
     bus.after_commit(ConversationChanged, lambda event: signals.publish(CONVERSATION + event.conversation_id))
     bus.after_commit(KnowledgePublished, lambda event: signals.publish(KNOWLEDGE))

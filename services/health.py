@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import httpx
 import redis
@@ -34,6 +35,26 @@ async def check(container: Container) -> dict[str, Any]:
     down = [name for name, result in checks.items() if result["status"] != UP]
     status = "ready" if not down else ("down" if any(name in ESSENTIAL for name in down) else "degraded")
     return {"status": status, "checks": checks}
+
+
+async def systems(container: Container) -> dict[str, str]:
+    """What the probe of each departmental system finds, by kind: up, down, or `no probe`; each bounded in time."""
+    found: dict[str, str] = {}
+    gateway = container.gateway
+
+    async def one(kind: str) -> None:
+        if gateway.connectors[kind].probe is None:
+            found[kind] = "no probe"
+            return
+        with anyio.move_on_after(PROBE_SECONDS):
+            found[kind] = UP if await gateway.probe(kind) else "down"
+        found.setdefault(kind, "down")
+
+    async with anyio.create_task_group() as group:
+        for kind in gateway.connectors:
+            group.start_soon(one, kind)
+    await gateway.aclose()
+    return dict(sorted(found.items()))
 
 
 def _database(container: Container) -> dict[str, str]:

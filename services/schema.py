@@ -13,16 +13,18 @@ from services.accounts import models as accounts_models
 from services.appointments import models as appointments_models
 from services.cases import models as cases_models
 from services.conversations import models as conversations_models
-from services.core import audit
+from services.core import audit, rotation
 from services.core.database import Base, Database
 from services.knowledge import models as knowledge_models
 from services.lookups import models as lookups_models
 from services.menus import models as menus_models
 from services.notifications import models as notifications_models
+from services.places import models as places_models
 from services.sla import models as sla_models
 
 MODELS = (
     audit,
+    rotation,
     accounts_models,
     appointments_models,
     cases_models,
@@ -31,6 +33,7 @@ MODELS = (
     lookups_models,
     menus_models,
     notifications_models,
+    places_models,
     sla_models,
 )
 METADATA = Base.metadata

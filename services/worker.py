@@ -2,6 +2,7 @@
 needed."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.appointments import tasks as appointment_tasks
 from services.cases import tasks as case_tasks
 from services.container import Container, build_container
+from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, OUTBOX, connect
@@ -29,6 +31,7 @@ SWEEP_SECONDS = 10.0
 APPOINTMENT_SECONDS = 10.0
 DESK_SECONDS = 15.0
 LOOKUP_SECONDS = 1.0
+SYSTEMS_SECONDS = 15.0
 KNOWLEDGE_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
 FAILURE_PAUSE = 3.0
@@ -52,6 +55,7 @@ class Worker:
                 ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
                 ("desk", self._keep_desk, DESK_SECONDS, None),
                 ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
+                ("systems", self._watch_systems, SYSTEMS_SECONDS, None),
                 ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
                 ("tidy", self._tidy, DAY_SECONDS, None),
                 ("heartbeat", self._beat, self._container.settings.worker_heartbeat_seconds, None),
@@ -112,6 +116,10 @@ class Worker:
     def _finish_lookups(self) -> None:
         lookup_tasks.run_pending(self._container.lookups, self._container.gateway)
 
+    def _watch_systems(self) -> None:
+        container = self._container
+        lookup_tasks.watch_systems(container.database, container.gateway, container.clock)
+
     def _finish_publication(self) -> None:
         container = self._container
         knowledge_tasks.finish_publication(
@@ -123,8 +131,9 @@ class Worker:
         )
 
     def _tidy(self) -> None:
-        lookup_tasks.forget_old(self._container.lookups)
         container = self._container
+        lookup_tasks.forget_old(container.lookups)
+        lookup_tasks.forget_watches(container.database, container.clock)
         retention = timedelta(days=container.settings.retention_days)
         appointment_tasks.tidy(container.database, container.clock.now(), retention)
         knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
@@ -149,7 +158,13 @@ class Worker:
 
 def main() -> None:
     configure_logging("worker")
-    worker = Worker(build_container(Settings()))
+    container = build_container(Settings())
+    try:
+        # A mistake in a connector is said at once, in one line, instead of by every round of a loop.
+        log.info("connectors read", kinds=sorted(container.gateway.connectors))
+    except HuiyingError as error:
+        sys.exit(f"worker: {error.detail}")
+    worker = Worker(container)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         worker.stop()

@@ -424,6 +424,14 @@ def _values(turn: Turn, form: str, *, asked: str | None = None, words: bool | No
         given = next((entity for entity in turn.entities if entity.type == slot.entity), None)
         if given is not None:
             found.append(Entity(slot.name, given.value, given.start, given.end))
+    # What the lookup will want besides may stand in the same message.
+    besides = [
+        slot for name in SIBLINGS[form] if name != form and forms()[name].completes for slot in forms()[name].slots
+    ]
+    for slot in besides if found else ():
+        given = next((entity for entity in turn.entities if entity.type == slot.entity), None)
+        if given is not None:
+            found.append(Entity(slot.name, given.value, given.start, given.end))
     return tuple(found)
 
 

@@ -88,6 +88,7 @@ class Form:
     stop: str = ""
     opens_case: str = ""
     done: str = ""
+    completes: bool = False
     details: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
@@ -104,7 +105,7 @@ class Form:
 
 
 _FORM_KEYS: Final = {
-    "title", "intent", "route", "action", "lookup", "stop", "opens_case", "done", "slots", "details",
+    "title", "intent", "route", "action", "lookup", "stop", "opens_case", "done", "completes", "slots", "details",
 }  # fmt: skip
 _SLOT_KEYS: Final = {
     "name", "kind", "ask", "entity", "parameter", "invalid", "options", "pick", "buttons", "labels", "leads", "carry",
@@ -160,12 +161,15 @@ class _Reader:
             stop=self._text(content, "stop", ()) or "不办了",
             opens_case=self._text(content, "opens_case", ()),
             done=self._text(content, "done", ()),
+            completes=self._flag(content, "completes", ()),
             details=tuple((key, self._list(words, ("details", key))) for key, words in self._pairs(content, "details")),
         )
         if not _NAME.fullmatch(self.path.stem):
             self.wrong((), "a form's file is named in small letters, digits and _")
         if bool(form.action) == bool(form.done):
             self.wrong((), "either action (what runs when all is known) or done (what is said then) is needed")
+        if form.completes and not form.lookup:
+            self.wrong(("completes",), "only a lookup can want more than it was first asked with")
         if form.lookup and not form.action:
             self.wrong(("lookup",), "a lookup needs the name of its action")
         names = form.slot_names

@@ -19,6 +19,7 @@ PLACEHOLDER_NAMES: Final[dict[str, str]] = {
     "household_no": "户号",
     "phone": "手机号",
     "engine_tail": "发动机号",
+    "phone_tail": "手机尾号",
 }
 """Entity type -> the word inside its placeholder (docs/architecture.md, "What goes to Rasa")."""
 

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from services.appointments.schemas import AppointmentsFile
+from services.core import yaml_lines
 from services.core.errors import Unprocessable
+from services.core.yaml_lines import Place
 
 FILE = "appointments.yaml"
-
-Place = tuple[Hashable, ...]
 
 
 def read_file(directory: Path, departments: Collection[str]) -> tuple[AppointmentsFile, str]:
@@ -24,30 +23,26 @@ def read_file(directory: Path, departments: Collection[str]) -> tuple[Appointmen
     path = directory / FILE
     if not path.exists():
         return AppointmentsFile(), "{}"
-    lines: dict[Place, int] = {}
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        document = yaml_lines.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _mistake(mark.line + 1 if mark is not None else 1, "not valid YAML") from None
-    if not isinstance(root, yaml.MappingNode):
+    except yaml_lines.YamlMistake as mistake:
+        raise _mistake(mistake.line or 1, "not valid YAML") from None
+    if not isinstance(document.content, dict):
         raise _mistake(1, "rules, services and halls are needed")
-    for line, problem in _walk(root, (), lines):
-        raise _mistake(line, problem)
+    for line, key in document.repeated:
+        raise _mistake(line, f"{key} stands twice")
     try:
-        parsed = AppointmentsFile.model_validate(content)
+        parsed = AppointmentsFile.model_validate(document.content)
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         reason = first["msg"].removeprefix("Value error, ")
-        raise _mistake(_line_of(lines, first["loc"]), f"{_name(first['loc'])}{reason}{more}") from None
+        raise _mistake(document.line_of(first["loc"]), f"{_named(first['loc'])}{reason}{more}") from None
     for place, problem in problems(parsed, departments):
-        raise _mistake(_line_of(lines, place), f"{_name(place)}{problem}")
-    return parsed, json.dumps(content, ensure_ascii=False, sort_keys=True, default=str)
+        raise _mistake(document.line_of(place), f"{_named(place)}{problem}")
+    return parsed, json.dumps(document.content, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def digest(content: str) -> str:
@@ -91,32 +86,9 @@ class _Once:
         self._seen.add((what, value))
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[tuple[int, str]]:
-    """Note the line of every value by its place; yields keys that stand twice, of which YAML keeps only the last."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if (*place, key.value) in lines:
-                yield line, f"{key.value} stands twice"
-            lines[(*place, key.value)] = line
-            yield from _walk(value, (*place, key.value), lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, one in enumerate(node.value):
-            lines[(*place, number)] = one.start_mark.line + 1
-            yield from _walk(one, (*place, number), lines)
-
-
-def _line_of(lines: dict[Place, int], place: Place) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _name(place: Place) -> str:
-    text = ""
-    for part in place:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return f"{text}: " if text else ""
+def _named(place: Place) -> str:
+    name = yaml_lines.name_of(place)
+    return f"{name}: " if name else ""
 
 
 def _mistake(line: int, problem: str) -> Unprocessable:

@@ -108,6 +108,13 @@ def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now
     return views.show(uow, secrets, case, now) if case is not None else None
 
 
+def conversation_of(uow: UnitOfWork, case_no: str) -> str | None:
+    """The conversation that a case was opened in; None for one that does not exist or came another way, and for a
+    confidential one, of which nobody else hears anything."""
+    case = repository.find_case(uow.session, case_no)
+    return case.conversation_id if case is not None and not case.confidential else None
+
+
 def case_of_citizen(
     uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversation_id: str, now: datetime
 ) -> CaseOut | None:

@@ -1,5 +1,6 @@
 """`huiying bench`: how fast it is, measured on this machine."""
 
+import logging
 import os
 import tempfile
 from datetime import UTC, datetime
@@ -13,10 +14,11 @@ from rich.table import Table
 from knowledge_base import load_embedder
 from services.commands.console import JsonFlag, container, progress_bar, show
 from services.commands.scratch import scratch_settings
+from services.container import DEMO_CITY
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
 from services.core.settings import Settings
-from services.evaluation import publish_bench
+from services.evaluation import lookup_bench, publish_bench
 from services.evaluation.dialogue_bench import whole
 from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
@@ -131,6 +133,35 @@ def dialogue(
             stage=progress_bar,
         )
     show(figures, as_json)
+
+
+@app.command("lookups")
+def lookups(
+    rounds: Annotated[int, typer.Option(min=20, help="Calls of each way.")] = 200,
+    points: Annotated[int, typer.Option(min=1000, help="Service points that the nearest are looked for in.")] = 100_000,
+    postgres: Annotated[str, typer.Option(help="A PostgreSQL where databases may be made; empty for none.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Lookups beside the system's own call, with and without cache and with the breaker open; the nearest points.
+
+    A sandbox of its own answers; databases are made for the measurement and dropped again.
+    """
+    configure_logging("cli")
+    logging.getLogger().setLevel(logging.ERROR)
+    about = {
+        "cores": os.cpu_count(),
+        "load_at_start": round(os.getloadavg()[0], 1),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with tempfile.TemporaryDirectory(prefix="huiying-") as folder:
+        size = lookup_bench.Size(rounds, points)
+        tables = lookup_bench.measure(Path(folder), DEMO_CITY / "connectors", postgres, size, _say)
+    if as_json:
+        show({**about, **tables}, True)
+        return
+    for name, rows in tables.items():
+        _print_table(name, rows)
+    show(about, False)
 
 
 def _numbers(text: str) -> list[int]:

@@ -96,9 +96,9 @@ def doctor(as_json: JsonFlag = False) -> None:
     """Check configuration, database, knowledge base and every running part."""
     parts = container()
     try:
-        connectors, mistakes = sorted(parts.gateway.connectors), []
+        connectors, mistakes = asyncio.run(health.systems(parts)), []
     except ConnectorMistake as mistake:
-        connectors, mistakes = [], mistake.problems
+        connectors, mistakes = {}, mistake.problems
     parts.knowledge.refresh()
     report = asyncio.run(health.check(parts))
     report["schema"] = "current" if schema.is_current(parts.database) else "behind: huiying db upgrade"

@@ -63,7 +63,7 @@ class Message(Base):
     sender: Mapped[str] = mapped_column(sa.String(8))
     type: Mapped[str] = mapped_column(sa.String(12))
     text_encrypted: Mapped[str] = mapped_column(sa.Text)
-    extra: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    extra: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict, info={"encrypted": ["entities", "data"]})
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # Of a citizen's message: 'received' until its turn is over, then 'done'. None for what we say.
     state: Mapped[str | None] = mapped_column(sa.String(10))

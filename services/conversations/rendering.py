@@ -67,8 +67,16 @@ def ask(payload: dict[str, Any]) -> Outgoing:
 
 
 def lookup_result(payload: dict[str, Any]) -> Outgoing:
+    """What a lookup found; when its system is down, with the offer to hear of its return, or to speak to a person."""
     data = payload.get("data")
-    return Outgoing(payload_text(payload), type="result", data=data if isinstance(data, dict) else None)
+    known = data if isinstance(data, dict) else {}
+    options: tuple[Option, ...] = ()
+    if known.get("reason") in ("system_down", "system_busy"):
+        options = (Option(title="转人工", payload=texts.HUMAN_YES),)
+        if known.get("watch"):
+            watch = Option(title=texts.WATCH_TITLE, payload=f"{texts.WATCH_CHOICE}{known['watch']}")
+            options = (watch, *options)
+    return Outgoing(payload_text(payload), type="result", data=known or None, options=options)
 
 
 def needs_consent(payloads: Sequence[dict[str, Any]]) -> bool:

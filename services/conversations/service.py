@@ -30,6 +30,7 @@ from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, HuiyingError, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.lookups import service as lookups
 from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service as sla
@@ -132,6 +133,12 @@ class Conversations:
             return None
         return vault.resolve(uow, self._secrets, conversation_id, placeholder)
 
+    def left_phone(self, uow: UnitOfWork, conversation_id: str, tail: str) -> bool:
+        """Whether a telephone number left in this conversation ends in these four digits."""
+        known = repository.identifiers(uow.session, conversation_id)
+        numbers = [self._secrets.decrypt(row.value_encrypted) for row in known if row.type == "phone"]
+        return any(len(number) >= 7 and number.endswith(tail) for number in numbers)
+
     def grant_consent(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
         """Record the citizen's consent to the use of identifiers."""
         row = repository.lock(uow.session, conversation_id)
@@ -187,6 +194,11 @@ class Conversations:
         uow.session.flush()
         if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
             self._act_on_case(uow, row, message, inbound.choice, now)
+        elif inbound.choice is not None and inbound.choice.startswith(texts.WATCH_CHOICE):
+            watched = lookups.watch(uow, row.id, inbound.choice.removeprefix(texts.WATCH_CHOICE), now)
+            reply = texts.WATCHED if watched else texts.ALREADY_BACK
+            self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
+            message.state = repository.DONE
         elif row.case_no is not None:
             # A case that waits for its citizen goes on, whoever holds the conversation.
             cases.citizen_wrote(uow, conversation_id=row.id, now=now)

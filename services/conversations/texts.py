@@ -9,6 +9,8 @@ HUMAN_YES, HUMAN_NO = "human:yes", "human:no"
 CONSENT_YES, CONSENT_NO = "consent:yes", "consent:no"
 ENTRY_CHOICE = "faq:"
 NONE_OF_THESE = "faq:none"
+# "watch:<kind of lookup>": the citizen wants to be told when its system is back.
+WATCH_CHOICE = "watch:"
 
 QUICK_REPLIES = ("查违章", "办事预约", "查水电气账单", "查办件进度", "附近服务网点", "转人工")
 
@@ -118,6 +120,18 @@ def merged(case_no: str, into: str) -> Outgoing:
     return Outgoing(
         f"工单 {case_no} 与 {into} 是同一件事，已合并办理，答复会发到这里。", sender="system", case_no=case_no
     )
+
+
+WATCH_TITLE = "恢复后通知我"
+WATCHED = Outgoing("好的，恢复后会在这里告诉您一次。")
+ALREADY_BACK = Outgoing("这个系统已经恢复，现在可以重新查询了。")
+
+
+def system_back(text: str, again: str) -> Outgoing:
+    """A system that the citizen waited for works again; `again` asks once more."""
+    if not again:
+        return Outgoing(text)
+    return Outgoing(text, type="options", options=(Option(title=again, payload=again),))
 
 
 CASE_RATED = Outgoing("谢谢您的评价。")

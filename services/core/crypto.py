@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from services.core.errors import Forbidden
+from services.core.errors import Forbidden, NotFound
 
 REFERENCE_SECONDS = 15 * 60
 
@@ -34,17 +35,23 @@ def _derive(secret: str, purpose: str) -> bytes:
 
 
 class Secrets:
-    """All that is done with the secret keys (`secret_keys`: newest first, each of at least 32 characters)."""
+    """All that is done with the secret keys (`secret_keys`: newest first, each of at least 32 characters).
 
-    def __init__(self, secret_keys: list[str]) -> None:
-        if not secret_keys or any(len(key) < 32 for key in secret_keys):
+    `hash_secret` is the key that keyed hashes were first made with, once it is no longer in the list.
+    """
+
+    def __init__(self, secret_keys: list[str], hash_secret: str = "") -> None:
+        if not secret_keys or any(len(key) < 32 for key in [*secret_keys, hash_secret or secret_keys[0]]):
             raise ValueError("a secret key needs at least 32 characters")
-        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, "at-rest"))) for key in secret_keys])
-        # The hash key must not change with a rotation, or nothing would be found again: it hangs on the oldest key.
-        self._hash_key = _derive(secret_keys[-1], "keyed-hash")
-        self._serializer = URLSafeSerializer(
-            [_derive(key, "reference").hex() for key in reversed(secret_keys)], salt="conversation-reference"
-        )
+        fernets = [Fernet(base64.urlsafe_b64encode(_derive(key, "at-rest"))) for key in secret_keys]
+        self._newest = fernets[0]
+        self._fernet = MultiFernet(fernets)
+        # The hash key must not change with a rotation, or nothing would be found again: it hangs on the oldest key,
+        # or on the one that is kept for it when that key has left the list.
+        self._hash_key = _derive(hash_secret or secret_keys[-1], "keyed-hash")
+        self.newest_mark = hashlib.sha256(_derive(secret_keys[0], "mark")).hexdigest()[:16]
+        self._signing_keys = [_derive(key, "reference").hex() for key in reversed(secret_keys)]
+        self._serializer = URLSafeSerializer(self._signing_keys, salt="conversation-reference")
 
     def encrypt(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode()
@@ -66,6 +73,21 @@ class Secrets:
         except InvalidToken:
             raise ValueError("stored content cannot be decrypted with the configured secret keys") from None
 
+    def is_newest(self, token: str) -> bool:
+        """Whether the newest key made this."""
+        try:
+            self._newest.decrypt(token.encode())
+        except InvalidToken:
+            return False
+        return True
+
+    def renew(self, token: str) -> str:
+        """The same text, encrypted with the newest key. Raises ValueError when no key of the list fits."""
+        try:
+            return self._fernet.rotate(token.encode()).decode()
+        except InvalidToken:
+            raise ValueError("stored text cannot be decrypted with the configured secret keys") from None
+
     def keyed_hash(self, text: str) -> str:
         """HMAC-SHA256 in hex, to find an encrypted identifier again without storing it."""
         return hmac.new(self._hash_key, text.encode(), hashlib.sha256).hexdigest()
@@ -85,6 +107,25 @@ class Secrets:
         if now.timestamp() > expires:
             raise Forbidden("会话凭据已过期")
         return Reference(str(conversation_id), int(message_seq))
+
+    def sign_link(self, purpose: str, values: Sequence[str | int], expires: datetime) -> str:
+        """A text for an address that `read_link` of the same purpose turns back until it expires."""
+        signed = URLSafeSerializer(self._signing_keys, salt=f"link-{purpose}").dumps(
+            [*values, int(expires.timestamp())]
+        )
+        return signed.decode() if isinstance(signed, bytes) else signed
+
+    def read_link(self, purpose: str, link: str, now: datetime) -> list[str | int]:
+        """Raises NotFound for a link that is forged, of another purpose, or expired."""
+        try:
+            values: list[str | int]
+            *values, expires = URLSafeSerializer(self._signing_keys, salt=f"link-{purpose}").loads(link)
+            over = now.timestamp() > float(expires)
+        except (BadSignature, ValueError, TypeError):
+            raise NotFound("链接无效") from None
+        if over:
+            raise NotFound("链接已过期")
+        return values
 
 
 def new_token() -> str:

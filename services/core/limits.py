@@ -1,5 +1,7 @@
 """Counting limits in Redis: so many of something per minute and client. Without Redis nothing is limited."""
 
+import secrets
+
 import redis
 import structlog
 
@@ -23,3 +25,39 @@ def count_against(client: redis.Redis, *, what: str, who: str, limit: int) -> No
         return
     if count > limit:
         raise TooManyRequests("请求过于频繁，请一分钟后再试")
+
+
+# One call is one member of a sorted set, scored with its moment by the server's clock (microseconds), so that all
+# replicas agree. Returns microseconds to wait; 0 means that the call has been counted.
+_TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local window = tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then
+    local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+    return oldest[2] + window - now
+end
+redis.call('ZADD', KEYS[1], now, now .. ':' .. ARGV[3])
+redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
+return 0
+"""
+
+
+class SharedRate:
+    """At most so many calls in any window of time, over all processes that share a Redis."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._take = client.register_script(_TAKE)
+
+    def take(self, what: str, *, calls: int, seconds: float) -> float:
+        """Count one call of `what` now; returns 0, or how many seconds to wait when the window is full."""
+        try:
+            wait = self._take(
+                keys=[f"huiying:rate:{what}"], args=[calls, int(seconds * 1_000_000), secrets.token_hex(4)]
+            )
+        except redis.RedisError as error:
+            log.warning("rate not checked", what=what, kind=type(error).__name__)
+            return 0.0
+        return max(int(wait), 0) / 1_000_000

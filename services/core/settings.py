@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     worker_heartbeat_seconds: float = 5.0
 
     secret_keys: SecretStr = SecretStr("")
+    hash_secret: SecretStr = Field(SecretStr(""), description="the first secret key, once it has left SECRET_KEYS")
     secure_cookies: bool = False
 
     turn_seconds: float = Field(10.0, description="a turn is bounded by this (DESIGN, life of a message, 9)")

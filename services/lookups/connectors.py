@@ -5,7 +5,7 @@ connectors["violation"].base_url
 """
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.core import yaml_lines
 from services.core.errors import HuiyingError
 from services.lookups.schemas import ANSWERS
 from services.lookups.validators import FREE_TEXT, NORMALISERS
@@ -76,7 +77,10 @@ def _parameter(name: str) -> str:
 
 Expression = Annotated[str, AfterValidator(_expression)]
 Parameter = Annotated[str, AfterValidator(_parameter)]
-Outcome = Literal["not_found", "mismatch", "failed"]
+TextName = Literal["pay", "pay_link", "elsewhere", "again", "map_link"]
+# Results are kept for thirty days (tasks.RETENTION).
+LONGEST_KEPT_HOURS = 30 * 24
+Outcome = Literal["not_found", "mismatch", "busy", "failed"]
 
 
 class _Part(BaseModel):
@@ -84,11 +88,21 @@ class _Part(BaseModel):
 
 
 class Auth(_Part):
-    """The API key `secret` (a name, never the value) travels in `header`, behind `prefix`."""
+    """The key `secret` (a name, never the value) travels in `header` behind `prefix`, or as the password of `user`.
 
-    header: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    Exactly one of `header` and `user` (HTTP Basic, RFC 7617) is given.
+    """
+
     secret: str
+    header: str | None = Field(None, pattern=r"^[A-Za-z0-9-]+$")
     prefix: str = ""
+    user: str | None = Field(None, pattern=r"^[^:]+$")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Auth":
+        if (self.header is None) == (self.user is None):
+            raise ValueError("either header (an API key) or user (a name and password) is needed")
+        return self
 
 
 class Timeouts(_Part):
@@ -114,12 +128,31 @@ class Breaker(_Part):
     open_seconds: float = Field(30.0, gt=0)
 
 
+class Rate(_Part):
+    """At most `calls` in any `seconds`, counted over all replicas."""
+
+    calls: int = Field(ge=1, le=10_000)
+    seconds: float = Field(gt=0, le=3600)
+
+
+class Probe(_Part):
+    """How to find out whether the system works, without anybody's number: a GET of `path`.
+
+    It works when it answers with a status below 400 and, where `up` is given (JMESPath over the JSON answer), this
+    holds.
+    """
+
+    path: str = Field(pattern=r"^/")
+    up: Expression | None = None
+
+
 class Request(_Part):
     """One way to ask: taken when all its `parameters` are known; `optional` ones go along.
 
     `query`, `body` and `result` are JMESPath: the first two over the parameters (after `codes`), the last over the
     JSON answer. `outcomes` are JMESPath conditions over the answer, the first that holds wins; `statuses` the same by
-    HTTP status. `safe` says that asking twice does no harm; by default only GET is.
+    HTTP status. `busy` is a system that asks to be asked later. `safe` says that asking twice does no harm; by
+    default only GET is.
     """
 
     parameters: list[Parameter] = Field(min_length=1)
@@ -142,6 +175,10 @@ class Request(_Part):
 class Connector(_Part):
     """A departmental system for one kind of lookup. `system` is its name as citizens read it.
 
+    An answer is taken again for the same question during `cache_seconds`; while the system is down, during
+    `last_known_hours`, marked with its time. `texts`: `elsewhere` (what else helps when it is down), `again` (what a
+    citizen says to ask again), `pay` and `pay_link`, `map_link` with {lat}, {lng} and {name}.
+
     `answer: facts` makes room for a kind of one's own, whose result is {facts: [{name, value}]}.
     """
 
@@ -153,8 +190,11 @@ class Connector(_Part):
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
+    rate: Rate | None = None
+    probe: Probe | None = None
     cache_seconds: float = Field(0, ge=0)
-    texts: dict[Literal["pay", "pay_link", "elsewhere", "map_link"], str] = {}
+    last_known_hours: float = Field(0, ge=0, le=LONGEST_KEPT_HOURS)
+    texts: dict[TextName, str] = {}
     requests: list[Request] = Field(min_length=1)
     key: SecretStr | None = Field(None, exclude=True)
 
@@ -172,9 +212,19 @@ class Connector(_Part):
             raise ValueError(f"unknown, the known ones are {', '.join(ANSWERS)}; any other needs `answer: facts`")
         return kind
 
+    @property
+    def said(self) -> Mapping[str, str]:
+        """Its texts by name."""
+        return {str(name): text for name, text in self.texts.items()}
+
     def request_for(self, parameters: Mapping[str, str]) -> Request | None:
         """The first request whose parameters are all given."""
         return next((one for one in self.requests if all(parameters.get(name) for name in one.parameters)), None)
+
+    def missing(self, parameters: Mapping[str, str]) -> list[str]:
+        """What the request that comes closest still needs."""
+        lacking = [[name for name in one.parameters if not parameters.get(name)] for one in self.requests]
+        return min(lacking, key=len)
 
 
 def secrets_from(environment: Mapping[str, str]) -> dict[str, str]:
@@ -214,66 +264,40 @@ def read_connector(path: Path, variables: Mapping[str, str], secrets: Mapping[st
         return f"{path.name}:{line}: {text}"
 
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=_Loader)
+        document = yaml_lines.parse(path.read_text(encoding="utf-8"), _Loader)
     except UnicodeDecodeError:
         raise ConnectorMistake([mistake(1, "not UTF-8")]) from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConnectorMistake([mistake(line, f"no YAML: {error.problem}")]) from None
-    if not isinstance(root, yaml.MappingNode):
+    except yaml_lines.YamlMistake as error:
+        raise ConnectorMistake([mistake(error.line or 1, f"no YAML: {error.problem}")]) from None
+    content = document.content
+    if not isinstance(content, dict):
         raise ConnectorMistake([mistake(1, "a mapping is needed")])
-    lines: dict[tuple[Hashable, ...], int] = {}
-    problems = [mistake(line, text) for line, text in _walk(root, (), lines)]
-    if problems:
-        raise ConnectorMistake(problems)
-
-    def line_of(place: tuple[Hashable, ...]) -> int:
-        while place and place not in lines:
-            place = place[:-1]
-        return lines.get(place, 1)
-
-    content = yaml.load(text, Loader=_Loader)
+    if document.repeated:
+        raise ConnectorMistake([mistake(line, f"{key} stands twice") for line, key in document.repeated])
     unknown: list[str] = []
     for place, name in _unknown_variables(content, (), variables):
-        unknown.append(mistake(line_of(place), f"unknown variable ${{{name}}}"))
+        unknown.append(mistake(document.line_of(place), f"unknown variable ${{{name}}}"))
     if unknown:
         raise ConnectorMistake(unknown)
     try:
         connector = Connector.model_validate(_fill(content, variables))
     except ValidationError as error:
-        raise ConnectorMistake([_describe(one, line_of, mistake) for one in error.errors()]) from None
+        raise ConnectorMistake([_describe(one, document, mistake) for one in error.errors()]) from None
     if connector.auth is None:
         return connector
     key = secrets.get(connector.auth.secret)
     if not key:
-        raise ConnectorMistake([mistake(line_of(("auth", "secret")), f"no secret named {connector.auth.secret}")])
+        raise ConnectorMistake(
+            [mistake(document.line_of(("auth", "secret")), f"no secret named {connector.auth.secret}")]
+        )
     return connector.model_copy(update={"key": SecretStr(key)})
 
 
-def _walk(
-    node: yaml.Node, place: tuple[Hashable, ...], lines: dict[tuple[Hashable, ...], int]
-) -> Iterator[tuple[int, str]]:
-    """Note the line of every value by its place; yields keys that stand twice, of which YAML keeps only the last."""
-    if isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
-            key = int(key_node.value) if key_node.tag.endswith(":int") else key_node.value
-            line = key_node.start_mark.line + 1
-            if (*place, key) in lines:
-                yield line, f"{key} stands twice"
-            lines[(*place, key)] = line
-            yield from _walk(value_node, (*place, key), lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, one in enumerate(node.value):
-            lines[(*place, number)] = one.start_mark.line + 1
-            yield from _walk(one, (*place, number), lines)
-
-
-def _describe(error: Any, line_of: Any, mistake: Any) -> str:
+def _describe(error: Any, document: yaml_lines.Document, mistake: Callable[[int, str], str]) -> str:
     place = tuple(part for part in error["loc"] if part != "[key]")
     reason = error["msg"].removeprefix("Value error, ")
     where = ".".join(str(part) for part in place)
-    return str(mistake(line_of(place), f"{where}: {reason}" if where else reason))
+    return mistake(document.line_of(place), f"{where}: {reason}" if where else reason)
 
 
 def _unknown_variables(

@@ -17,3 +17,18 @@ class LookupFinished(Event):
     text: str
     data: dict[str, Any]
     at: datetime
+
+
+@dataclass(frozen=True)
+class SystemBack(Event):
+    """A system that a citizen waited for works again; emitted in the transaction that forgets the waiting.
+
+    `again` is what the citizen says to ask again, empty when the connector names nothing.
+    """
+
+    conversation_id: str
+    kind: str
+    text: str
+    again: str
+    dedupe: str
+    at: datetime

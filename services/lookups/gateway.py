@@ -1,16 +1,19 @@
-"""Asking a departmental system: bounded in time, retried where that is safe, behind a circuit breaker.
+"""Asking a departmental system: bounded in time and rate, retried where that is safe, behind a circuit breaker.
 
-Breakers live in the process (one action server, one worker each learn for themselves).
+Breakers live in the process (one action server, one worker each learn for themselves); rates are counted over all.
 """
 
 import asyncio
+import base64
 import json
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, Protocol
 
+import anyio.to_thread
 import httpx
 import jmespath
 import structlog
@@ -18,15 +21,24 @@ from jmespath.exceptions import JMESPathError
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from pydantic import ValidationError
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from services.core.coordinates import read_position
 from services.lookups.connectors import Connector, Request
-from services.lookups.coordinates import read_position
 from services.lookups.schemas import answer_model
 
 log = structlog.get_logger(__name__)
 
+BREAKER_OPEN = "breaker open"
 ANSWER_LIMIT = 2 * 1024 * 1024
+# A call waits this often for its turn under the connector's rate before it is left to the worker.
+TURNS_WAITED_FOR = 20
+
+
+class Rates(Protocol):
+    """Counts calls over all replicas (services.core.limits.SharedRate)."""
+
+    def take(self, what: str, *, calls: int, seconds: float) -> float: ...
 
 
 class SystemTrouble(Exception):
@@ -38,9 +50,26 @@ class SystemTrouble(Exception):
         self.retryable = retryable
         self.since = since
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the system as a whole does not work, and not just this request."""
+        return self.retryable or self.since is not None
+
 
 class SystemSlow(SystemTrouble):
     """It took longer than the time it was given."""
+
+
+class SystemBusy(SystemTrouble):
+    """It takes no more calls just now: our own limit, or its word for it. `wait` is in seconds, 0 when not known."""
+
+    def __init__(self, reason: str, *, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+    @property
+    def is_down(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True)
@@ -58,9 +87,14 @@ class Gateway:
     """
 
     def __init__(
-        self, connectors: Mapping[str, Connector], *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        connectors: Mapping[str, Connector],
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self.connectors = connectors
+        self._rates = rates
         self._transport = transport
         self._breakers = AsyncCircuitBreakerFactory()
         # Connections belong to one event loop; the worker runs a new loop for every sweep.
@@ -72,7 +106,7 @@ class Gateway:
         """Ask within so many seconds.
 
         Raises KeyError for a kind without connector, ValueError when no request takes these parameters,
-        SystemSlow and SystemTrouble.
+        SystemSlow, SystemBusy and SystemTrouble.
         """
         connector = self.connectors[kind]
         request = connector.request_for(parameters)
@@ -80,8 +114,8 @@ class Gateway:
             raise ValueError("no request of the connector takes these parameters")
         attempts = AsyncRetrying(
             stop=stop_after_attempt(connector.retry.attempts if request.is_safe else 1),
-            wait=wait_random_exponential(connector.retry.first_wait, connector.retry.longest_wait),
-            retry=retry_if_exception(lambda error: isinstance(error, SystemTrouble) and error.retryable),
+            wait=_Waiting(connector),
+            retry=retry_if_exception(lambda error: _worth_another(error, seconds)),
             reraise=True,
         )
         try:
@@ -89,6 +123,24 @@ class Gateway:
                 return await attempts(self._ask_once, connector, request, parameters)
         except TimeoutError:
             raise SystemSlow("no answer in time") from None
+
+    async def probe(self, kind: str) -> bool:
+        """Whether the system works, as its connector's `probe` finds out; True for one without."""
+        connector = self.connectors[kind]
+        if connector.probe is None:
+            return True
+        try:
+            status, content = await self._call(connector, "GET", connector.probe.path, None, None)
+        except SystemTrouble:
+            return False
+        if status >= 400:
+            return False
+        if connector.probe.up is None:
+            return True
+        try:
+            return bool(jmespath.search(connector.probe.up, json.loads(content)))
+        except (ValueError, JMESPathError):
+            return False
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -101,39 +153,74 @@ class Gateway:
             connector.kind, connector.breaker.failures, connector.breaker.open_seconds
         )
         try:
+            # Raises while it is open, before a place under the rate is used up.
+            breaker.context.handle_new_request()
+            await self._wait_for_turn(connector)
             async with breaker:
                 return await self._send(connector, request, parameters)
         except OpenedState as opened:
             since = datetime.fromtimestamp(opened.opened_at, UTC)
-            raise SystemTrouble("breaker open", retryable=False, since=since) from None
+            raise SystemTrouble(BREAKER_OPEN, retryable=False, since=since) from None
         except SystemTrouble as trouble:
             log.warning("departmental system gave no answer", kind=connector.kind, reason=trouble.reason)
             raise
 
+    async def _wait_for_turn(self, connector: Connector) -> None:
+        """Wait until the connector's rate has room; the caller bounds the time. Raises SystemBusy."""
+        rate = connector.rate
+        if rate is None or self._rates is None:
+            return
+        take = partial(self._rates.take, connector.kind, calls=rate.calls, seconds=rate.seconds)
+        wait = 0.0
+        for _ in range(TURNS_WAITED_FOR):
+            wait = await anyio.to_thread.run_sync(take)
+            if wait <= 0:
+                return
+            if wait > connector.retry.longest_wait:
+                break
+            await asyncio.sleep(wait)
+        raise SystemBusy("our own limit", wait=wait)
+
     async def _send(self, connector: Connector, request: Request, parameters: Mapping[str, str]) -> Answer:
         known = _coded(request, parameters)
-        headers = {}
-        if connector.auth is not None and connector.key is not None:
-            headers[connector.auth.header] = connector.auth.prefix + connector.key.get_secret_value()
+        status, content = await self._call(
+            connector,
+            request.method,
+            request.path,
+            _mapped(request.query, known) or None,
+            _mapped(request.body, known) if request.method == "POST" else None,
+        )
+        return _understand(connector, request, status, content)
+
+    async def _call(
+        self,
+        connector: Connector,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None,
+        body: dict[str, Any] | None,
+    ) -> tuple[int, bytes]:
+        """Status and content of one HTTP call. Raises SystemSlow, SystemBusy and SystemTrouble."""
         timeout = httpx.Timeout(connector.timeouts.read, connect=connector.timeouts.connect)
         try:
             async with (
                 asyncio.timeout(connector.timeouts.total),
                 self._client().stream(
-                    request.method,
-                    connector.base_url.rstrip("/") + request.path,
-                    params=_mapped(request.query, known) or None,
-                    json=_mapped(request.body, known) if request.method == "POST" else None,
-                    headers=headers,
+                    method,
+                    connector.base_url.rstrip("/") + path,
+                    params=query,
+                    json=body,
+                    headers=_headers(connector),
                     timeout=timeout,
                 ) as response,
             ):
-                content = await _read_bounded(response)
+                if response.status_code == 429:
+                    raise SystemBusy("HTTP 429", wait=_seconds(response.headers.get("retry-after", "")))
+                return response.status_code, await _read_bounded(response)
         except (TimeoutError, httpx.TimeoutException):
             raise SystemSlow("timeout") from None
         except httpx.HTTPError as error:
             raise SystemTrouble(type(error).__name__) from None
-        return _understand(connector, request, response.status_code, content)
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
@@ -143,6 +230,40 @@ class Gateway:
             client = httpx.AsyncClient(transport=self._transport, trust_env=False)
             self._clients[loop] = client
         return client
+
+
+def _worth_another(error: BaseException, seconds: float) -> bool:
+    """Not when the system is busy for longer than anybody waits."""
+    if isinstance(error, SystemBusy) and error.wait >= seconds:
+        return False
+    return isinstance(error, SystemTrouble) and error.retryable
+
+
+class _Waiting:
+    """How long a retry waits: at random below a bound that doubles, but at least as long as the system asked for."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._jitter = wait_random_exponential(connector.retry.first_wait, connector.retry.longest_wait)
+
+    def __call__(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait if isinstance(error, SystemBusy) else 0.0
+        return max(asked, self._jitter(state))
+
+
+def _headers(connector: Connector) -> dict[str, str]:
+    auth = connector.auth
+    if auth is None or connector.key is None:
+        return {}
+    key = connector.key.get_secret_value()
+    if auth.header is not None:
+        return {auth.header: auth.prefix + key}
+    return {"Authorization": "Basic " + base64.b64encode(f"{auth.user}:{key}".encode()).decode()}
+
+
+def _seconds(retry_after: str) -> float:
+    """Of a Retry-After header; one that names a date says nothing to us."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
 
 
 async def _read_bounded(response: httpx.Response) -> bytes:
@@ -173,8 +294,9 @@ def _mapped(expressions: Mapping[str, str], known: Mapping[str, object]) -> dict
 def _understand(connector: Connector, request: Request, status: int, content: bytes) -> Answer:
     by_status = request.statuses.get(status)
     if by_status == "failed" or (by_status is None and status >= 400):
-        retryable = status >= 500 or status == 429
-        raise SystemTrouble(f"HTTP {status}", retryable=retryable)
+        raise SystemTrouble(f"HTTP {status}", retryable=status >= 500)
+    if by_status == "busy":
+        raise SystemBusy(f"HTTP {status}")
     if by_status is not None:
         return Answer(by_status, {})
     try:
@@ -185,6 +307,8 @@ def _understand(connector: Connector, request: Request, status: int, content: by
         if jmespath.search(condition, body):
             if outcome == "failed":
                 raise SystemTrouble("refused by the system", retryable=False)
+            if outcome == "busy":
+                raise SystemBusy("busy, it says")
             return Answer(outcome, {})
     try:
         answer = answer_model(connector.kind).model_validate(jmespath.search(request.result, body))

@@ -11,8 +11,9 @@ from services.core.database import Base, UtcDateTime
 class LookupJob(Base):
     """A lookup asked for by one message.
 
-    `state` is running, pending, done, failed, not_found or mismatch. `next_attempt_at` is when the worker may
-    take it: while it runs that is the end of the lease, so that a killed process loses nothing.
+    `state` is running, pending, done, stale (an earlier answer, its system being down), failed, not_found or mismatch.
+    `next_attempt_at` is when the worker may take it: while it runs that is the end of the lease, so that a killed
+    process loses nothing.
     """
 
     __tablename__ = "lookup_jobs"
@@ -29,11 +30,35 @@ class LookupJob(Base):
     message_seq: Mapped[int]
     kind: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16))
-    parameters: Mapped[str | None] = mapped_column(Text, doc="encrypted; forgotten when the job ends")
-    result: Mapped[str | None] = mapped_column(Text, doc="encrypted {text, data, answer}")
+    parameters: Mapped[str | None] = mapped_column(
+        Text, info={"encrypted": True}, doc="encrypted; forgotten when the job ends"
+    )
+    result: Mapped[str | None] = mapped_column(Text, info={"encrypted": True}, doc="encrypted {text, data, answer}")
     identifier_hash: Mapped[str | None] = mapped_column(String(64))
     request_hash: Mapped[str] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SystemOutage(Base):
+    """A departmental system that is known to be down; the row goes when it answers again."""
+
+    __tablename__ = "lookup_outages"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_failure_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SystemWatch(Base):
+    """A citizen who wants to be told once when a system is back; the row goes with the telling."""
+
+    __tablename__ = "lookup_watches"
+    __table_args__ = (UniqueConstraint("conversation_id", "kind"), Index(None, "kind"), Index(None, "asked_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(32))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)

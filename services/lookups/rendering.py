@@ -12,23 +12,49 @@ from services.lookups.schemas import (
     BillPeriod,
     FactsAnswer,
     NearbyAnswer,
-    OpeningHours,
+    OutageAnswer,
     ProgressAnswer,
     ServicePoint,
     ViolationAnswer,
 )
-from services.lookups.validators import NAMES, PLATE_KINDS, mask
+from services.lookups.validators import FREE_TEXT, NAMES, mask
+from services.places.schemas import OpeningHours
 
 SHOWN_VIOLATIONS = 10
 SHOWN_POINTS = 5
+SHOWN_OUTAGES = 5
 _OPEN = {True: "，现在开放", False: "，现在不开放", None: ""}
 _DAYS = "一二三四五六日"
+OTHERWISE = "请稍后再试，或回复“转人工”由工作人员协助。"
+_CHECKS = ("phone_tail", "id_card", "engine_tail")
 _IDENTIFIERS = ("plate", "license_file_no", "household_no", "case_no")
 
 
+def answer(
+    kind: str, data: Mapping[str, Any], parameters: Mapping[str, str], texts: Mapping[str, str], now: datetime
+) -> tuple[str, dict[str, Any]]:
+    """Text and data of an answer of this kind; `data` is what its answer model holds."""
+    match kind:
+        case "violation":
+            return violations(ViolationAnswer.model_validate(data), parameters, texts)
+        case "bill":
+            return bill(BillAnswer.model_validate(data), parameters, texts, now)
+        case "progress":
+            return progress(ProgressAnswer.model_validate(data), parameters)
+        case "nearby":
+            return nearby(NearbyAnswer.model_validate(data), parameters, texts, now)
+        case "outage":
+            return outages(OutageAnswer.model_validate(data), parameters, now)
+        case _:
+            return facts(FactsAnswer.model_validate(data))
+
+
 def identifier_of(parameters: Mapping[str, str]) -> str | None:
-    """The identifier a lookup is about, if it is about one."""
-    return next((parameters[name] for name in _IDENTIFIERS if parameters.get(name)), None)
+    """The identifier a lookup is about, if it is about one: where a kind of one's own has a check, what is checked."""
+    known = next((parameters[name] for name in _IDENTIFIERS if parameters.get(name)), None)
+    if known is None and any(parameters.get(name) for name in _CHECKS):
+        return next((parameters[name] for name in sorted(parameters) if name.startswith(FREE_TEXT)), None)
+    return known
 
 
 def _yuan(amount: Decimal) -> str:
@@ -98,10 +124,30 @@ def bill(
         head += f"账户余额 {_yuan(answer.balance)} 元。"
     lines = [head, "", f"最近 {len(periods)} 期："]
     lines.extend(_period_line(one, late=one in overdue) for one in periods)
+    if len(periods) > 1:
+        # The address of the picture takes this place when the result is stored.
+        data["chart"] = True
     if open_periods:
         lines.extend(["", *(texts[name] for name in ("pay", "pay_link") if name in texts)])
         data |= {name: texts[name] for name in ("pay", "pay_link") if name in texts}
     return "\n".join(lines).rstrip(), data
+
+
+def outages(answer: OutageAnswer, parameters: Mapping[str, str], now: datetime) -> tuple[str, dict[str, Any]]:
+    """Planned interruptions that are not over yet, the next one first."""
+    coming = sorted((one for one in answer.outages if one.ends > now), key=lambda one: one.starts)
+    data = {"outages": [one.model_dump(mode="json") for one in coming]}
+    if not coming:
+        return "近期没有查到这个地址的计划停水、停电、停气或停暖。突发情况请拨打供应单位的抢修电话。", data
+    lines = [f"查到 {len(coming)} 条计划停供："]
+    for number, one in enumerate(coming[:SHOWN_OUTAGES], 1):
+        running = "（正在停供）" if one.starts <= now else ""
+        lines.append(
+            f"\n{number}. {one.what}{running}\n时间：{_local(one.starts)} 至 {_local(one.ends)}\n范围：{one.area}"
+        )
+        if one.reason:
+            lines.append(f"原因：{one.reason}")
+    return "\n".join(lines), data
 
 
 def _period_line(one: BillPeriod, *, late: bool) -> str:
@@ -218,6 +264,8 @@ def _map_link(template: str, one: ServicePoint) -> str:
 def mismatch(kind: str) -> str:
     if kind == "violation":
         return "信息不匹配：您提供的号码与登记信息不一致，请核对后重新查询。"
+    if kind == "progress":
+        return "信息不匹配：编号与所留手机号的后四位对不上，或没有这个编号，请核对后重新查询。"
     return "信息不匹配，请核对后重新查询。"
 
 
@@ -226,6 +274,7 @@ def not_found(kind: str) -> str:
         "violation": "没有查到这辆车或这本驾驶证的登记信息，请核对后重新查询。",
         "bill": "没有查到这个户号，请核对户号和缴费类型后重新查询。",
         "progress": "没有查到这个编号的办件，请核对后重新查询。",
+        "outage": "没有识别出这个地址，可以换成路名、小区名，或直接发送定位再试。",
     }.get(kind, "没有识别出这个位置，可以直接发送定位，或换一个附近的路名、标志建筑再试。")
 
 
@@ -236,17 +285,38 @@ def pending(system: str) -> str:
 def system_down(system: str, elsewhere: str, since: datetime | None) -> str:
     text = f"{system}暂时没有回应，这次没有查到结果。"
     if since is not None:
-        text += f"（自 {since.astimezone(SHANGHAI):%H:%M} 起）"
-    return text + (elsewhere or "请稍后再试，或回复“转人工”由工作人员协助。")
+        text += f"（自 {since.astimezone(SHANGHAI):%m-%d %H:%M} 起）"
+    return text + (elsewhere or OTHERWISE)
+
+
+def system_busy(system: str, elsewhere: str) -> str:
+    return f"{system}现在查询的人较多，这次没有排上。" + (elsewhere or OTHERWISE)
+
+
+def system_back(system: str) -> str:
+    return f"您关心的{system}已经恢复，现在可以重新查询了。"
+
+
+def last_known(trouble: str, earlier: str, at: datetime) -> str:
+    """What was found before, under what is wrong now, marked with its time."""
+    return f"{trouble}\n\n下面是 {_local(at)} 查到的结果，之后可能有变化：\n{earlier}"
+
+
+def around(centre: str) -> str:
+    return f"按“{centre}”附近查找："
 
 
 def invalid(names: list[str]) -> str:
-    if "plate_kind" in names:
-        return f"这种号牌暂不能在这里查询，目前可查：{'、'.join(PLATE_KINDS)}。"
     return f"没有识别出{'、'.join(NAMES.get(name, '所填内容') for name in names)}，请重新提供。"
 
 
-def incomplete() -> str:
+def not_served(kinds: list[str]) -> str:
+    return f"这一种暂不能在这里查询，目前可查：{'、'.join(kinds)}。"
+
+
+def incomplete(missing: list[str]) -> str:
+    if missing == ["phone_tail"]:
+        return "为保护隐私，请提供办理时所留手机号的后四位。"
     return "查询所需的信息还不齐全，请重新查询并按提示提供。"
 
 
@@ -255,7 +325,7 @@ def unknown_placeholder() -> str:
 
 
 def limited() -> str:
-    return "查询失败次数较多，为保护信息安全，请一小时后再试，或回复“转人工”由工作人员协助。"
+    return "查询次数较多，为保护信息安全，请一小时后再试，或回复“转人工”由工作人员协助。"
 
 
 def no_connector() -> str:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from services.lookups.models import LookupJob
+from services.lookups.models import LookupJob, SystemOutage, SystemWatch
 
 UNFINISHED = ("running", "pending")
 # A number that does not exist is as much a guess as one whose check does not fit; what still runs may become one.
@@ -30,11 +30,14 @@ def add_once(session: Session, job: LookupJob) -> int | None:
     return session.execute(statement).scalar_one_or_none()
 
 
-def lock_guesses(session: Session, identifier_hash: str) -> None:
-    """Until the transaction ends nobody else counts guesses at this identifier (SQLite has one writer anyway)."""
+def lock_guesses(session: Session, *hashes: str) -> None:
+    """Until the transaction ends nobody else counts guesses of these hashes, those of a citizen and of an identifier.
+
+    Always taken in the same order. SQLite has one writer anyway.
+    """
     if session.get_bind().dialect.name == "postgresql":
-        key = int(identifier_hash[:15], 16)
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        for key in sorted(int(one[:15], 16) for one in hashes):
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def count_guesses(session: Session, *, since: datetime, conversation_id: str, identifier_hash: str) -> tuple[int, int]:
@@ -47,6 +50,20 @@ def count_guesses(session: Session, *, since: datetime, conversation_id: str, id
     by_citizen = session.scalar(wrong.where(LookupJob.conversation_id == conversation_id)) or 0
     at_identifier = session.scalar(wrong.where(LookupJob.identifier_hash == identifier_hash)) or 0
     return by_citizen, at_identifier
+
+
+def count_identifiers(session: Session, *, since: datetime, conversation_id: str, besides: str) -> int:
+    """How many different identifiers this citizen has asked about, `besides` this one."""
+    return (
+        session.scalar(
+            select(func.count(func.distinct(LookupJob.identifier_hash))).where(
+                LookupJob.conversation_id == conversation_id,
+                LookupJob.created_at > since,
+                LookupJob.identifier_hash != besides,
+            )
+        )
+        or 0
+    )
 
 
 def latest_answer(session: Session, *, request_hash: str, since: datetime) -> LookupJob | None:
@@ -76,6 +93,71 @@ def lock(session: Session, job_id: int, *, skip_locked: bool = False) -> LookupJ
     return session.scalars(
         select(LookupJob).where(LookupJob.id == job_id).with_for_update(skip_locked=skip_locked)
     ).one_or_none()
+
+
+def outage(session: Session, kind: str) -> SystemOutage | None:
+    return session.get(SystemOutage, kind)
+
+
+def outages(session: Session) -> list[SystemOutage]:
+    return list(session.scalars(select(SystemOutage).order_by(SystemOutage.kind)))
+
+
+def note_outage(session: Session, kind: str, now: datetime, *, failed: bool) -> datetime:
+    """Remember that a system is down; returns since when. `failed`: it has just been tried."""
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    latest = now if failed else SystemOutage.last_failure_at
+    # One statement: between two of them the outage could be ended by somebody else.
+    statement = (
+        insert(SystemOutage)
+        .values(kind=kind, since=now, last_failure_at=now)
+        .on_conflict_do_update(index_elements=["kind"], set_={"last_failure_at": latest})
+        .returning(SystemOutage.since)
+    )
+    return session.execute(statement).scalar_one()
+
+
+def end_outage(session: Session, kind: str, *, unless_failed_after: datetime | None = None) -> None:
+    """The system works again, `unless_failed_after` somebody saw it fail since then."""
+    ended = delete(SystemOutage).where(SystemOutage.kind == kind)
+    if unless_failed_after is not None:
+        ended = ended.where(SystemOutage.last_failure_at <= unless_failed_after)
+    session.execute(ended)
+
+
+def add_watch(session: Session, conversation_id: str, kind: str, now: datetime) -> None:
+    """Once for each citizen and system."""
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    values = {"conversation_id": conversation_id, "kind": kind, "asked_at": now}
+    session.execute(insert(SystemWatch).values(values).on_conflict_do_nothing())
+
+
+def fulfilled_watches(session: Session, limit: int) -> list[int]:
+    """Ids of watches whose system is not down any more, the longest waiting first."""
+    down = select(SystemOutage.kind)
+    return list(
+        session.scalars(
+            select(SystemWatch.id)
+            .where(SystemWatch.kind.not_in(down))
+            .order_by(SystemWatch.asked_at, SystemWatch.id)
+            .limit(limit)
+        )
+    )
+
+
+def take_watch(session: Session, watch_id: int) -> SystemWatch | None:
+    """The watch, gone with this transaction; None when somebody else took it."""
+    watch = session.scalars(
+        select(SystemWatch).where(SystemWatch.id == watch_id).with_for_update(skip_locked=True)
+    ).one_or_none()
+    if watch is not None:
+        session.delete(watch)
+    return watch
+
+
+def delete_watches(session: Session, *, before: datetime) -> int:
+    result = session.execute(delete(SystemWatch).where(SystemWatch.asked_at < before))
+    return int(getattr(result, "rowcount", 0))
 
 
 def delete_finished(session: Session, *, before: datetime) -> int:

@@ -9,22 +9,25 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.core.clock import parse_moment
+from services.places.schemas import OpeningHours
 
-State = Literal["done", "pending", "failed", "not_found", "mismatch"]
+State = Literal["done", "stale", "pending", "failed", "not_found", "mismatch"]
 
 Resolve = Callable[[str, str], str | None]
 """`(conversation_id, placeholder) -> value | None`; called in a worker thread."""
 
-CaseProgress = Callable[[str, str], dict[str, Any] | None]
-"""`(case_no, conversation_id) -> case | None`; None unless it is this citizen's own; called in a worker thread."""
+CaseProgress = Callable[[str, str, str | None], dict[str, Any] | None]
+"""`(case_no, conversation_id, phone_tail) -> case | None`; a case of another conversation only with the last four
+digits of a number that its citizen left there; called in a worker thread."""
 
 
 @dataclass(frozen=True)
 class LookupResult:
     """`text` for the citizen, identifiers masked; `data` the same facts as JSON-ready values.
 
-    `data["reason"]` says why a lookup failed: unknown_placeholder, invalid, incomplete, limited, system_down,
-    no_connector.
+    `data["reason"]` says why a lookup failed: unknown_placeholder, invalid, incomplete (`data["slots"]` are missing),
+    limited, system_down, system_busy, no_connector. `data["watch"]` is a kind whose return the citizen may ask to be
+    told of. A `stale` result is the last known one, of `data["as_of"]`.
     """
 
     text: str
@@ -98,14 +101,6 @@ class ProgressAnswer(_Answer):
     stages: list[Stage]
 
 
-class OpeningHours(_Answer):
-    """Open on these ISO weekdays (1 Monday .. 7 Sunday), times HH:MM; closing at 24:00 is the end of the day."""
-
-    days: list[Annotated[int, Field(ge=1, le=7)]]
-    opens: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    closes: str = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")
-
-
 class ServicePoint(_Answer):
     name: str
     kind: str
@@ -119,6 +114,20 @@ class ServicePoint(_Answer):
 
 class NearbyAnswer(_Answer):
     points: list[ServicePoint]
+
+
+class Outage(_Answer):
+    """A planned interruption of water, electricity, gas or heating."""
+
+    what: str
+    area: str
+    starts: Moment
+    ends: Moment
+    reason: str = ""
+
+
+class OutageAnswer(_Answer):
+    outages: list[Outage]
 
 
 class Fact(_Answer):
@@ -137,6 +146,7 @@ ANSWERS: dict[str, type[_Answer]] = {
     "bill": BillAnswer,
     "progress": ProgressAnswer,
     "nearby": NearbyAnswer,
+    "outage": OutageAnswer,
 }
 """The answers of the kinds that have a shape of their own."""
 

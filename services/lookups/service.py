@@ -5,39 +5,34 @@
 No transaction is open while a departmental system is asked.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
-import structlog
 
-from services.core import audit
 from services.core.clock import Clock
+from services.core.coordinates import read_position
 from services.core.crypto import Secrets
 from services.core.database import Database
-from services.lookups import followups, rendering, repository
-from services.lookups.events import LookupFinished
-from services.lookups.gateway import Answer, Gateway, SystemSlow, SystemTrouble
-from services.lookups.models import LookupJob
+from services.core.errors import NotFound
+from services.lookups import charts, followups, rendering, repository
+from services.lookups.gateway import BREAKER_OPEN, Answer, Gateway, SystemBusy, SystemSlow, SystemTrouble
+from services.lookups.jobs import Begun, Jobs, Limits, Ticket
+from services.lookups.outages import watch as watch  # what a feature above calls
 from services.lookups.schemas import (
     BillAnswer,
     CaseProgress,
     Detail,
-    FactsAnswer,
     LookupResult,
     NearbyAnswer,
-    ProgressAnswer,
     Resolve,
-    State,
-    ViolationAnswer,
+    ServicePoint,
 )
 from services.lookups.validators import normalise_case_no, normaliser_of
-
-log = structlog.get_logger(__name__)
+from services.places import service as places
 
 T = TypeVar("T")
 
@@ -45,19 +40,9 @@ TURN_BUDGET_SECONDS = 8.5
 JOB_SECONDS = 60.0
 JOB_ATTEMPTS = 4
 WRONG_GUESSES_PER_HOUR = 5
+IDENTIFIERS_PER_DAY = 20
 OWN_CASE_PREFIX = "GD"
-_LEASE_MARGIN = timedelta(seconds=5)
 _PLACEHOLDER = re.compile(r"【[^【】]{1,20}】")
-
-
-class _Ticket(NamedTuple):
-    """A job this process holds: its `attempts` fences off whoever held it before."""
-
-    job_id: int
-    attempt: int
-    kind: str
-    parameters: dict[str, str]
-    seconds: float
 
 
 class LookupService:
@@ -80,17 +65,15 @@ class LookupService:
         job_seconds: float = JOB_SECONDS,
         job_attempts: int = JOB_ATTEMPTS,
         wrong_guesses_per_hour: int = WRONG_GUESSES_PER_HOUR,
+        identifiers_per_day: int = IDENTIFIERS_PER_DAY,
     ) -> None:
         self._database = database
         self._gateway = gateway
-        self._secrets = secrets
         self._clock = clock
         self._resolve = resolve
         self._case_progress = case_progress
-        self._turn_budget = turn_budget_seconds
-        self._job_seconds = job_seconds
-        self._job_attempts = job_attempts
-        self._wrong_guesses = wrong_guesses_per_hour
+        limits = Limits(turn_budget_seconds, job_seconds, job_attempts, wrong_guesses_per_hour, identifiers_per_day)
+        self._jobs = Jobs(database, secrets, clock, limits, self._system_of)
 
     async def query(
         self, kind: str, conversation_id: str, message_seq: int, parameters: Mapping[str, str]
@@ -105,21 +88,26 @@ class LookupService:
         if kind == "progress" and self._case_progress is not None:
             case_no = normalise_case_no(parameters.get("case_no", ""))
             if case_no is not None and case_no.startswith(OWN_CASE_PREFIX):
-                return await self._own_case(self._case_progress, conversation_id, case_no)
-        if kind not in self._gateway.connectors:
+                return await self._own_case(self._case_progress, conversation_id, message_seq, case_no, parameters)
+        if kind == "nearby" and await _in_thread(partial(places.any_places, self._database)):
+            return await self._nearby(conversation_id, parameters)
+        connector = self._gateway.connectors.get(kind)
+        if connector is None:
             return LookupResult(rendering.no_connector(), {"reason": "no_connector"}, "failed")
-        request = self._gateway.connectors[kind].request_for(parameters)
+        request = connector.request_for(parameters)
         if request is None:
-            return LookupResult(rendering.incomplete(), {"reason": "incomplete"}, "failed")
+            missing = connector.missing(parameters)
+            return LookupResult(rendering.incomplete(missing), {"reason": "incomplete", "slots": missing}, "failed")
         # What this request does not use may be left from a form the citizen gave up.
         used = {name: parameters.get(name, "") for name in (*request.parameters, *request.optional)}
         values, problem = await self._read(conversation_id, used)
         if problem is not None:
             return problem
-        begun = await _in_thread(partial(self._begin, kind, conversation_id, message_seq, values))
-        if isinstance(begun, LookupResult):
-            return begun
-        return await self._perform(begun, announce=False)
+        unknown = [name for name, codes in request.codes.items() if name in values and values[name] not in codes]
+        if unknown:
+            text = rendering.not_served([*request.codes[unknown[0]]])
+            return LookupResult(text, {"reason": "invalid", "slots": unknown}, "failed")
+        return await self._begin_and_perform(kind, conversation_id, message_seq, values, connector.cache_seconds)
 
     async def detail(
         self,
@@ -136,7 +124,7 @@ class LookupService:
         `at` is the place in the result's list that was spoken of last, from 0. A result that is not there says why.
         """
         result = await self.query(kind, conversation_id, message_seq, parameters)
-        if result.state != "done":
+        if result.state not in ("done", "stale"):
             return Detail(result.text, at)
         return followups.detail(kind, result.data, about, at) or Detail(result.text, at)
 
@@ -148,7 +136,7 @@ class LookupService:
         tickets = [
             ticket
             for job_id in await _in_thread(partial(self.due, limit=limit))
-            if (ticket := await _in_thread(partial(self._claim, job_id))) is not None
+            if (ticket := await _in_thread(partial(self._jobs.claim, job_id))) is not None
         ]
         async with anyio.create_task_group() as group:
             for ticket in tickets:
@@ -166,6 +154,13 @@ class LookupService:
             deleted = repository.delete_finished(uow.session, before=self._clock.now() - older_than)
             uow.commit()
             return deleted
+
+    def chart(self, conversation_id: str, link: str) -> bytes:
+        """The picture of a result as SVG. Raises NotFound for a link that is forged, expired or somebody else's."""
+        found = self._jobs.answer_behind(conversation_id, link)
+        if found is None or found[0] != "bill":
+            raise NotFound("没有这张图")
+        return charts.bill(BillAnswer.model_validate(found[1]))
 
     async def _read(
         self, conversation_id: str, parameters: Mapping[str, str]
@@ -191,195 +186,129 @@ class LookupService:
             return {}, LookupResult(rendering.invalid(invalid), {"reason": "invalid", "slots": invalid}, "failed")
         return values, None
 
-    async def _own_case(self, case_progress: CaseProgress, conversation_id: str, case_no: str) -> LookupResult:
-        case = await _in_thread(partial(case_progress, case_no, conversation_id))
-        if case is None:
-            return LookupResult(rendering.not_found("progress"), {}, "not_found")
-        return LookupResult(*rendering.own_case(case))
+    async def _own_case(
+        self,
+        case_progress: CaseProgress,
+        conversation_id: str,
+        message_seq: int,
+        case_no: str,
+        parameters: Mapping[str, str],
+    ) -> LookupResult:
+        """One of our own cases: of this conversation at once, of another one after a check.
 
-    def _begin(
-        self, kind: str, conversation_id: str, message_seq: int, values: dict[str, str]
-    ) -> "LookupResult | _Ticket":
-        """Store the job, or say at once what is known: its earlier result, the limit, a fresh enough answer."""
-        now = self._clock.now()
-        connector = self._gateway.connectors[kind]
-        identifier = rendering.identifier_of(values)
-        identifier_hash = self._secrets.keyed_hash(f"{kind}:{identifier}") if identifier else None
-        request_hash = self._secrets.keyed_hash(json.dumps([kind, values], sort_keys=True))
-        with self._database.unit_of_work() as uow:
-            known = repository.find(uow.session, conversation_id, message_seq, kind)
-            if known is not None:
-                return self._stored(known)
-            if identifier_hash is not None:
-                repository.lock_guesses(uow.session, identifier_hash)
-                counts = repository.count_guesses(
-                    uow.session,
-                    since=now - timedelta(hours=1),
-                    conversation_id=conversation_id,
-                    identifier_hash=identifier_hash,
-                )
-                if max(counts) >= self._wrong_guesses:
-                    self._audit(uow, conversation_id, kind, identifier_hash, "limited", now)
-                    uow.commit()
-                    return LookupResult(rendering.limited(), {"reason": "limited"}, "failed")
-            cached = (
-                repository.latest_answer(
-                    uow.session, request_hash=request_hash, since=now - timedelta(seconds=connector.cache_seconds)
-                )
-                if connector.cache_seconds
-                else None
-            )
-            job = LookupJob(
-                conversation_id=conversation_id,
-                message_seq=message_seq,
-                kind=kind,
-                state="running",
-                parameters=self._secrets.encrypt(json.dumps(values)),
-                result=None,
-                identifier_hash=identifier_hash,
-                request_hash=request_hash,
-                attempts=1,
-                created_at=now,
-                next_attempt_at=now + timedelta(seconds=self._turn_budget) + _LEASE_MARGIN,
-                finished_at=None,
-            )
-            job_id = repository.add_once(uow.session, job)
-            if job_id is None:
-                known = repository.find(uow.session, conversation_id, message_seq, kind)
-                return self._stored(known) if known else self._waiting(kind)
-            outcome = "cached" if cached is not None else "asked"
-            self._audit(uow, conversation_id, kind, identifier_hash, outcome, now)
-            uow.commit()
-        ticket = _Ticket(job_id, 1, kind, values, self._turn_budget)
-        if cached is None or cached.result is None:
-            return ticket
-        answer = json.loads(self._secrets.decrypt(cached.result))["answer"]
-        return self._conclude(ticket, self._render(ticket, Answer("done", answer)), answer, announce=False)
+        Whether there is such a case is not told before the check, and a wrong check reads like no case.
+        """
+        case = await _in_thread(partial(case_progress, case_no, conversation_id, None))
+        if case is not None:
+            return LookupResult(*rendering.own_case(case))
+        if not parameters.get("phone_tail"):
+            missing = ["phone_tail"]
+            return LookupResult(rendering.incomplete(missing), {"reason": "incomplete", "slots": missing}, "failed")
+        given = {"case_no": case_no, "phone_tail": parameters["phone_tail"]}
+        values, problem = await self._read(conversation_id, given)
+        if problem is not None:
+            return problem
+        return await self._begin_and_perform("progress", conversation_id, message_seq, values, 0.0)
 
-    def _audit(
-        self, uow: Any, conversation_id: str, kind: str, identifier_hash: str | None, outcome: str, now: datetime
-    ) -> None:
-        audit.record(
-            uow,
-            actor=f"conversation:{conversation_id}",
-            action=f"lookup.{kind}",
-            subject=identifier_hash or kind,
-            detail={"outcome": outcome},
-            now=now,
+    async def _nearby(self, conversation_id: str, parameters: Mapping[str, str]) -> LookupResult:
+        """The nearest of the city's own points; no departmental system is asked, and nobody's number is involved."""
+        values, problem = await self._read(
+            conversation_id, {name: parameters.get(name, "") for name in ("location", "service")}
         )
+        if problem is not None:
+            return problem
+        if "location" not in values:
+            missing = ["location"]
+            return LookupResult(rendering.incomplete(missing), {"reason": "incomplete", "slots": missing}, "failed")
+        position, service = read_position(values["location"]), values.get("service")
+        found = await _in_thread(
+            partial(places.nearest, self._database, position or values["location"], service, rendering.SHOWN_POINTS)
+        )
+        if found is None:
+            return LookupResult(rendering.not_found("nearby"), {}, "not_found")
+        points = [ServicePoint.model_validate(vars(point)) for point in found.points]
+        connector = self._gateway.connectors.get("nearby")
+        texts: Mapping[str, str] = {"map_link": places.MAP_LINK, **(connector.said if connector else {})}
+        text, data = rendering.nearby(NearbyAnswer(points=points), values, texts, self._clock.now())
+        if found.centre and points:
+            text = f"{rendering.around(found.centre)}\n{text}"
+        return LookupResult(text, data)
 
-    def _stored(self, job: LookupJob) -> LookupResult:
-        if job.result is None:
-            return self._waiting(job.kind)
-        stored = json.loads(self._secrets.decrypt(job.result))
-        return LookupResult(stored["text"], stored["data"], cast(State, job.state))
+    async def _begin_and_perform(
+        self, kind: str, conversation_id: str, message_seq: int, values: dict[str, str], cache_seconds: float
+    ) -> LookupResult:
+        begun = await _in_thread(partial(self._jobs.begin, kind, conversation_id, message_seq, values, cache_seconds))
+        if not isinstance(begun, Begun):
+            return begun
+        if begun.cached is None:
+            return await self._perform(begun.ticket, announce=False)
+        result = self._render(begun.ticket, Answer("done", begun.cached))
+        return await _in_thread(partial(self._jobs.conclude, begun.ticket, result, begun.cached, announce=False))
 
-    def _waiting(self, kind: str) -> LookupResult:
-        return LookupResult(rendering.pending(self._gateway.connectors[kind].system), {}, "pending")
-
-    async def _perform(self, ticket: _Ticket, *, announce: bool) -> LookupResult:
-        """Ask the system and store what came of it."""
-        if ticket.seconds <= 0:
-            return await _in_thread(partial(self._postpone, ticket, None, announce=announce))
+    async def _perform(self, ticket: Ticket, *, announce: bool) -> LookupResult:
+        """Ask and conclude, or leave it to a later attempt. `announce`: the citizen hears of it by an event."""
+        case_no = ticket.parameters.get("case_no", "")
+        if self._case_progress is not None and case_no.startswith(OWN_CASE_PREFIX):
+            tail = ticket.parameters.get("phone_tail")
+            case = await _in_thread(partial(self._case_progress, case_no, ticket.conversation_id, tail))
+            result = (
+                LookupResult(*rendering.own_case(case))
+                if case is not None
+                else LookupResult(rendering.mismatch("progress"), {}, "mismatch")
+            )
+            return await _in_thread(partial(self._jobs.conclude, ticket, result, None, announce=announce))
         try:
             answer = await self._gateway.ask(ticket.kind, ticket.parameters, seconds=ticket.seconds)
         except SystemTrouble as trouble:
             # A system that is merely slow is asked again by the worker; one that is down is said to be.
-            if isinstance(trouble, SystemSlow) or announce:
-                return await _in_thread(partial(self._postpone, ticket, trouble.since, announce=announce))
-            result = self._down(ticket.kind, trouble.since)
-            return await _in_thread(partial(self._conclude, ticket, result, None, announce=announce))
+            if isinstance(trouble, SystemSlow | SystemBusy) or announce:
+                request = self._gateway.connectors[ticket.kind].request_for(ticket.parameters)
+                safe = request is not None and request.is_safe
+                later = await _in_thread(partial(self._jobs.postpone, ticket, safe=safe))
+                if later is not None:
+                    return later
+            return await self._give_up(ticket, trouble, announce=announce)
         result = self._render(ticket, answer)
         data = answer.data if answer.state == "done" else None
-        return await _in_thread(partial(self._conclude, ticket, result, data, announce=announce))
+        return await _in_thread(partial(self._jobs.conclude, ticket, result, data, announce=announce, answered=True))
 
-    def _down(self, kind: str, since: datetime | None) -> LookupResult:
-        connector = self._gateway.connectors[kind]
-        text = rendering.system_down(connector.system, connector.texts.get("elsewhere", ""), since)
-        return LookupResult(text, {"reason": "system_down"}, "failed")
+    async def _give_up(self, ticket: Ticket, trouble: SystemTrouble, *, announce: bool) -> LookupResult:
+        """Say since when the system is down and what else helps, with the last known result where that is allowed."""
+        connector = self._gateway.connectors[ticket.kind]
+        elsewhere = connector.texts.get("elsewhere", "")
+        data: dict[str, Any] = {"reason": "system_busy" if isinstance(trouble, SystemBusy) else "system_down"}
+        since = None
+        if trouble.is_down:
+            failed = trouble.reason != BREAKER_OPEN
+            since = await _in_thread(partial(self._jobs.note_outage, ticket.kind, failed=failed))
+            if connector.probe is not None:
+                data["watch"] = ticket.kind
+        if isinstance(trouble, SystemBusy):
+            text = rendering.system_busy(connector.system, elsewhere)
+        else:
+            text = rendering.system_down(connector.system, elsewhere, since)
+        known = await _in_thread(partial(self._jobs.last_known, ticket, connector.last_known_hours))
+        if known is None:
+            result = LookupResult(text, data, "failed")
+        else:
+            answer, at = known
+            earlier = self._render(ticket, Answer("done", answer))
+            text = rendering.last_known(text, earlier.text, at)
+            result = LookupResult(text, {**earlier.data, **data, "as_of": at.isoformat()}, "stale")
+        answer_kept = known[0] if known is not None else None
+        return await _in_thread(partial(self._jobs.conclude, ticket, result, answer_kept, announce=announce))
 
-    def _render(self, ticket: _Ticket, answer: Answer) -> LookupResult:
-        kind, parameters = ticket.kind, ticket.parameters
+    def _render(self, ticket: Ticket, answer: Answer) -> LookupResult:
         if answer.state == "mismatch":
-            return LookupResult(rendering.mismatch(kind), {}, "mismatch")
+            return LookupResult(rendering.mismatch(ticket.kind), {}, "mismatch")
         if answer.state == "not_found":
-            return LookupResult(rendering.not_found(kind), {}, "not_found")
-        texts: Mapping[str, str] = cast(Mapping[str, str], self._gateway.connectors[kind].texts)
-        match kind:
-            case "violation":
-                rendered = rendering.violations(ViolationAnswer.model_validate(answer.data), parameters, texts)
-            case "bill":
-                rendered = rendering.bill(BillAnswer.model_validate(answer.data), parameters, texts, self._clock.now())
-            case "progress":
-                rendered = rendering.progress(ProgressAnswer.model_validate(answer.data), parameters)
-            case "nearby":
-                rendered = rendering.nearby(
-                    NearbyAnswer.model_validate(answer.data), parameters, texts, self._clock.now()
-                )
-            case _:
-                rendered = rendering.facts(FactsAnswer.model_validate(answer.data))
-        return LookupResult(*rendered)
+            return LookupResult(rendering.not_found(ticket.kind), {}, "not_found")
+        texts = self._gateway.connectors[ticket.kind].said
+        return LookupResult(*rendering.answer(ticket.kind, answer.data, ticket.parameters, texts, self._clock.now()))
 
-    def _claim(self, job_id: int) -> _Ticket | None:
-        """Take a due job for the worker: lock, look again, and lease it."""
-        now = self._clock.now()
-        with self._database.unit_of_work() as uow:
-            job = repository.lock(uow.session, job_id, skip_locked=True)
-            if job is None or job.state not in repository.UNFINISHED or job.next_attempt_at > now:
-                return None
-            if job.parameters is None:
-                raise RuntimeError(f"lookup job {job_id} is unfinished without parameters")
-            left = self._job_seconds - (now - job.created_at).total_seconds()
-            job.attempts += 1
-            job.state = "running"
-            job.next_attempt_at = now + timedelta(seconds=max(left, 0.0)) + _LEASE_MARGIN
-            ticket = _Ticket(
-                job.id, job.attempts, job.kind, json.loads(self._secrets.decrypt(job.parameters)), max(left, 0.0)
-            )
-            uow.commit()
-            return ticket
-
-    def _postpone(self, ticket: _Ticket, since: datetime | None, *, announce: bool) -> LookupResult:
-        """Leave the job to a later attempt, or give it up when its time or its attempts are over."""
-        now = self._clock.now()
-        with self._database.unit_of_work() as uow:
-            job = repository.lock(uow.session, ticket.job_id)
-            if job is None or job.attempts != ticket.attempt or job.state != "running":
-                return self._stored(job) if job is not None else self._waiting(ticket.kind)
-            request = self._gateway.connectors[ticket.kind].request_for(ticket.parameters)
-            again = now + timedelta(seconds=5 * (ticket.attempt - 1))
-            expires = job.created_at + timedelta(seconds=self._job_seconds)
-            worth_it = again < expires and ticket.attempt < self._job_attempts
-            if worth_it and request is not None and request.is_safe:
-                job.state = "pending"
-                job.next_attempt_at = again
-                uow.commit()
-                return self._waiting(ticket.kind)
-        return self._conclude(ticket, self._down(ticket.kind, since), None, announce=announce)
-
-    def _conclude(
-        self, ticket: _Ticket, result: LookupResult, answer: dict[str, Any] | None, *, announce: bool
-    ) -> LookupResult:
-        """Store the outcome and, when the citizen waits for it, its event in the same transaction."""
-        now = self._clock.now()
-        with self._database.unit_of_work() as uow:
-            job = repository.lock(uow.session, ticket.job_id)
-            if job is None:
-                return result
-            if job.attempts != ticket.attempt or job.state != "running":
-                return self._stored(job)
-            job.state = result.state
-            stored = {"text": result.text, "data": result.data, "answer": answer}
-            job.result = self._secrets.encrypt(json.dumps(stored))
-            job.parameters = None
-            job.finished_at = now
-            if announce:
-                uow.collect(
-                    LookupFinished(job.conversation_id, job.message_seq, job.kind, result.text, result.data, now)
-                )
-            uow.commit()
-        log.info("lookup finished", kind=ticket.kind, state=result.state, attempt=ticket.attempt)
-        return result
+    def _system_of(self, kind: str) -> str:
+        connector = self._gateway.connectors.get(kind)
+        return connector.system if connector is not None else "系统"
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

@@ -3,6 +3,9 @@
 import asyncio
 from datetime import timedelta
 
+from services.core.clock import Clock
+from services.core.database import Database
+from services.lookups import outages
 from services.lookups.gateway import Gateway
 from services.lookups.service import LookupService
 
@@ -25,6 +28,28 @@ def run_pending(service: LookupService, gateway: Gateway, *, limit: int = 20) ->
             await gateway.aclose()
 
     return asyncio.run(sweep())
+
+
+def watch_systems(database: Database, gateway: Gateway, clock: Clock) -> int:
+    """Look again at systems that are down, and tell whoever waits for one that is back; returns how many were told.
+
+    For the worker, every quarter of a minute or so, from a thread without an event loop.
+    """
+    if outages.systems_down(database):
+
+        async def sweep() -> None:
+            try:
+                await outages.look_again(database, gateway, clock)
+            finally:
+                await gateway.aclose()
+
+        asyncio.run(sweep())
+    return outages.tell(database, gateway.connectors, clock)
+
+
+def forget_watches(database: Database, clock: Clock) -> int:
+    """Forget who has waited for a week (call it once a day); returns how many."""
+    return outages.forget_watches(database, clock)
 
 
 def forget_old(service: LookupService) -> int:

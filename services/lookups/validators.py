@@ -1,8 +1,8 @@
 """Identifiers citizens type: normalised to their canonical form, or None when they are none. Pure.
 
-Sources: plates GA 36-2018 (letters I and O are not used in serials; new-energy plates have eight characters),
-plate kinds GA/T 16.7, id cards GB 11643-1999 (check character ISO 7064 MOD 11-2), file numbers of driving
-licences twelve digits (GA 482).
+Sources: plates GA 36-2018 (letters I and O are not used in serials; new-energy plates have eight characters), plate
+kinds as GA/T 16.7 names them (their codes stand in the connector), id cards GB 11643-1999 (check character ISO 7064
+MOD 11-2), file numbers of driving licences twelve digits (GA 482).
 """
 
 import re
@@ -33,6 +33,20 @@ PLATE_KINDS = {
     "轻便摩托车": ("轻便摩托车", "轻便摩托", "轻摩"),
     "挂车": ("挂车",),
     "教练汽车": ("教练汽车", "教练车"),
+    "教练摩托车": ("教练摩托车", "教练摩托"),
+    "低速车": ("低速车", "低速货车", "三轮汽车", "农用车", "农用运输车"),
+    "拖拉机": ("拖拉机",),
+    "使馆汽车": ("使馆汽车", "使馆车"),
+    "领馆汽车": ("领馆汽车", "领馆车"),
+    "境外汽车": ("境外汽车",),
+    "外籍汽车": ("外籍汽车",),
+    "试验汽车": ("试验汽车", "试验车"),
+    "临时行驶车": ("临时行驶车", "临牌", "临时号牌", "临时牌照"),
+    "警用汽车": ("警用汽车", "警车"),
+    "警用摩托": ("警用摩托", "警用摩托车"),
+    "香港入出境车": ("香港入出境车", "港牌", "粤港两地牌", "粤港车"),
+    "澳门入出境车": ("澳门入出境车", "澳牌", "粤澳两地牌", "粤澳车"),
+    "其他号牌": ("其他号牌", "其他", "其它", "都不是", "不知道"),
 }
 BILL_KINDS = {
     "水费": ("水费", "水", "自来水", "用水"),
@@ -144,6 +158,12 @@ def normalise_case_no(text: str) -> str | None:
     return plain if re.fullmatch(r"[A-Z]{0,4}[0-9]{6,20}", plain) else None
 
 
+def normalise_phone_tail(text: str) -> str | None:
+    """The last four digits of a telephone number, from a mobile number or from just those."""
+    plain = _plain(text)
+    return plain[-4:] if re.fullmatch(r"[0-9]{4}|1[3-9][0-9]{9}", plain) else None
+
+
 def normalise_place(text: str) -> str | None:
     """A typed place, or `lat,lng` with an optional `;wgs84` or `;gcj02` behind it."""
     plain = unicodedata.normalize("NFKC", text).strip()
@@ -168,6 +188,7 @@ NORMALISERS: dict[str, Callable[[str], str | None]] = {
     "household_no": normalise_household_no,
     "bill_kind": normalise_bill_kind,
     "case_no": normalise_case_no,
+    "phone_tail": normalise_phone_tail,
     "location": normalise_place,
     "service": normalise_place,
 }
@@ -181,6 +202,7 @@ NAMES = {
     "household_no": "户号（6 至 13 位数字）",
     "bill_kind": "缴费类型",
     "case_no": "办件编号",
+    "phone_tail": "手机号后四位",
     "location": "位置",
     "service": "要找的服务",
 }

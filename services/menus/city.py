@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from services.core import yaml_lines
 from services.core.errors import Unprocessable
 from services.menus.schemas import MenusFile
 
@@ -24,14 +24,12 @@ def read_menus(directory: Path) -> MenusFile | None:
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}:" if mark is not None else ""
+        document = yaml_lines.parse(text)
+    except yaml_lines.YamlMistake as mistake:
+        where = f" line {mistake.line}:" if mistake.line is not None else ""
         raise Unprocessable(f"{FILE}:{where} not valid YAML") from None
     try:
-        return MenusFile.model_validate(content)
+        return MenusFile.model_validate(document.content)
     except ValidationError as error:
         # A misspelled field is also a missing one: the misspelling is what to mend.
         errors = error.errors()
@@ -39,23 +37,5 @@ def read_menus(directory: Path) -> MenusFile | None:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         field = ".".join(str(part) for part in first["loc"])
         place = f"{field}: " if field else ""
-        line = _line(root, first["loc"])
+        line = document.line_of(first["loc"])
         raise Unprocessable(f"{FILE}: line {line}: {place}{first['msg']}{more}") from None
-
-
-def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """The line (from 1) of the innermost part of `location` that stands in the file."""
-    line = 1
-    for part in location:
-        found = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.value == str(part):
-                    found, line = value, key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            found = node.value[part]
-            line = found.start_mark.line + 1
-        if found is None:
-            break
-        node = found
-    return line

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.sandbox.data import LANDMARKS, Place, make_records
+from services.sandbox.data import LANDMARKS, ROADS, Place, make_records
 from services.sandbox.faults import SYSTEMS, Error, Faults
 
 
@@ -45,6 +45,13 @@ class BillQuery(BaseModel):
 
 class MatterQuery(BaseModel):
     bjbh: str
+    sjh4: str
+
+
+class OutageQuery(BaseModel):
+    dz: str | None = None
+    wd: float | None = None
+    jd: float | None = None
 
 
 class PlaceQuery(BaseModel):
@@ -118,7 +125,24 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
     @app.post("/progress/query", dependencies=guarded)
     def matter(query: MatterQuery) -> dict[str, Any]:
         known = records.matters.get(query.bjbh)
-        return {"code": "0000", "data": known} if known else {"code": "3001", "msg": "办件不存在"}
+        # An unknown number and a wrong phone answer alike.
+        if known is None or known["sjh4"] != query.sjh4:
+            return {"code": "3001", "msg": "信息不匹配"}
+        return {"code": "0000", "data": {name: value for name, value in known.items() if name != "sjh4"}}
+
+    @app.post("/outages/planned", dependencies=guarded)
+    def planned(query: OutageQuery) -> dict[str, Any]:
+        """By the road in the address, or near a position (where the first road lies)."""
+        if query.dz is None and (query.wd is None or query.jd is None):
+            return {"code": "5001", "msg": "地址无法识别"}
+        road = next((one for one in ROADS if query.dz and one in query.dz), ROADS[0] if query.dz is None else None)
+        return {"code": "0000", "data": records.outages.get(road, []) if road else []}
+
+    @app.get("/{system}/ping", dependencies=guarded)
+    def ping(system: str) -> dict[str, Any]:
+        if system not in SYSTEMS:
+            raise HTTPException(404, "no such system")
+        return {"code": "0000"}
 
     @app.post("/places/nearby", dependencies=guarded)
     def nearby(query: PlaceQuery) -> dict[str, Any]:

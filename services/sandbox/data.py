@@ -77,12 +77,13 @@ class Place:
 
 @dataclass
 class Records:
-    """Vehicles by (plate, plate-kind code), licences by file number, bills by (utility, household)."""
+    """Vehicles by (plate, plate-kind code), licences by file number, bills by (utility, household), outages by road."""
 
     vehicles: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = field(default_factory=dict)
     licences: dict[str, tuple[str, list[dict[str, Any]]]] = field(default_factory=dict)
     bills: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = field(default_factory=dict)
     matters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
 
 
@@ -94,6 +95,7 @@ def make_records(seed: int, today: date) -> Records:
     _bills(records, rng, today)
     _matters(records, rng, today)
     _places(records, rng)
+    _outages(records, random.Random(seed + 1), today)
     return records
 
 
@@ -175,7 +177,7 @@ def _bills(records: Records, rng: random.Random, today: date) -> None:
 
 
 def _matters(records: Records, rng: random.Random, today: date) -> None:
-    def matter(number: str, what: int, reached: int, started: int) -> None:
+    def matter(number: str, what: int, reached: int, started: int, phone: str) -> None:
         title, department = MATTERS[what]
         begun = datetime.combine(today - timedelta(days=started), time(9, 30))
 
@@ -184,6 +186,7 @@ def _matters(records: Records, rng: random.Random, today: date) -> None:
 
         records.matters[number] = {
             "bjbh": number,
+            "sjh4": phone,
             "sxmc": title,
             "bmmc": department,
             "zt": "已办结" if reached == len(STAGES) else f"正在{STAGES[reached]}",
@@ -192,11 +195,29 @@ def _matters(records: Records, rng: random.Random, today: date) -> None:
             ],
         }
 
-    matter("BJ202608150021", 1, 3, 6)
-    matter("BJ202608010007", 4, 6, 20)
+    matter("BJ202608150021", 1, 3, 6, "6125")
+    matter("BJ202608010007", 4, 6, 20, "0007")
     for number in range(60):
         what, reached, started = rng.randrange(len(MATTERS)), rng.randrange(1, 7), rng.randrange(8, 40)
-        matter(f"BJ2026070{number % 9 + 1}{number:04d}", what, reached, started)
+        matter(f"BJ2026070{number % 9 + 1}{number:04d}", what, reached, started, f"{number:04d}")
+
+
+def _outages(records: Records, rng: random.Random, today: date) -> None:
+    reasons = {"停水": "管网检修", "停电": "线路检修", "停气": "调压站维护", "停暖": "换热站检修"}
+    for road in ROADS[:6]:
+        made = []
+        for what in rng.sample(sorted(reasons), 2):
+            begins = datetime.combine(today + timedelta(days=rng.randrange(1, 6)), time(rng.randrange(6, 14)))
+            made.append(
+                {
+                    "lx": what,
+                    "fw": f"{road}{rng.randrange(1, 100)}号至{rng.randrange(100, 300)}号",
+                    "kssj": f"{begins:%Y-%m-%d %H:%M:%S}",
+                    "jssj": f"{begins + timedelta(hours=rng.randrange(3, 9)):%Y-%m-%d %H:%M:%S}",
+                    "yy": reasons[what],
+                }
+            )
+        records.outages[road] = made
 
 
 def _phone(rng: random.Random) -> str:

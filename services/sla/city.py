@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from services.core import yaml_lines
 from services.core.errors import Unprocessable
 from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED
 from services.sla.schemas import CalendarFile, DepartmentsFile, DeskFile, PoliciesFile, RosterFile
@@ -63,25 +63,18 @@ def digest(content: BaseModel) -> str:
 
 def _read(path: Path, model: type[M]) -> M:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml_lines.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Unprocessable(f"{path.name}: missing in the city directory") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{path.name}: cannot be read ({type(error).__name__})") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    except yaml_lines.YamlMistake as mistake:
+        where = f" at line {mistake.line}, column {mistake.column}" if mistake.line is not None else ""
         raise Unprocessable(f"{path.name}: not valid YAML{where}") from None
     try:
-        return model.model_validate(content)
+        return model.model_validate(document.content)
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise Unprocessable(f"{path.name}: {_place(first['loc'])}{first['msg']}{more}") from None
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return f"{text}: " if text else ""
+        field = yaml_lines.name_of(first["loc"])
+        raise Unprocessable(f"{path.name}: {field + ': ' if field else ''}{first['msg']}{more}") from None

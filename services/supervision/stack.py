@@ -59,6 +59,8 @@ class Stack:
         self._start_redis()
         self._start_internal_servers()
         container = build_container(settings)
+        # A mistake in a connector's file is said before anything else takes time.
+        self.say(f"connectors: {', '.join(sorted(container.gateway.connectors)) or 'none'}")
         self._migrate(container)
         self.say("loading the embedding model ...")
         embedder = container.embedder()

@@ -88,3 +88,10 @@ def test_the_generator_writes_domain_and_rules_and_refuses_a_mistake_in_one_line
 def generate(tmp_path, forms):
     command = [sys.executable, BOT / "generate.py", "--out", tmp_path / "out", "--forms", forms]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_only_a_lookup_can_want_more_than_it_was_asked_with(tmp_path):
+    wrong = PARKING.replace("lookup: parking", "completes: true")
+    assert problems(tmp_path, parking=wrong) == [
+        "parking.yml:5: completes: only a lookup can want more than it was first asked with"
+    ]

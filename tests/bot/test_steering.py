@@ -165,3 +165,15 @@ def test_a_memory_of_a_form_that_is_gone_counts_as_none():
     assert read_memory({"form": "bill_form", "values": {"household_no": "【户号1】", "other": "x"}, "at": 2}) == Memory(
         "bill_form", {"household_no": "【户号1】"}, 2
     )
+
+
+def test_the_check_of_a_progress_is_taken_out_of_its_first_sentence_and_asked_for_by_a_form_of_its_own():
+    text = "查BJ202608150021的进度，手机后四位【手机尾号1】"
+    ranking = [{"name": "query_progress", "confidence": 0.95}]
+    entities = [{"type": "case_no", "value": "BJ202608150021", "start": 1, "end": 15}]
+    first = decide(read_turn(text, ranking, {"entities": entities}, State()), SETTINGS)
+    assert first.intent == "query_progress"
+    assert slots(first) == {"case_no": "BJ202608150021", "phone_tail": "【手机尾号1】"}
+    answer = decided("【手机尾号1】", requested_slot="phone_tail")
+    assert (answer.intent, slots(answer)) == ("inform", {"phone_tail": "【手机尾号1】"})
+    assert forms()["progress_check_form"].completes

@@ -109,9 +109,9 @@ def test_twenty_messages_in_a_second_over_two_replicas_get_twenty_answers_in_ord
 def test_a_message_sent_twice_at_once_and_again_later_has_one_effect_and_one_answer(
     system: System, replica: str
 ) -> None:
-    citizen = system.citizen()
+    citizen = system.citizen().consented()
     replicas = [citizen, over(citizen, replica)]
-    for key, text in (("case", "转人工"), ("lookup", "查一下办件进度，编号BJ202608150021")):
+    for key, text in (("case", "转人工"), ("lookup", "查一下办件进度，编号BJ202608150021，手机后四位6125")):
         at_once([lambda n=n, k=key, t=text: replicas[n % 2]._post({"text": t, "client_message_id": k})
                  for n in range(6)])  # fmt: skip
         first = settled(citizen, key, text)

@@ -54,7 +54,7 @@ def test_a_departmental_system_that_fails_is_named_and_another_way_is_shown(syst
     citizen = system.citizen().consented()
     system.sandbox({"system": "progress", "delay_seconds": 0, "error": "500"})
     try:
-        answer = citizen.send("查一下办件进度，编号BJ202608150021")
+        answer = citizen.send("查一下办件进度，编号BJ202608150021，手机后四位6125")
         assert answer["route"] == "query_progress"
         assert "没有回应" in texts(answer) or "稍后" in texts(answer)
     finally:
@@ -144,7 +144,7 @@ def test_a_form_goes_on_after_a_part_or_every_part_was_killed_in_the_middle_of_i
 def test_a_message_that_the_api_left_when_it_was_killed_is_answered_after_its_restart(system: System) -> None:
     citizen = system.citizen().consented()
     system.sandbox({"system": "progress", "delay_seconds": 4, "error": None, "times": 1})
-    answer = citizen.post("查一下办件进度，编号BJ202608150021")
+    answer = citizen.post("查一下办件进度，编号BJ202608150021，手机后四位6125")
     assert answer["pending"]
     restarted(system, "api")
     container = build_container(system.stack.settings)

@@ -11,6 +11,7 @@ LAYERS = [
     {"services.accounts"},
     {"services.sla"},
     {"services.notifications"},
+    {"services.places"},
     {"services.appointments", "services.knowledge", "services.lookups"},
     {"services.cases", "services.menus"},
     {"services.conversations"},

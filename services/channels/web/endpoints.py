@@ -91,6 +91,14 @@ def check_in_picture(conversation_id: str, no: str, request: Request) -> Respons
     return Response(appointments.picture(text), media_type="image/svg+xml", headers={"cache-control": "no-store"})
 
 
+@router.get("/{conversation_id}/charts/{link}.svg")
+def chart(conversation_id: str, link: str, request: Request) -> Response:
+    """The picture of a bill that this conversation asked for, for a day; the address holds nobody's number."""
+    _authorise(request, conversation_id)
+    picture = container_of(request).lookups.chart(conversation_id, link)
+    return Response(picture, media_type="image/svg+xml", headers={"cache-control": "no-store"})
+
+
 async def _events(request: Request, conversation_id: str, after: int) -> AsyncIterator[str]:
     container = container_of(request)
     shown_handler: tuple[str, str | None] | None = None

@@ -11,6 +11,7 @@ EntityType = Literal[
     "license_file_no",
     "household_no",
     "phone",
+    "phone_tail",
     "engine_tail",
     "case_no",
     "datetime",
@@ -28,6 +29,7 @@ PLACEHOLDER_LABELS: dict[str, str] = {
     "household_no": "户号",
     "phone": "手机号",
     "engine_tail": "发动机号",
+    "phone_tail": "手机尾号",
 }
 
 IDENTIFIER_TYPES: frozenset[str] = frozenset(PLACEHOLDER_LABELS)

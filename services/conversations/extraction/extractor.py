@@ -38,7 +38,7 @@ def extract(text: str, *, now: datetime | None = None, expected: str | None = No
 
     text: what the citizen wrote. now: aware; with it datetimes are normalised to ISO 8601 in
     Asia/Shanghai. expected: the slot a form is asking for (plate, engine_tail, license_file_no,
-    household_no, case_no, phone, id_card, service, datetime; others change nothing): a bare answer is
+    household_no, case_no, phone, phone_tail, id_card, service, datetime; others change nothing): a bare answer is
     taken as that type.
     Raises ValueError when `now` is naive.
 
@@ -51,6 +51,9 @@ def extract(text: str, *, now: datetime | None = None, expected: str | None = No
     find_plates(claims)
     if expected == "plate" and not claims.has("plate"):
         find_bare_plate(claims)
+    if expected == "phone_tail":
+        # Of a whole number, also one that is called so, only the end is wanted.
+        find_expected(claims, expected)
     find_labelled_numbers(claims)
     find_ids(claims)
     if expected is not None:

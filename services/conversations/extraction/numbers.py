@@ -204,10 +204,12 @@ def find_phones(claims: Claims) -> None:
 
 
 def find_engine_tails(claims: Claims) -> None:
-    """Claim "后四位20C6", and a lone 4- or 6-character code beside a plate."""
+    """Claim "后四位20C6", and a lone 4- or 6-character code beside a plate; "手机尾号6125" beside a case number."""
     for match in _TAIL_LABEL.finditer(claims.masked()):
-        if match[1] is None:
+        if match[1] is None and not claims.has("case_no"):
             claims.claim("engine_tail", *match.span(2), match[2])
+        elif match[1] in (None, "手机", "电话") and claims.has("case_no") and re.fullmatch(r"\d{4}", match[2]):
+            claims.claim("phone_tail", *match.span(2), match[2])
     if claims.has("plate") and not claims.has("engine_tail"):
         for match in _ISOLATED.finditer(claims.masked()):
             claims.claim("engine_tail", *match.span(), match.group())
@@ -273,6 +275,7 @@ _EXPECTED: dict[str, tuple[EntityType, re.Pattern[str]]] = {
     "household_no": ("household_no", re.compile(r"(?<![0-9A-Z])[A-Z]?\d(?:[\s\-]?\d){4,15}(?!\d)")),
     "case_no": ("case_no", re.compile(r"(?<![0-9A-Z])[A-Z]{0,6}-?\d(?:-?[0-9A-Z]){4,24}(?![0-9A-Z])")),
     "phone": ("phone", re.compile(rf"(?<!\d)\d(?:{_S}\d){{6,12}}(?!\d)")),
+    "phone_tail": ("phone_tail", re.compile(r"(?<![0-9A-Z])(?:1[3-9]\d{9}|\d{4})(?![0-9A-Z])")),
     "id_card": ("id_card", re.compile(rf"(?<!\d)[A-Z]{{0,2}}\d(?:{_S}\d){{6,18}}{_S}X?(?![0-9A-Z])")),
 }
 
@@ -292,6 +295,8 @@ def find_expected(claims: Claims, expected: str) -> None:
         _claim_phone(claims, start, end)
     elif kind == "household_no":
         _household(claims, start, end)
+    elif kind == "phone_tail":
+        claims.claim(kind, start, end, match.group()[-4:])
     else:
         number = _case_form(match.group()) if kind == "case_no" else _digits(match.group())
         lengths = {"engine_tail": range(4, 7), "license_file_no": range(12, 13)}.get(kind)

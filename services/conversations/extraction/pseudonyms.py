@@ -20,6 +20,7 @@ _SHOWN: dict[str, tuple[int, int]] = {
     "license_file_no": (2, 4),
     "household_no": (2, 3),
     "engine_tail": (0, 2),
+    "phone_tail": (0, 1),
 }
 
 

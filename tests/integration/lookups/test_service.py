@@ -72,8 +72,9 @@ def test_what_is_no_plate_is_refused_before_anything_is_asked(service: LookupSer
     result = ask(service, VEHICLE | {"plate": "不知道"})
     assert result.data == {"reason": "invalid", "slots": ["plate"]}
     assert result.text == "没有识别出车牌号，请重新提供。"
-    assert "目前可查：小型汽车、" in ask(service, VEHICLE | {"plate_kind": "其他"}).text
-    assert ask(service, {"plate": "粤B7K392"}).data == {"reason": "incomplete"}
+    assert ask(service, VEHICLE | {"plate_kind": "蓝色的"}).text == "没有识别出号牌种类，请重新提供。"
+    missing = {"reason": "incomplete", "slots": ["plate_kind", "engine_tail"]}
+    assert ask(service, {"plate": "粤B7K392"}).data == missing
     assert jobs(database) == []
 
 
@@ -142,8 +143,9 @@ def test_no_transaction_is_open_while_the_system_is_asked(
 def test_a_system_that_is_down_is_said_to_be(service: LookupService, database: Database, sandbox: Any) -> None:
     sandbox.fault("violations", error="500")
     result = ask(service, VEHICLE)
-    assert (result.state, result.data) == ("failed", {"reason": "system_down"})
-    assert result.text.startswith("交管系统暂时没有回应")
+    assert (result.state, result.data) == ("failed", {"reason": "system_down", "watch": "violation"})
+    assert result.text.startswith("交管系统暂时没有回应，这次没有查到结果。（自 11-21 12:00 起）")
+    assert "12345" in result.text
     assert jobs(database)[0].state == "failed"
 
 
@@ -381,8 +383,8 @@ def test_a_fresh_answer_is_reused_and_audited(
 def test_progress_of_an_own_case_is_told_to_its_citizen_only(
     make_service: Callable[..., LookupService], sandbox: Any
 ) -> None:
-    def case_progress(case_no: str, conversation_id: str) -> dict[str, Any] | None:
-        mine = (case_no, conversation_id) == ("GD2026112100001", "c1")
+    def case_progress(case_no: str, conversation_id: str, phone_tail: str | None) -> dict[str, Any] | None:
+        mine = case_no == "GD2026112100001" and (conversation_id == "c1" or phone_tail == "6125")
         return {"case_no": case_no, "status": "assigned", "department": "城管局"} if mine else None
 
     service = make_service(case_progress=case_progress)
@@ -391,9 +393,40 @@ def test_progress_of_an_own_case_is_told_to_its_citizen_only(
         ask(service, {"case_no": "gd2026112100001"}, kind="progress").text
         == "工单 GD2026112100001：已分派\n承办部门：城管局"
     )
-    assert ask(service, {"case_no": "GD2026112100001"}, kind="progress", conversation="c2").state == "not_found"
+    for case_no in ("GD2026112100001", "GD2026112199999"):
+        asked = ask(service, {"case_no": case_no}, kind="progress", conversation="c2")
+        assert asked.data == {"reason": "incomplete", "slots": ["phone_tail"]}
+    checked = {"case_no": "GD2026112100001", "phone_tail": "6125"}
+    assert ask(service, checked, kind="progress", conversation="c2").text.startswith("工单 GD2026112100001：已分派")
+    wrong = ask(service, checked | {"phone_tail": "0000"}, kind="progress", conversation="c2", seq=2)
+    none = ask(service, {"case_no": "GD2026112199999", "phone_tail": "6125"}, kind="progress", conversation="c2", seq=3)
+    assert wrong == none
+    assert wrong.state == "mismatch"
     assert sandbox.calls("progress") == before
-    assert "不动产转移登记" in ask(service, {"case_no": "BJ202608150021"}, kind="progress", seq=2).text
+    matter = {"case_no": "BJ202608150021", "phone_tail": "6125"}
+    assert "不动产转移登记" in ask(service, matter, kind="progress", seq=2).text
+
+
+def test_wrong_checks_of_an_own_case_are_guesses_and_audited(
+    make_service: Callable[..., LookupService], database: Database, secrets: Any
+) -> None:
+    service = make_service(case_progress=lambda case_no, conversation_id, phone_tail: None)
+    for seq in range(5):
+        guess = {"case_no": "GD2026112100001", "phone_tail": f"000{seq}"}
+        assert ask(service, guess, kind="progress", seq=seq, conversation=f"c{seq}").state == "mismatch"
+    guess = {"case_no": "GD2026112100001", "phone_tail": "6125"}
+    assert ask(service, guess, kind="progress", conversation="c9").data == {"reason": "limited"}
+    assert {row.subject for row in audits(database)} == {secrets.keyed_hash("progress:GD2026112100001")}
+    assert [row.detail["outcome"] for row in audits(database)] == ["asked"] * 5 + ["limited"]
+
+
+def test_progress_without_the_check_is_not_asked_of_the_system(service: LookupService, sandbox: Any) -> None:
+    before = sandbox.calls("progress")
+    result = ask(service, {"case_no": "BJ202608150021"}, kind="progress")
+    assert result.data == {"reason": "incomplete", "slots": ["phone_tail"]}
+    assert sandbox.calls("progress") == before
+    wrong = {"case_no": "BJ202608150021", "phone_tail": "0000"}
+    assert ask(service, wrong, kind="progress", seq=2).state == "mismatch"
 
 
 def test_a_kind_without_connector_is_not_open_yet(make_service: Callable[..., LookupService]) -> None:

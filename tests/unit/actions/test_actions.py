@@ -240,8 +240,25 @@ def test_the_executor_knows_its_actions(executor: Executor) -> None:
     assert {one.name for one in executor.list_actions()} == {
         "action_query_violation",
         "action_query_bill",
+        "action_query_outage",
         "action_query_progress",
         "action_nearby_service",
         "action_book_appointment",
         "action_lookup_detail",
     }
+
+
+def test_a_lookup_that_wants_a_check_opens_the_form_for_it_and_keeps_what_is_known(
+    executor: Executor, lookups: FakeLookups, secrets: Secrets
+) -> None:
+    lookups.result = LookupResult("", {"reason": "incomplete", "slots": ["phone_tail"]}, "failed")
+    ref = secrets.sign_reference("c1", 1, NOW)
+    answer = call(executor, "action_query_progress", {"case_no": "BJ202608150021"}, ref)
+    assert payloads(answer) == []
+    assert answer["events"] == [{"event": "followup", "timestamp": None, "name": "progress_check_form"}]
+    lookups.result = LookupResult("查到了", {}, "done")
+    known = {"case_no": "BJ202608150021", "phone_tail": "【手机尾号1】"}
+    answer = call(executor, "action_query_progress", known, ref)
+    assert lookups.asked[-1] == ("progress", "c1", 1, known)
+    memory = next(event["value"] for event in answer["events"] if event.get("name") == "memory")
+    assert memory == {"form": "progress_form", "values": known}

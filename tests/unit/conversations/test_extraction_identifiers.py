@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.conversations.extraction import extract
+from services.conversations.extraction import extract, mask
 
 
 def found(text: str, kind: str, **options: str) -> list[str]:
@@ -143,10 +143,26 @@ def test_case_numbers_are_found_by_shape_or_label(text: str, number: str) -> Non
         ("2026021800931", "case_no", "case_no"),
         ("13800138000", "phone", "phone"),
         ("b7k392", "plate", "plate"),
+        ("6125", "phone_tail", "phone_tail"),
+        ("后四位是6125", "phone_tail", "phone_tail"),
+        ("手机号13800006125", "phone_tail", "phone_tail"),
     ],
 )
 def test_a_bare_answer_is_taken_as_what_the_form_asked_for(text: str, expected: str, kind: str) -> None:
     assert [entity.type for entity in extract(text, expected=expected)] == [kind]
+
+
+def test_of_a_phone_only_the_end_is_kept_and_none_of_it_is_shown() -> None:
+    (entity,) = extract("13800006125", expected="phone_tail")
+    assert (entity.normalised, mask(entity)) == ("6125", "***5")
+
+
+def test_the_end_of_a_phone_beside_a_case_number_is_hidden_and_is_no_engine_number() -> None:
+    for text in ("查BJ202608150021的进度，手机后四位6125", "BJ202608150021 后四位6125"):
+        assert [(entity.type, entity.normalised) for entity in extract(text)] == [
+            ("case_no", "BJ202608150021"),
+            ("phone_tail", "6125"),
+        ]
 
 
 def test_an_answer_that_names_another_type_keeps_that_type() -> None:

@@ -29,7 +29,7 @@ def _mistakes(folder: Path, text: str) -> list[str]:
 def test_the_demonstration_city_connectors_are_sound() -> None:
     folder = Path(services.__file__).parent / "demo_city" / "connectors"
     connectors = load_connectors(folder, {"sandbox_url": "http://127.0.0.1:1"}, {"sandbox": "key"})
-    assert set(connectors) == {"violation", "bill", "progress", "nearby"}
+    assert set(connectors) == {"violation", "bill", "outage", "progress", "nearby"}
     assert all(request.is_safe for one in connectors.values() for request in one.requests)
 
 
@@ -68,6 +68,13 @@ def test_a_lookup_of_one_s_own_answers_with_facts_and_takes_plain_text(tmp_path:
         ("    result:", "    retries: 3\n    result:", 10, "requests.0.retries"),
         ("    path: /query\n", "    path: /query\n    path: /other\n", 9, "path stands twice"),
         ("kind: progress", "kind: {a: b", 2, "no YAML"),
+        ("header: X-Api-Key, ", "", 4, "auth: either header"),
+        ("header: X-Api-Key", "header: X-Api-Key, user: huiying", 4, "auth: either header"),
+        ("requests:", "rate: {calls: 0, seconds: 1}\nrequests:", 5, "rate.calls"),
+        ("requests:", "probe: {path: ping}\nrequests:", 5, "probe.path"),
+        ("requests:", "probe: {path: /ping, up: 'a =='}\nrequests:", 5, "no JMESPath expression"),
+        ("requests:", "last_known_hours: 999\nrequests:", 5, "last_known_hours"),
+        ("requests:", "texts: {hotline: x}\nrequests:", 5, "texts.hotline"),
         (GOOD, "- a list", 1, "a mapping is needed"),
         (GOOD, "", 1, "a mapping is needed"),
         ("system: 办件系统", "system: 办件系统\nkey: abc", 1, "named under auth.secret"),

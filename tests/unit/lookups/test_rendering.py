@@ -147,4 +147,4 @@ def test_nothing_nearby_is_said() -> None:
 
 
 def test_a_system_that_is_down_says_since_when() -> None:
-    assert "（自 12:00 起）" in rendering.system_down("交管系统", "", NOON_SATURDAY)
+    assert "（自 11-21 12:00 起）" in rendering.system_down("交管系统", "", NOON_SATURDAY)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.core.coordinates import read_position, wgs84_to_gcj02
 from services.lookups import validators
-from services.lookups.coordinates import read_position, wgs84_to_gcj02
 
 
 @pytest.mark.parametrize(

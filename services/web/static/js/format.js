@@ -58,7 +58,7 @@ const WORDS = {
   clock: { running: "计时中", paused: "暂停计时", met: "按时", breached: "已逾期", cancelled: "已取消" },
   channel: { web: "网页", wechat: "微信", import: "导入" },
   identifier: {
-    plate: "车牌号", id_card: "身份证号", license_file_no: "档案编号", household_no: "户号", phone: "手机号", engine_tail: "发动机号",
+    plate: "车牌号", id_card: "身份证号", license_file_no: "档案编号", household_no: "户号", phone: "手机号", engine_tail: "发动机号", phone_tail: "手机尾号",
   },
 };
 

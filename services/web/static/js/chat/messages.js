@@ -69,6 +69,11 @@ function incoming(message, hooks) {
   if (typeof picture === "string" && picture.startsWith("/api/v1/")) {
     parts.push(h("img", { class: "qr", src: picture, alt: "签到二维码", width: 180, height: 180, loading: "lazy" }));
   }
+  const chart = message.data?.chart;
+  if (typeof chart === "string" && chart.startsWith("/api/v1/")) {
+    // It can be seen for a day; the text above says the same.
+    parts.push(h("img", { class: "chart", src: chart, alt: "最近各期金额柱状图", width: 360, height: 180, loading: "lazy", on: { error: (event) => event.currentTarget.remove() } }));
+  }
   if (message.type === "answer") {
     parts.push(underAnswer(message, hooks));
     return parts;
