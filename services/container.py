@@ -167,6 +167,11 @@ class Container:
         )
 
     @cached_property
+    def classifier(self) -> cases.LiveClassifier:
+        """What a new case is probably about."""
+        return cases.LiveClassifier(self.database, self.embedder)
+
+    @cached_property
     def presence(self) -> cases.Presence:
         """Who looks at which case just now."""
         return cases.Presence(self.signals.client)

@@ -19,6 +19,7 @@ from services.cases.models import (
     CaseCounter,
     CaseEvent,
     CaseExtension,
+    CaseModelRow,
     CaseTurn,
     StaffAbsence,
     SupervisionReport,
@@ -354,3 +355,17 @@ def insert_report(session: Session, values: dict[str, Any]) -> bool:
     statement = _insert(session, SupervisionReport).values(**values)
     statement = statement.on_conflict_do_nothing(index_elements=[SupervisionReport.slot_at])
     return session.execute(statement.returning(SupervisionReport.id)).first() is not None
+
+
+def newest_model_version(session: Session) -> int | None:
+    return session.scalar(sa.select(sa.func.max(CaseModelRow.version)))
+
+
+def case_model(session: Session, version: int) -> CaseModelRow:
+    return session.scalars(sa.select(CaseModelRow).where(CaseModelRow.version == version)).one()
+
+
+def add_case_model(session: Session, row: CaseModelRow) -> None:
+    """IntegrityError when somebody else has just stored that version."""
+    session.add(row)
+    session.flush()

@@ -30,6 +30,17 @@ class ClockOut(BaseModel):
     extended: int = 0
 
 
+class ProposalOut(BaseModel):
+    """`kind` is empty when the label is none of ours; `model` 0 is the one that comes with the project."""
+
+    kind: Kind | None
+    kind_label: str
+    kind_confidence: float
+    department: str | None
+    department_confidence: float
+    model: int
+
+
 class CaseOut(BaseModel):
     case_no: str
     kind: Kind
@@ -50,6 +61,9 @@ class CaseOut(BaseModel):
     merged_into: str | None = None
     hold_until: datetime | None = None
     satisfaction: int | None = None
+    # A clerk has yet to decide the kind; `proposal` is what the classifier took the case for.
+    undecided: bool = False
+    proposal: ProposalOut | None = None
     # Not on the wire: whose case it is, and whether `open_case` found it open already.
     conversation_id: str | None = Field(None, exclude=True)
     transcript_upto: int | None = Field(None, exclude=True)

@@ -24,6 +24,7 @@ from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.moving import assign, give_back, merge, release, transfer
 from services.cases.opening import open_case
 from services.cases.presence import Presence
+from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
@@ -38,8 +39,10 @@ __all__ = [
     "CaseDetail",
     "CaseList",
     "CaseOut",
+    "LiveClassifier",
     "PastCasesReport",
     "Presence",
+    "Proposal",
     "absences",
     "add_from_citizen",
     "alert_level",

@@ -9,7 +9,7 @@ from services.accounts.schemas import StaffUser
 from services.cases import access, repository
 from services.cases.holding import NOT_FOUND
 from services.cases.models import OPEN_STATUSES, Case, CaseClock
-from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut
+from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut, ProposalOut
 from services.cases.states import EVENT_NAMES, EventType, Status
 from services.cases.timekeeping import calendars_or_none
 from services.core.crypto import Secrets
@@ -131,6 +131,8 @@ def _show(
         merged_into=case.merged_into,
         hold_until=case.hold_until if case.status == "waiting" else None,
         satisfaction=case.satisfaction,
+        undecided=case.undecided and is_open,
+        proposal=ProposalOut.model_validate(case.proposal) if case.proposal else None,
         conversation_id=case.conversation_id,
         transcript_upto=case.transcript_upto,
     )

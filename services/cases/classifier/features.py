@@ -29,7 +29,5 @@ def grams(text: str) -> Counter[str]:
     """The character n-grams of a raw text with their counts, its start and end marked."""
     framed = f"\x02{prepare(text)}\x03"
     return Counter(
-        framed[start : start + size]
-        for size in range(SHORTEST, LONGEST + 1)
-        for start in range(len(framed) - size + 1)
+        framed[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(len(framed) - size + 1)
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -156,16 +156,18 @@ def _choose(
         for strength, out in by_vectors.items() if vectors is not None else ():
             weights, bias = _fit_vectors(vectors[train], wanted[train], labels, strength)
             out[test] = log_shares(vectors[test] @ weights + bias)
-    best: tuple[Chosen, Floats, Floats] | None = None
+    best: tuple[float, Chosen, Floats, Floats] | None = None
     for gram_strength, own in by_grams.items():
         for vector_strength, other in by_vectors.items():
             for share in SHARES if vectors is not None else (0.0,):
                 pooled = own * (1 - share) + other * share
-                accuracy = float((pooled.argmax(axis=1) == wanted).mean())
-                if best is None or accuracy > best[0].accuracy:
-                    best = Chosen(gram_strength, vector_strength, share, accuracy), own, pooled
+                # Not by accuracy, which jumps about: a few rows more or less are chance.
+                surprise = _surprise(pooled, wanted, _sharpness(pooled, wanted))
+                if best is None or surprise < best[0]:
+                    accuracy = float((pooled.argmax(axis=1) == wanted).mean())
+                    best = surprise, Chosen(gram_strength, vector_strength, share, accuracy), own, pooled
     assert best is not None, "there is always one combination"
-    return best
+    return best[1:]
 
 
 def _fit_grams(rows: Any, wanted: npt.NDArray[np.int64], labels: int, strength: float) -> tuple[Floats, Floats]:
@@ -187,9 +189,7 @@ def _fit_grams(rows: Any, wanted: npt.NDArray[np.int64], labels: int, strength: 
     return weights, bias
 
 
-def _fit_vectors(
-    vectors: Floats, wanted: npt.NDArray[np.int64], labels: int, strength: float
-) -> tuple[Floats, Floats]:
+def _fit_vectors(vectors: Floats, wanted: npt.NDArray[np.int64], labels: int, strength: float) -> tuple[Floats, Floats]:
     """Weights (dimension, labels) and bias (labels) of a logistic regression over centred and scaled embeddings."""
     machine = LogisticRegression(C=strength, max_iter=500).fit(vectors, wanted)
     if labels == 2:
@@ -201,8 +201,9 @@ def _fit_vectors(
 
 def _sharpness(scores: Floats, wanted: npt.NDArray[np.int64]) -> float:
     """What held-out scores are multiplied with so that their confidences are most nearly right (temperature)."""
+    return min(SHARPNESSES, key=lambda sharpness: _surprise(scores, wanted, sharpness))
 
-    def surprise(sharpness: float) -> float:
-        return -float(log_shares(scores * sharpness)[np.arange(len(wanted)), wanted].mean())
 
-    return min(SHARPNESSES, key=surprise)
+def _surprise(scores: Floats, wanted: npt.NDArray[np.int64], sharpness: float) -> float:
+    """Mean negative logarithm of the probability that was given to the right label."""
+    return -float(log_shares(scores * sharpness)[np.arange(len(wanted)), wanted].mean())

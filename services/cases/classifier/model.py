@@ -36,8 +36,8 @@ class Guess:
 class Head:
     """One question (kind, department) with its possible `labels`.
 
-    gram_weights (grams, labels) and gram_bias (labels) score each label over the n-grams (module `features`: logarithmic
-    counts times inverse document frequency, of length 1);
+    gram_weights (grams, labels) and gram_bias (labels) score each label over the n-grams (logarithmic counts times
+    inverse document frequency, of length 1);
     vector_weights (dimension, labels) and vector_bias the log probabilities over the centred and scaled embedding,
     empty without one. `share` of the embedding's say, `sharpness` what the pooled scores are multiplied with, and
     `gram_sharpness` when the n-grams decide alone.
@@ -85,8 +85,10 @@ class CaseModel:
         center: Floats | None = None,
         scale: Floats | None = None,
     ) -> None:
-        """`vocabulary`: the n-grams in row order, `idf` their inverse document frequencies. `embedder`: identity of the model whose vectors the heads know,
-        `center` and `scale` (dimension,) of them."""
+        """`vocabulary`: the n-grams in row order, `idf` their inverse document frequencies.
+
+        `embedder`: identity of the model whose vectors the heads know; `center` and `scale` (dimension,) of these.
+        """
         self.vocabulary: Final = vocabulary
         self.idf: Final = idf
         self.heads: Final = dict(heads)

@@ -41,7 +41,9 @@ def main() -> None:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="print the cross-validated figures only")
-    parser.add_argument("--models", type=Path, default=Path("var/models"), help="where the bundled embedder is unpacked")
+    parser.add_argument(
+        "--models", type=Path, default=Path("var/models"), help="where the bundled embedder is unpacked"
+    )
     arguments = parser.parse_args()
     examples = read_examples()
     embedder = load_embedder(None, arguments.models)
