@@ -31,6 +31,7 @@ from services.cases.schemas import (
 from services.cases.states import Status
 from services.core.audit import record
 from services.core.web import container_of
+from services.knowledge.schemas import DraftView
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -208,6 +209,34 @@ def press(case_no: str, request: Request, user: Presser, body: PressIn | None = 
     """A supervisor or manager presses (催办)."""
     text = body.text if body is not None else None
     return _act(request, service.press, case_no=case_no, user=user, text=text)
+
+
+@router.post("/{case_no}/draft")
+def draft(case_no: str, request: Request, user: Worker) -> DraftView:
+    """Draft an entry of the knowledge base from the answer of a settled case; again gives the same draft.
+
+    Identifiers are taken out. 403 for a confidential case.
+    """
+    the = container_of(request)
+    asked = ""
+    with the.database.unit_of_work(read_only=True) as uow:
+        case = service.get_case(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now())
+        if case.conversation_id is not None:
+            conversation = case.conversation_id
+            # What belongs to a tip-off of the same conversation stays out.
+            if service.hidden_until(uow, conversation_id=conversation, case_no=case_no, user=user) is None:
+                asked = the.asked_in(conversation, case.transcript_upto)
+    return the.database.write(
+        lambda uow: service.draft(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            now=the.clock.now(),
+            hide=the.without_identifiers,
+            question=asked,
+        )
+    )
 
 
 @router.post("/{case_no}/presence")

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.cases.states import Status
+from services.knowledge.schemas import DraftView
 from services.sla.clocks import State
 from services.sla.policies import Kind, Priority, Target
 
@@ -96,11 +97,13 @@ class PresentOut(BaseModel):
 
 
 class CaseDetail(CaseOut):
-    """`readers` are those who may know of a confidential case; `present` who else looks at it just now."""
+    """`readers` are those who may know of a confidential case, `draft` is what was drafted from its answer,
+    `present` who else looks at it just now."""
 
     events: list[EventOut]
     extension: ExtensionOut | None = None
     readers: list[str] = []
+    draft: DraftView | None = None
     present: list[PresentOut] = []
     transcript: list[dict[str, Any]] = []
     identifiers: list[dict[str, Any]] = []

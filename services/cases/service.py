@@ -18,6 +18,7 @@ from services.cases.citizen import (
 )
 from services.cases.classifying import change_access, classify
 from services.cases.desk import claim, close, note, reopen, reply, resolve
+from services.cases.drafting import draft
 from services.cases.extending import decide_extension, extend
 from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
@@ -61,6 +62,7 @@ __all__ = [
     "classify",
     "close",
     "decide_extension",
+    "draft",
     "end_absence",
     "extend",
     "get_case",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, repository
+from services.cases import access, drafting, repository
 from services.cases.holding import NOT_FOUND
 from services.cases.models import OPEN_STATUSES, Case, CaseClock
 from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut, ProposalOut
@@ -50,7 +50,8 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_at=asked.asked_at,
         )
     named = access.readers(uow, case) if case.confidential else []
-    return CaseDetail(**values, events=events, extension=extension, readers=named)
+    made = drafting.draft_of(uow, case.case_no)
+    return CaseDetail(**values, events=events, extension=extension, readers=named, draft=made)
 
 
 def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:

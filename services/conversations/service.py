@@ -41,6 +41,8 @@ LEASE = timedelta(seconds=30)
 RECENT_MESSAGES = 20
 # The newest of these tell what a case is about.
 CASE_MESSAGES = 5
+# Up to here a message says "hello" or "a person, please" and not what it is about.
+SHORT_WORDS = 6
 
 
 class LeaseLost(Exception):
@@ -526,24 +528,22 @@ class Conversations:
         row.case_no = case.case_no
         return case
 
-    def words_of(self, uow: UnitOfWork, conversation_id: str) -> str:
-        """What the citizen wrote lately, with placeholders for identifiers: the newest messages with some substance."""
-        return "\n".join(self._substantial(uow, conversation_id)[-CASE_MESSAGES:])
-
-    def _substantial(self, uow: UnitOfWork, conversation_id: str) -> list[str]:
+    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
+        """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
+        messages with some substance, one a line."""
         newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         words = [
-            self._messages.read(message)[0]
+            " ".join(self._messages.read(message)[0].split())
             for message in newest
-            if message.sender == "citizen" and "choice" not in message.extra
+            if message.sender == "citizen" and "choice" not in message.extra and (upto is None or message.seq <= upto)
         ]
-        return [text for text in words if len(text) > 6]
+        return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
 
     def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
         """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
         newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
         words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
-        substantial = [text for text in words if len(text) > 6]
+        substantial = [text for text in words if len(text) > SHORT_WORDS]
         return (substantial or words or ["（无文字）"])[-1][:60]
 
     def _case_message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:
