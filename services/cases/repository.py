@@ -50,6 +50,17 @@ def insert_alert(session: Session, clock: CaseClock, level: str, planned_at: dat
     return session.execute(statement.returning(CaseAlert.id)).first() is not None
 
 
+def raised_levels_of(session: Session, clock_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The levels that each of the clocks has raised; none for one that has raised nothing."""
+    found: dict[int, set[str]] = {clock_id: set() for clock_id in clock_ids}
+    rows = session.execute(
+        sa.select(CaseAlert.clock_id, CaseAlert.level).where(CaseAlert.clock_id.in_(list(clock_ids)))
+    )
+    for clock_id, level in rows:
+        found[clock_id].add(level)
+    return found
+
+
 def raised_levels(session: Session, clock_id: int) -> set[str]:
     return set(session.scalars(sa.select(CaseAlert.level).where(CaseAlert.clock_id == clock_id)))
 
