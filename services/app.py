@@ -124,6 +124,7 @@ def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
         container.clock,
         patience=container.settings.patience_seconds,
         turn_seconds=container.settings.turn_seconds,
+        propose=container.classifier.propose,
     )
 
 

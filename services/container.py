@@ -29,6 +29,7 @@ from services.cases.events import (
 )
 from services.conversations.events import ConversationChanged
 from services.conversations.rendering import lookup_result
+from services.conversations.extraction import pseudonymise
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
 from services.conversations.takeover import Takeover
@@ -171,6 +172,11 @@ class Container:
         )
 
     @cached_property
+    def classifier(self) -> cases.LiveClassifier:
+        """What a new case is probably about."""
+        return cases.LiveClassifier(self.database, self.embedder)
+
+    @cached_property
     def presence(self) -> cases.Presence:
         """Who looks at which case just now."""
         return cases.Presence(self.signals.client)
@@ -179,6 +185,16 @@ class Container:
         with self.database.unit_of_work(read_only=True) as uow:
             messages = self.conversations.transcript(uow, conversation_id)
         return [message.model_dump(mode="json") for message in messages]
+
+    def asked_in(self, conversation_id: str, upto: int | None) -> str:
+        """What the citizen asked last in messages up to `upto`, with placeholders for identifiers."""
+        with self.database.unit_of_work(read_only=True) as uow:
+            return self.conversations.words_of(uow, conversation_id, upto).rpartition("\n")[2]
+
+    @staticmethod
+    def without_identifiers(text: str) -> str:
+        """A text that is no message, with placeholders in the places of its identifiers."""
+        return pseudonymise(text, lambda kind, value: 1).text
 
     def identifiers_of(self, conversation_id: str) -> list[dict[str, str]]:
         with self.database.unit_of_work(read_only=True) as uow:

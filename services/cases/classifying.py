@@ -30,7 +30,8 @@ def classify(
     priority: Priority | None = None,
     confidential: bool | None = None,
 ) -> CaseOut:
-    """Change what is given; clocks are recomputed and the event says which and to when.
+    """Change what is given; clocks are recomputed and the event says which and to when. A given kind is decided, also
+    when it is the one that the case has.
 
     Raising to urgent gives the urgent limit from now on. Only a supervisor lowers a priority. A report (举报) becomes
     confidential: unless the clerk in charge is named to know of it, it returns to the queue. Lifting confidentiality is
@@ -40,6 +41,7 @@ def classify(
     must_hold(uow, secrets, case, user)
     if case.status not in OPEN_STATUSES:
         raise Conflict("工单已经结束，不能变更分类", case_status=case.status)
+    decided = case.undecided and kind is not None
     place = sla.department_named(uow, department) if department is not None else case.department
     kind = kind or _kind(case)
     if priority == "normal" and case.priority == "urgent":
@@ -61,6 +63,9 @@ def classify(
     data: dict[str, Any] = {
         name: [getattr(case, name), value] for name, value in wanted.items() if getattr(case, name) != value
     }
+    if decided:
+        case.undecided = False
+        data["decided"] = kind
     if data:
         row = log.append(uow, case, "reclassified", actor=user.name, now=now, data=data)
         for name, value in wanted.items():

@@ -30,8 +30,8 @@ from services.cases.schemas import (
 )
 from services.cases.states import Status
 from services.core.audit import record
-from services.core.database import UnitOfWork
 from services.core.web import container_of
+from services.knowledge.schemas import DraftView
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -40,8 +40,10 @@ Presser = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "a
 Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
 
 
-def _act(request: Request, action: Callable[[UnitOfWork], CaseOut]) -> CaseOut:
-    return container_of(request).database.write(action)
+def _act(request: Request, action: Callable[..., CaseOut], **arguments: Any) -> CaseOut:
+    """Run an action of the service in one committed transaction; it gets secrets and time beside `arguments`."""
+    the = container_of(request)
+    return the.database.write(lambda uow: action(uow, the.secrets, now=the.clock.now(), **arguments))
 
 
 @router.get("")
@@ -104,220 +106,136 @@ def _moment(message: dict[str, Any]) -> datetime:
 @router.post("/{case_no}/claim")
 def claim(case_no: str, request: Request, user: Worker) -> CaseOut:
     """409 names the holder in `held_by`."""
-    the = container_of(request)
-    return _act(request, lambda uow: service.claim(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
+    return _act(request, service.claim, case_no=case_no, user=user)
 
 
 @router.post("/{case_no}/reply")
 def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOut:
     """409 shows the answer that was given already: `first_reply`, `first_replied_by`, `first_replied_at`."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.reply(
-            uow,
-            the.secrets,
-            case_no=case_no,
-            user=user,
-            text=body.text,
-            resolve=body.resolve,
-            now=the.clock.now(),
-        ),
-    )
+    return _act(request, service.reply, case_no=case_no, user=user, text=body.text, resolve=body.resolve)
 
 
 @router.post("/{case_no}/note")
 def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.note(uow, the.secrets, case_no=case_no, user=user, text=body.text, now=the.clock.now()),
-    )
+    return _act(request, service.note, case_no=case_no, user=user, text=body.text)
 
 
 @router.post("/{case_no}/transfer")
 def transfer(case_no: str, body: TransferIn, request: Request, user: Worker) -> CaseOut:
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.transfer(
-            uow,
-            the.secrets,
-            case_no=case_no,
-            user=user,
-            department=body.department,
-            reason=body.reason,
-            now=the.clock.now(),
-        ),
-    )
+    return _act(request, service.transfer, case_no=case_no, user=user, department=body.department, reason=body.reason)
 
 
 @router.post("/{case_no}/resolve")
 def resolve(case_no: str, request: Request, user: Worker) -> CaseOut:
-    the = container_of(request)
-    return _act(request, lambda uow: service.resolve(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
+    return _act(request, service.resolve, case_no=case_no, user=user)
 
 
 @router.post("/{case_no}/close")
 def close(case_no: str, request: Request, user: Worker, body: OptionalReasonIn | None = None) -> CaseOut:
     """A case that is not settled is closed by a supervisor or admin only, who must give a reason."""
-    the = container_of(request)
     reason = body.reason if body is not None else None
-    return _act(
-        request,
-        lambda uow: service.close(uow, the.secrets, case_no=case_no, user=user, reason=reason, now=the.clock.now()),
-    )
+    return _act(request, service.close, case_no=case_no, user=user, reason=reason)
 
 
 @router.post("/{case_no}/reopen")
 def reopen(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.reopen(
-            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
-        ),
-    )
+    return _act(request, service.reopen, case_no=case_no, user=user, reason=body.reason)
 
 
 @router.post("/{case_no}/return")
 def give_back(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     """Return a transferred case to its sender; 409 with `return_until` when that is over."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.give_back(
-            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
-        ),
-    )
+    return _act(request, service.give_back, case_no=case_no, user=user, reason=body.reason)
 
 
 @router.post("/{case_no}/assign")
 def assign(case_no: str, body: AssignIn, request: Request, user: Worker) -> CaseOut:
     """Hand over to a colleague, or as a supervisor reassign."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.assign(
-            uow,
-            the.secrets,
-            case_no=case_no,
-            user=user,
-            assignee=body.assignee,
-            reason=body.reason,
-            now=the.clock.now(),
-        ),
-    )
+    return _act(request, service.assign, case_no=case_no, user=user, assignee=body.assignee, reason=body.reason)
 
 
 @router.post("/{case_no}/release")
 def release(case_no: str, body: ReasonIn, request: Request, user: Worker) -> CaseOut:
     """Put the case back into its department's queue."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.release(
-            uow, the.secrets, case_no=case_no, user=user, reason=body.reason, now=the.clock.now()
-        ),
-    )
+    return _act(request, service.release, case_no=case_no, user=user, reason=body.reason)
 
 
 @router.post("/{case_no}/hold")
 def hold(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     """Ask the citizen (`text`) and wait; the clocks stand still."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.hold(uow, the.secrets, case_no=case_no, user=user, question=body.text, now=the.clock.now()),
-    )
+    return _act(request, service.hold, case_no=case_no, user=user, question=body.text)
 
 
 @router.post("/{case_no}/resume")
 def resume(case_no: str, request: Request, user: Worker) -> CaseOut:
     """Go on without the citizen's answer."""
-    the = container_of(request)
-    return _act(request, lambda uow: service.resume(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now()))
+    return _act(request, service.resume, case_no=case_no, user=user)
 
 
 @router.post("/{case_no}/extend")
 def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> CaseOut:
     """Ask for more working days; a supervisor's own request is granted at once."""
-    the = container_of(request)
     return _act(
-        request,
-        lambda uow: service.extend(
-            uow,
-            the.secrets,
-            case_no=case_no,
-            user=user,
-            days=body.days,
-            reason=body.reason,
-            target=body.target,
-            now=the.clock.now(),
-        ),
+        request, service.extend, case_no=case_no, user=user, days=body.days, reason=body.reason, target=body.target
     )
 
 
 @router.post("/{case_no}/extension")
 def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Worker) -> CaseOut:
     """A supervisor approves or refuses the waiting request."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.decide_extension(
-            uow,
-            the.secrets,
-            case_no=case_no,
-            user=user,
-            approve=body.approve,
-            reason=body.reason,
-            now=the.clock.now(),
-        ),
-    )
+    return _act(request, service.decide_extension, case_no=case_no, user=user, approve=body.approve, reason=body.reason)
 
 
 @router.post("/{case_no}/merge")
 def merge(case_no: str, body: MergeIn, request: Request, user: Worker) -> CaseOut:
     """Let this duplicate go on as another open case."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.merge(uow, the.secrets, case_no=case_no, user=user, into=body.into, now=the.clock.now()),
-    )
+    return _act(request, service.merge, case_no=case_no, user=user, into=body.into)
 
 
 @router.post("/{case_no}/classify")
 def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> CaseOut:
     """Change kind, department, priority or confidentiality; the clocks follow."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.classify(
-            uow, the.secrets, case_no=case_no, user=user, now=the.clock.now(), **body.model_dump()
-        ),
-    )
+    return _act(request, service.classify, case_no=case_no, user=user, **body.model_dump())
 
 
 @router.post("/{case_no}/access")
 def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) -> CaseOut:
     """Let somebody know of a confidential case, or no longer."""
-    the = container_of(request)
-    return _act(
-        request,
-        lambda uow: service.change_access(
-            uow, the.secrets, case_no=case_no, user=user, name=body.name, allowed=body.allowed, now=the.clock.now()
-        ),
-    )
+    return _act(request, service.change_access, case_no=case_no, user=user, name=body.name, allowed=body.allowed)
 
 
 @router.post("/{case_no}/press")
 def press(case_no: str, request: Request, user: Presser, body: PressIn | None = None) -> CaseOut:
     """A supervisor or manager presses (催办)."""
-    the = container_of(request)
     text = body.text if body is not None else None
-    return _act(
-        request,
-        lambda uow: service.press(uow, the.secrets, case_no=case_no, user=user, text=text, now=the.clock.now()),
+    return _act(request, service.press, case_no=case_no, user=user, text=text)
+
+
+@router.post("/{case_no}/draft")
+def draft(case_no: str, request: Request, user: Worker) -> DraftView:
+    """Draft an entry of the knowledge base from the answer of a settled case; again gives the same draft.
+
+    Identifiers are taken out. 403 for a confidential case.
+    """
+    the = container_of(request)
+    asked = ""
+    with the.database.unit_of_work(read_only=True) as uow:
+        case = service.get_case(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now())
+        if case.conversation_id is not None:
+            conversation = case.conversation_id
+            # What belongs to a tip-off of the same conversation stays out.
+            if service.hidden_until(uow, conversation_id=conversation, case_no=case_no, user=user) is None:
+                asked = the.asked_in(conversation, case.transcript_upto)
+    return the.database.write(
+        lambda uow: service.draft(
+            uow,
+            the.secrets,
+            case_no=case_no,
+            user=user,
+            now=the.clock.now(),
+            hide=the.without_identifiers,
+            question=asked,
+        )
     )
 
 

@@ -48,6 +48,9 @@ class Case(Base):
     satisfaction: Mapped[int | None] = mapped_column(sa.Integer)
     # A tip-off: only people named by the city or for this case may know of it.
     confidential: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
+    # What the classifier took it for (`proposing.Proposal`), and whether a clerk has yet to decide the kind.
+    proposal: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
+    undecided: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
     merged_into: Mapped[str | None] = mapped_column(sa.String(24), index=True)
     hold_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -223,3 +226,17 @@ class SupervisionReport(Base):
     level: Mapped[int] = mapped_column(sa.Integer)
     figures: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     written_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CaseModelRow(Base):
+    """A classifier learned from the city's own cases; the newest version is the one in use. `mapping` says what its
+    labels are here: {kinds: {label: kind}, departments: {label: department}}."""
+
+    __tablename__ = "case_models"
+
+    version: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(sa.String(64))
+    figures: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    mapping: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    model: Mapped[bytes] = mapped_column(sa.LargeBinary)

@@ -1,12 +1,14 @@
 """Opening a case, at most one open case per conversation, with a number of its day."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, assignment, log, repository, timekeeping, views
+from services.cases import access, assignment, log, proposing, repository, timekeeping, views
 from services.cases.events import CaseOpened
 from services.cases.models import Case
+from services.cases.proposing import Proposal
 from services.cases.schemas import CaseOut
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
@@ -32,24 +34,30 @@ def open_case(
     citizen_id: str | None = None,
     transcript_upto: int | None = None,
     actor: str = "citizen",
+    proposal: Proposal | None = None,
 ) -> CaseOut:
     """Open a case and start its clocks. The case of `kind` "urgent" is always of urgent priority.
+
+    A sure `proposal` of the classifier decides kind and department where nobody stated them; an unsure one is kept for
+    the clerk who decides (`proposing.choose_kind`).
 
     A conversation whose case is still open gets that one back (`reused` is True); an urgent request raises it to
     urgent first. An unknown department becomes 未分配: a case is never lost over a name.
     """
+    stated = kind
+    kind, undecided = proposing.choose_kind(stated, proposal)
     priority = sla.effective_priority(kind, priority)
     if conversation_id is not None:
         existing = repository.lock_open_case_of(uow.session, conversation_id)
         if existing is not None:
-            return _ask_again(uow, secrets, existing, kind, priority, transcript_upto, actor, now)
+            return _ask_again(uow, secrets, existing, stated, priority, transcript_upto, actor, now)
     try:
         # A savepoint, so that a second opener of the same conversation falls back to the first one's case.
         with uow.session.begin_nested():
             case = Case(
                 case_no=case_number(uow, now),
                 kind=kind,
-                department=_known_department(uow, department),
+                department=proposing.choose_department(uow, department, proposal),
                 priority=priority,
                 status="new",
                 channel=channel,
@@ -64,6 +72,8 @@ def open_case(
                 reopened_count=0,
                 reply_time_unknown=False,
                 confidential=kind == "report",
+                proposal=proposal.to_dict() if proposal is not None else None,
+                undecided=undecided,
             )
             uow.session.add(case)
             uow.session.flush()
@@ -71,8 +81,10 @@ def open_case(
         existing = repository.lock_open_case_of(uow.session, conversation_id) if conversation_id else None
         if existing is None:
             raise
-        return _ask_again(uow, secrets, existing, kind, priority, transcript_upto, actor, now)
-    data = {"kind": kind, "priority": priority, "department": case.department}
+        return _ask_again(uow, secrets, existing, stated, priority, transcript_upto, actor, now)
+    data: dict[str, Any] = {"kind": kind, "priority": priority, "department": case.department}
+    if proposal is not None:
+        data["proposal"] = proposal.to_dict()
     log.append(uow, case, "opened", actor=actor, now=now, data=data)
     timekeeping.start_clocks(uow, case, now, cycle=1)
     if priority == "urgent":
@@ -166,9 +178,3 @@ def _ask_again(
     shown = views.show(uow, secrets, case, now)
     shown.reused = True
     return shown
-
-
-def _known_department(uow: UnitOfWork, name: str | None) -> str:
-    if not name:
-        return sla.UNASSIGNED
-    return sla.find_department(uow, name) or sla.UNASSIGNED

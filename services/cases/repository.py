@@ -19,6 +19,7 @@ from services.cases.models import (
     CaseCounter,
     CaseEvent,
     CaseExtension,
+    CaseModelRow,
     CaseTurn,
     StaffAbsence,
     SupervisionReport,
@@ -47,6 +48,17 @@ def insert_alert(session: Session, clock: CaseClock, level: str, planned_at: dat
     )
     statement = statement.on_conflict_do_nothing(index_elements=[CaseAlert.clock_id, CaseAlert.level])
     return session.execute(statement.returning(CaseAlert.id)).first() is not None
+
+
+def raised_levels_of(session: Session, clock_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The levels that each of the clocks has raised; none for one that has raised nothing."""
+    found: dict[int, set[str]] = {clock_id: set() for clock_id in clock_ids}
+    rows = session.execute(
+        sa.select(CaseAlert.clock_id, CaseAlert.level).where(CaseAlert.clock_id.in_(list(clock_ids)))
+    )
+    for clock_id, level in rows:
+        found[clock_id].add(level)
+    return found
 
 
 def raised_levels(session: Session, clock_id: int) -> set[str]:
@@ -354,3 +366,17 @@ def insert_report(session: Session, values: dict[str, Any]) -> bool:
     statement = _insert(session, SupervisionReport).values(**values)
     statement = statement.on_conflict_do_nothing(index_elements=[SupervisionReport.slot_at])
     return session.execute(statement.returning(SupervisionReport.id)).first() is not None
+
+
+def newest_model_version(session: Session) -> int | None:
+    return session.scalar(sa.select(sa.func.max(CaseModelRow.version)))
+
+
+def case_model(session: Session, version: int) -> CaseModelRow:
+    return session.scalars(sa.select(CaseModelRow).where(CaseModelRow.version == version)).one()
+
+
+def add_case_model(session: Session, row: CaseModelRow) -> None:
+    """IntegrityError when somebody else has just stored that version."""
+    session.add(row)
+    session.flush()

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.cases.states import Status
+from services.knowledge.schemas import DraftView
 from services.sla.clocks import State
 from services.sla.policies import Kind, Priority, Target
 
@@ -30,6 +31,17 @@ class ClockOut(BaseModel):
     extended: int = 0
 
 
+class ProposalOut(BaseModel):
+    """`kind` is empty when the label is none of ours; `model` 0 is the one that comes with the project."""
+
+    kind: Kind | None
+    kind_label: str
+    kind_confidence: float
+    department: str | None
+    department_confidence: float
+    model: int
+
+
 class CaseOut(BaseModel):
     case_no: str
     kind: Kind
@@ -50,6 +62,9 @@ class CaseOut(BaseModel):
     merged_into: str | None = None
     hold_until: datetime | None = None
     satisfaction: int | None = None
+    # A clerk has yet to decide the kind; `proposal` is what the classifier took the case for.
+    undecided: bool = False
+    proposal: ProposalOut | None = None
     # Not on the wire: whose case it is, and whether `open_case` found it open already.
     conversation_id: str | None = Field(None, exclude=True)
     transcript_upto: int | None = Field(None, exclude=True)
@@ -82,11 +97,13 @@ class PresentOut(BaseModel):
 
 
 class CaseDetail(CaseOut):
-    """`readers` are those who may know of a confidential case; `present` who else looks at it just now."""
+    """`readers` are those who may know of a confidential case, `draft` is what was drafted from its answer,
+    `present` who else looks at it just now."""
 
     events: list[EventOut]
     extension: ExtensionOut | None = None
     readers: list[str] = []
+    draft: DraftView | None = None
     present: list[PresentOut] = []
     transcript: list[dict[str, Any]] = []
     identifiers: list[dict[str, Any]] = []

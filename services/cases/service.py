@@ -18,12 +18,14 @@ from services.cases.citizen import (
 )
 from services.cases.classifying import change_access, classify
 from services.cases.desk import claim, close, note, reopen, reply, resolve
+from services.cases.drafting import draft
 from services.cases.extending import decide_extension, extend
 from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.moving import assign, give_back, merge, release, transfer
 from services.cases.opening import open_case
 from services.cases.presence import Presence
+from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
@@ -38,8 +40,10 @@ __all__ = [
     "CaseDetail",
     "CaseList",
     "CaseOut",
+    "LiveClassifier",
     "PastCasesReport",
     "Presence",
+    "Proposal",
     "absences",
     "add_from_citizen",
     "alert_level",
@@ -59,6 +63,7 @@ __all__ = [
     "close",
     "conversation_of",
     "decide_extension",
+    "draft",
     "end_absence",
     "extend",
     "get_case",

@@ -34,6 +34,7 @@ EventType = Literal[
     "reopened",
     "merged",
     "absorbed",
+    "drafted",
     "warned",
     "breached",
     "escalated",
@@ -79,6 +80,7 @@ EVENT_NAMES: dict[EventType, str] = {
     "reopened": "重新打开",
     "merged": "并入其他工单",
     "absorbed": "并入本工单",
+    "drafted": "拟写知识草稿",
     "warned": "临期提醒",
     "breached": "超时催办",
     "escalated": "超时上报",
@@ -114,7 +116,7 @@ def next_status(status: Status | None, event: EventType) -> Status:
             return "closed"
         case ("resolved" | "closed" | "merged", "reopened"):
             return "reopened"
-        case ("resolved" | "closed", "rated"):
+        case ("resolved" | "closed", "rated" | "drafted"):
             return status
         case (
             "new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred",

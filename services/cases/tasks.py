@@ -58,9 +58,16 @@ def sweep(database: Database, now: datetime, *, limit: int = NARROW_LIMIT) -> Sw
 
 
 def _look_again(database: Database, ids: Sequence[int], now: datetime) -> int:
-    with database.unit_of_work() as uow:
+    # Without autoflush the events, audit rows and changes of the whole group go to the database together.
+    with database.unit_of_work() as uow, uow.session.no_autoflush:
         pairs = repository.lock_clocks(uow.session, ids, now)
-        raised = sum(len(timekeeping.raise_levels(uow, case, clock, now)) for case, clock in pairs)
+        before = repository.raised_levels_of(uow.session, [clock.id for _, clock in pairs])
+        clerks = {case.assignee for case, _ in pairs if case.assignee is not None}
+        away = repository.absent_names(uow.session, sorted(clerks), now)
+        raised = sum(
+            len(timekeeping.raise_levels(uow, case, clock, now, before=before[clock.id], away=away))
+            for case, clock in pairs
+        )
         uow.commit()
     return raised
 

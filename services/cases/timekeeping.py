@@ -1,6 +1,6 @@
 """The clocks of a case: started, stopped, paused, recomputed, and the levels that they raise."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
@@ -232,21 +232,31 @@ def planned(calendars: sla.Calendars, clock: CaseClock, policy: Policy, start: d
 
 
 def raise_levels(
-    uow: UnitOfWork, case: Case, clock: CaseClock, now: datetime, *, skip_warning: bool = False
+    uow: UnitOfWork,
+    case: Case,
+    clock: CaseClock,
+    now: datetime,
+    *,
+    skip_warning: bool = False,
+    before: Collection[str] | None = None,
+    away: Collection[str] | None = None,
 ) -> list[Level]:
     """Raise the levels whose moment has passed, each once, with its event and its outbox rows.
 
-    `case` must be locked. Returns the levels that were new.
+    `case` must be locked. Whoever raises many looks up at once `before`, the levels that this clock has raised already,
+    and `away`, who is absent. Returns the levels that were new.
     """
     raised: list[Level] = []
+    known = set(before if before is not None else repository.raised_levels(uow.session, clock.id))
     plan = moments(clock)
     for level in rules.levels_reached(plan, now):
-        if level == "warning" and skip_warning:
+        if level in known or (level == "warning" and skip_warning):
             continue
+        known.add(level)
         if repository.insert_alert(uow.session, clock, level, plan.at(level), now):
             raised.append(level)
             case_log.append(uow, case, LEVEL_EVENTS[level], actor="system", now=now, data={"target": clock.target})
-            for recipient in access.recipients(uow, case, _recipients(uow, case, level, now)):
+            for recipient in access.recipients(uow, case, _recipients(uow, case, level, now, away)):
                 notifications.enqueue(
                     uow,
                     channel="staff",
@@ -256,7 +266,7 @@ def raise_levels(
                     dedupe_key=f"case-clock:{clock.id}:{level}:{recipient}",
                     now=now,
                 )
-    plan_next_check(uow, case, clock)
+    plan_next_check(uow, case, clock, known)
     return raised
 
 
@@ -291,36 +301,38 @@ def set_plan(clock: CaseClock, policy: Policy, plan: Plan, calendar_id: int) -> 
     clock.provisional, clock.calendar, clock.calendar_id = plan.provisional, policy.calendar, calendar_id
 
 
-def plan_next_check(uow: UnitOfWork, case: Case, clock: CaseClock) -> None:
-    """When the sweep must look at a running clock again. The first cycle of an imported case is history: never."""
+def plan_next_check(uow: UnitOfWork, case: Case, clock: CaseClock, raised: Collection[str] | None = None) -> None:
+    """When the sweep must look at a running clock again; `raised` are its levels so far, looked up when not given. The
+    first cycle of an imported case is history: never."""
     if case.source_no is not None and clock.cycle == 1:
         clock.next_check_at = None
         return
-    raised = repository.raised_levels(uow.session, clock.id)
+    if raised is None:
+        raised = repository.raised_levels(uow.session, clock.id)
     plan = moments(clock)
     clock.next_check_at = next((plan.at(level) for level in rules.LEVELS if level not in raised), None)
 
 
-def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime) -> list[str]:
+def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime, away: Collection[str] | None) -> list[str]:
     match level:
         case "warning":
-            return responsible(uow, case, now)
+            return responsible(uow, case, now, away)
         case "breach":
             return ["role:supervisor"]
         case "escalation":
             return ["role:manager"]
 
 
-def responsible(uow: UnitOfWork, case: Case, now: datetime) -> list[str]:
+def responsible(uow: UnitOfWork, case: Case, now: datetime, away: Collection[str] | None = None) -> list[str]:
     """Who has the case in hand: its clerk, else its department, else the departments on duty. While the clerk is away
-    the department hears of it too."""
+    (`away`: the names of those who are, looked up when not given) the department hears of it too."""
     queue = [f"department:{case.department}"]
     if case.department == sla.UNASSIGNED:
         queue = [f"department:{name}" for name in sla.duty_departments(uow)]
     if case.assignee is None:
         return queue
-    away = repository.is_absent(uow.session, case.assignee, now)
-    return [f"user:{case.assignee}", *(queue if away else [])]
+    absent = case.assignee in away if away is not None else repository.is_absent(uow.session, case.assignee, now)
+    return [f"user:{case.assignee}", *(queue if absent else [])]
 
 
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:

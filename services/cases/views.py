@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, repository
+from services.cases import access, drafting, repository
 from services.cases.holding import NOT_FOUND
 from services.cases.models import OPEN_STATUSES, Case, CaseClock
-from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut
+from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut, ProposalOut
 from services.cases.states import EVENT_NAMES, EventType, Status
 from services.cases.timekeeping import calendars_or_none
 from services.core.crypto import Secrets
@@ -50,7 +50,8 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_at=asked.asked_at,
         )
     named = access.readers(uow, case) if case.confidential else []
-    return CaseDetail(**values, events=events, extension=extension, readers=named)
+    made = drafting.draft_of(uow, case.case_no)
+    return CaseDetail(**values, events=events, extension=extension, readers=named, draft=made)
 
 
 def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:
@@ -131,6 +132,8 @@ def _show(
         merged_into=case.merged_into,
         hold_until=case.hold_until if case.status == "waiting" else None,
         satisfaction=case.satisfaction,
+        undecided=case.undecided and is_open,
+        proposal=ProposalOut.model_validate(case.proposal) if case.proposal else None,
         conversation_id=case.conversation_id,
         transcript_upto=case.transcript_upto,
     )

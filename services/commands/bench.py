@@ -18,7 +18,7 @@ from services.container import DEMO_CITY
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
 from services.core.settings import Settings
-from services.evaluation import lookup_bench, publish_bench
+from services.evaluation import cases_bench, lookup_bench, publish_bench
 from services.evaluation.dialogue_bench import whole
 from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
@@ -162,6 +162,36 @@ def lookups(
     for name, rows in tables.items():
         _print_table(name, rows)
     show(about, False)
+
+
+@app.command("cases")
+def cases(
+    count: Annotated[int, typer.Option("--cases", min=1_000, help="Open cases of the larger size.")] = 1_000_000,
+    due: Annotated[int, typer.Option(min=10, help="Cases that are due at once.")] = 10_000,
+    server: Annotated[str | None, typer.Option(help="Address of a PostgreSQL server; DATABASE_URL without it.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """The sweep over a tenth of the cases and over all of them, in a PostgreSQL database of its own (dropped after)."""
+    parts = container()
+    if due * 4 > count // 10:
+        raise BadRequest("--cases 至少应为 --due 的 40 倍")
+    sizes = (count // 10, count)
+    about = {"cores": os.cpu_count(), "load_at_start": round(os.getloadavg()[0], 1)}
+    with progress_bar("cases") as progress:
+        figures = cases_bench.measure(
+            server or parts.settings.database_url,
+            parts.city_dir,
+            sizes,
+            due,
+            now=parts.clock.now(),
+            say=_say,
+            progress=progress,
+        )
+    if as_json:
+        show({**about, **figures}, True)
+        return
+    _print_table("cases", figures["rows"])
+    show({**figures["ratios"], **about}, False)
 
 
 def _numbers(text: str) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.core.database import Base, UtcDateTime
+from services.core.database import ROWS_AT_ONCE, Base, UtcDateTime
 
 
 class Conversation(Base):
@@ -78,13 +78,13 @@ class Attachment(Base):
     """What a citizen sent as a file; the message `seq` says so."""
 
     __tablename__ = "conversation_attachments"
-    __table_args__ = (sa.Index("ix_attachments_conversation", "conversation_id"),)
+    __table_args__ = (sa.Index("ix_attachments_conversation", "conversation_id"), {"info": {ROWS_AT_ONCE: 10}})
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"))
     seq: Mapped[int] = mapped_column(sa.Integer)
     media_type: Mapped[str] = mapped_column(sa.String(40))
-    content_encrypted: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    content_encrypted: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from services.cases.service import Proposal
 from services.menus.service import Account, Command, Place, Reply
 from services.sla.policies import Kind
 
@@ -196,6 +197,8 @@ class TurnOutcome:
     route: str | None = None
     confidence: float | None = None
     case_kind: Kind | None = None
+    proposal: Proposal | None = None
+    """What the classifier takes the case for that this turn opens."""
     misses: int = 0
     requested_slot: str | None = None
     text: str | None = None

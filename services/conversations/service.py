@@ -40,6 +40,10 @@ QUEUE_LIMIT = 50
 PLACEHOLDER_BRACKET = "【"
 LEASE = timedelta(seconds=30)
 RECENT_MESSAGES = 20
+# The newest of these tell what a case is about.
+CASE_MESSAGES = 5
+# Up to here a message says "hello" or "a person, please" and not what it is about.
+SHORT_WORDS = 6
 
 
 class LeaseLost(Exception):
@@ -452,7 +456,7 @@ class Conversations:
         for reply in outcome.replies:
             self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
-            case = self._open_case(uow, row, outcome.case_kind, context.seq, now)
+            case = self._open_case(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no
             self._messages.say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
         for reply in outcome.after_case:
@@ -557,7 +561,15 @@ class Conversations:
             row.handler, row.clerk, row.clerk_active_at = "bot", None, None
             self._messages.say(uow, row, texts.LAPSED, now)
 
-    def _open_case(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int, now: datetime) -> cases.CaseOut:
+    def _open_case(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        kind: Kind,
+        upto: int,
+        now: datetime,
+        proposal: cases.Proposal | None = None,
+    ) -> cases.CaseOut:
         case = cases.open_case(
             uow,
             self._secrets,
@@ -567,15 +579,27 @@ class Conversations:
             transcript_upto=upto,
             channel=row.channel,
             now=now,
+            proposal=proposal,
         )
         row.case_no = case.case_no
         return case
+
+    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
+        """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
+        messages with some substance, one a line."""
+        newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
+        words = [
+            " ".join(self._messages.read(message)[0].split())
+            for message in newest
+            if message.sender == "citizen" and "choice" not in message.extra and (upto is None or message.seq <= upto)
+        ]
+        return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
 
     def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
         """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
         newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
         words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
-        substantial = [text for text in words if len(text) > 6]
+        substantial = [text for text in words if len(text) > SHORT_WORDS]
         return (substantial or words or ["（无文字）"])[-1][:60]
 
     def _case_message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:

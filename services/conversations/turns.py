@@ -16,6 +16,7 @@ import anyio.to_thread
 import structlog
 from prometheus_client import Counter, Histogram
 
+from services.cases.service import Proposal
 from services.conversations import texts
 from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
@@ -35,10 +36,12 @@ TURN_SECONDS = Histogram("huiying_turn_seconds", "From the start of a turn until
 POLL_SECONDS = 0.25
 LEASE_RETRY_SECONDS = 0.1
 TURNS_LIMIT = 200
+PROPOSE_SECONDS = 3.0
 
 
 class TurnRunner:
-    """Receives messages and runs their turns. `patience` and `turn_seconds` are in seconds (DESIGN, 9)."""
+    """Receives messages and runs their turns. `patience` and `turn_seconds` are in seconds (DESIGN, 9); `propose` says
+    what the case is probably about that a turn opens."""
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class TurnRunner:
         *,
         patience: float,
         turn_seconds: float,
+        propose: Callable[[str], Proposal | None] = lambda text: None,
     ) -> None:
         self._database = database
         self._conversations = conversations
@@ -58,6 +62,7 @@ class TurnRunner:
         self._clock = clock
         self._patience = patience
         self._turn_seconds = turn_seconds
+        self._propose = propose
         self._owner = secrets.token_hex(8)
         self._running: dict[str, asyncio.Task[None]] = {}
         # Conversations that got a message while this process was working on them.
@@ -204,12 +209,24 @@ class TurnRunner:
         except Exception as error:  # a citizen never meets silence
             log.error("turn not decided", kind=type(error).__name__)
             outcome = self._late(context)
+        if outcome.case_kind not in (None, "urgent"):
+            outcome.proposal = await self._proposal(context.conversation_id)
         following = await self._write(
             lambda uow: self._conversations.finish_and_take(uow, context, outcome, owner, self._clock.now())
         )
         TURNS.labels(route=outcome.route or "none").inc()
         TURN_SECONDS.observe(time.perf_counter() - began)
         return following
+
+    async def _proposal(self, conversation_id: str) -> Proposal | None:
+        """What the case is probably about, outside of any transaction; None when that cannot be said in time."""
+        try:
+            words = await self._read(lambda uow: self._conversations.words_of(uow, conversation_id))
+            thinking = anyio.to_thread.run_sync(self._propose, words, abandon_on_cancel=True)
+            return await asyncio.wait_for(thinking, PROPOSE_SECONDS)
+        except Exception as error:  # a case opens in any event; a clerk decides then
+            log.warning("no proposal for a case", kind=type(error).__name__)
+            return None
 
     @staticmethod
     def _late(context: TurnContext) -> TurnOutcome:

@@ -63,10 +63,10 @@ class Secrets:
         except InvalidToken:
             raise ValueError("stored text cannot be decrypted with the configured secret keys") from None
 
-    def encrypt_bytes(self, content: bytes) -> bytes:
-        return self._fernet.encrypt(content)
+    def encrypt_bytes(self, content: bytes) -> str:
+        return self._fernet.encrypt(content).decode()
 
-    def decrypt_bytes(self, token: bytes) -> bytes:
+    def decrypt_bytes(self, token: str) -> bytes:
         """Raises ValueError when no key of the list fits."""
         try:
             return self._fernet.decrypt(token)

@@ -34,6 +34,10 @@ WRITER_SECONDS = 30.0
 T = TypeVar("T")
 
 
+# In a table's `info`: so many of its rows fit into memory together, for what walks over all of them.
+ROWS_AT_ONCE = "rows_at_once"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={

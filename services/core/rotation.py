@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.crypto import Secrets
-from services.core.database import Base, Database, UnitOfWork, UtcDateTime
+from services.core.database import ROWS_AT_ONCE, Base, Database, UnitOfWork, UtcDateTime
 
 BATCH = 500
 Progress = Callable[[int, int], None]
@@ -96,6 +96,7 @@ def rotate(
 def _batches(
     database: Database, secrets: Secrets, sealed: Sealed, moment: Callable[[], datetime], batch: int
 ) -> Iterator[Outcome]:
+    batch = min(batch, sealed.table.info.get(ROWS_AT_ONCE, batch))
     while True:
         outcome, finished = database.write(lambda uow: _one_batch(uow, secrets, sealed, moment(), batch))
         yield outcome

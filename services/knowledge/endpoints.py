@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
 
 from knowledge_base import Entry, KnowledgeBaseError, import_bytes
 from services.accounts.endpoints import current_staff
@@ -12,6 +12,8 @@ from services.core.errors import Unavailable, Unprocessable
 from services.core.web import container_of
 from services.knowledge import searching, service
 from services.knowledge.schemas import (
+    DraftPage,
+    DraftView,
     EntryDetail,
     EntryEdit,
     EntryPage,
@@ -118,6 +120,45 @@ def delete_entry(entry_id: str, request: Request, user: Editor, if_match: IfMatc
     with container.database.unit_of_work() as uow:
         service.delete_entry(uow, entry_id, expected=_hash(if_match), actor=user.name, now=container.clock.now())
         uow.commit()
+
+
+@router.get("/drafts")
+def drafts(
+    request: Request,
+    user: Editor,
+    state: service.DraftState = "open",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> DraftPage:
+    """What staff drafted from answers, the oldest first."""
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        return service.list_drafts(uow, state, limit, offset)
+
+
+@router.post("/drafts/{draft_id}/accept", status_code=201)
+def accept_draft(
+    draft_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    body: NewEntry,
+    request: Request,
+    response: Response,
+    user: Editor,
+) -> EntryDetail:
+    """Take a draft in as an entry, worded as the editor has it; citizens see it after the next publish."""
+    container = container_of(request)
+    made = container.database.write(
+        lambda uow: service.accept_draft(uow, draft_id, body.values(), actor=user.name, now=container.clock.now())
+    )
+    response.headers["Location"] = f"{router.prefix}/entries/{quote(made.id, safe='')}"
+    return _tagged(response, made)
+
+
+@router.post("/drafts/{draft_id}/drop")
+def drop_draft(draft_id: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request, user: Editor) -> DraftView:
+    """Put a draft aside."""
+    container = container_of(request)
+    return container.database.write(
+        lambda uow: service.drop_draft(uow, draft_id, actor=user.name, now=container.clock.now())
+    )
 
 
 @router.get("/feedback")

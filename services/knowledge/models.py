@@ -61,3 +61,22 @@ class KnowledgeFeedback(Base):
     entry_id: Mapped[str] = mapped_column(sa.String(128), index=True)
     helpful: Mapped[bool] = mapped_column(sa.Boolean)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class KnowledgeDraft(Base):
+    """A question with its answer that an editor has not taken in yet. `origin` says where it comes from (`case:NUMBER`)
+    and makes it be drafted once; `entry_id` is what it became."""
+
+    __tablename__ = "knowledge_drafts"
+
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    origin: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    state: Mapped[str] = mapped_column(sa.String(12), index=True)
+    question: Mapped[str] = mapped_column(sa.Text)
+    answer: Mapped[str] = mapped_column(sa.Text)
+    department: Mapped[str | None] = mapped_column(sa.String(200))
+    entry_id: Mapped[str | None] = mapped_column(sa.String(128))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(sa.String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(sa.String(64))

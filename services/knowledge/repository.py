@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from knowledge_base import Entry
-from services.knowledge.models import ActiveSnapshot, KnowledgeEntry, KnowledgeSnapshot
+from services.knowledge.models import ActiveSnapshot, KnowledgeDraft, KnowledgeEntry, KnowledgeSnapshot
 
 ACTIVE_ROW = 1
 READY, BUILDING, FAILED, RETIRED = "ready", "building", "failed", "retired"
@@ -174,3 +174,19 @@ def retire(session: Session, keep: int, stale: datetime) -> list[int]:
     for row in gone:
         row.state = RETIRED
     return [row.version for row in gone]
+
+
+def draft_of(session: Session, origin: str) -> KnowledgeDraft | None:
+    return session.scalars(sa.select(KnowledgeDraft).where(KnowledgeDraft.origin == origin)).first()
+
+
+def lock_draft(session: Session, draft_id: int) -> KnowledgeDraft | None:
+    return session.get(KnowledgeDraft, draft_id, with_for_update=True, populate_existing=True)
+
+
+def draft_page(session: Session, state: str, limit: int, offset: int) -> tuple[Sequence[KnowledgeDraft], int]:
+    """One page, the oldest first, and the number of all in that state."""
+    wanted = KnowledgeDraft.state == state
+    total = session.scalar(sa.select(sa.func.count()).select_from(KnowledgeDraft).where(wanted)) or 0
+    rows = sa.select(KnowledgeDraft).where(wanted).order_by(KnowledgeDraft.id).limit(limit).offset(offset)
+    return session.scalars(rows).all(), total

@@ -72,6 +72,25 @@ class NewEntry(EntryEdit):
     id: str | None = None
 
 
+class DraftView(BaseModel):
+    """What may become an entry; `case_no` is the case whose answer it is, `entry_id` the entry that it became."""
+
+    id: int
+    state: Literal["open", "accepted", "dropped"]
+    question: str
+    answer: str
+    department: str | None
+    case_no: str | None
+    entry_id: str | None
+    created_at: datetime
+    created_by: str
+
+
+class DraftPage(BaseModel):
+    drafts: list[DraftView]
+    total: int
+
+
 class EntryPage(BaseModel):
     entries: list[EntryView]
     total: int

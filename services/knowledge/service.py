@@ -10,7 +10,8 @@ from knowledge_base import Entry, ImportRejected, ImportResult, make_entry, read
 from services.core import audit
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
-from services.knowledge import repository
+from services.knowledge import drafts, repository
+from services.knowledge.drafts import DraftState, draft, draft_of, drop_draft, list_drafts
 from services.knowledge.feedback import feedback, feedback_totals, record_feedback
 from services.knowledge.live import LiveKnowledge, is_usable, snapshot_directory
 from services.knowledge.models import KnowledgeEntry
@@ -26,20 +27,26 @@ from services.knowledge.publishing import (
 from services.knowledge.schemas import EntryDetail, ImportReport, RowNote, SnapshotView
 
 __all__ = [
+    "DraftState",
     "KnowledgePublished",
     "LiveKnowledge",
     "Progress",
     "Publication",
+    "accept_draft",
     "active_version",
     "all_entries",
     "complete",
     "create_entry",
     "delete_entry",
+    "draft",
+    "draft_of",
+    "drop_draft",
     "feedback",
     "feedback_totals",
     "find_entries",
     "get_entry",
     "is_usable",
+    "list_drafts",
     "list_snapshots",
     "publish",
     "record_feedback",
@@ -114,6 +121,24 @@ def delete_entry(uow: UnitOfWork, entry_id: str, *, expected: str | None, actor:
     _expect(row, expected)
     uow.session.delete(row)
     _record(uow, actor, "knowledge.delete", entry_id, now)
+
+
+def accept_draft(
+    uow: UnitOfWork, draft_id: int, values: Mapping[str, Any], *, actor: str, now: datetime
+) -> EntryDetail:
+    """Make an entry of an open draft, as the editor has worded it; citizens see it after the next publish.
+
+    The entry keeps the case's number as `case_no`. Raises NotFound, Unprocessable, and Conflict when the draft has been
+    decided already or there is such an entry.
+    """
+    row = drafts.open_draft(uow, draft_id)
+    named = (
+        {"case_no": row.origin.removeprefix(drafts.CASE_ORIGIN)} if row.origin.startswith(drafts.CASE_ORIGIN) else {}
+    )
+    made = create_entry(uow, {**values, **named}, actor=actor, now=now)
+    row.state, row.entry_id, row.decided_at, row.decided_by = "accepted", made.id, now, actor
+    audit.record(uow, actor=actor, action="knowledge.draft.accept", subject=f"knowledge:draft:{row.id}", now=now)
+    return made
 
 
 def roll_back(uow: UnitOfWork, version: int, *, actor: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from services.accounts import service as accounts
 from services.cases import endpoints, service
+from services.conversations.extraction import pseudonymise
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
 
@@ -66,6 +67,8 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
         transcript_of=transcript_of,
         # No Redis here: nobody sees anybody, and everything else works.
         presence=service.Presence(redis.Redis(port=1)),
+        asked_in=lambda conversation_id, upto: "我的手机号【手机号1】怎么解绑",
+        without_identifiers=lambda text: pseudonymise(text, lambda kind, value: 1).text,
         identifiers_of=lambda conversation_id: [{"placeholder": "【手机号1】", "type": "phone", "masked": "138****"}],
     )
     with desk.database.unit_of_work() as uow:
@@ -86,7 +89,7 @@ def test_nobody_gets_in_without_a_token_or_with_the_wrong_role(office: Office) -
     paths = [("GET", "/cases"), ("GET", f"/cases/{case_no}"), ("GET", "/statistics/timeliness")]
     actions = (
         "claim", "reply", "note", "transfer", "resolve", "close", "reopen", "return", "assign", "release", "hold",
-        "resume", "extend", "extension", "merge", "classify",
+        "resume", "extend", "extension", "merge", "classify", "draft",
     )  # fmt: skip
     writes = [("POST", f"/cases/{case_no}/{action}") for action in actions]
     for method, path in paths + writes:
@@ -130,6 +133,21 @@ def test_a_case_goes_its_way_over_http(office: Office) -> None:
     assert office.post("officer", f"/cases/{case_no}/reply", text="好").json()["assignee"] == "officer"
     assert office.post("officer", f"/cases/{case_no}/resolve").json()["status"] == "resolved"
     assert office.call("officer", "POST", f"/cases/{case_no}/close").json()["status"] == "closed"
+
+
+def test_one_click_makes_a_draft_of_a_settled_answer_and_a_second_click_the_same_one(office: Office) -> None:
+    case_no = office.desk.open(conversation_id="c1").case_no
+    assert office.post("li", f"/cases/{case_no}/draft").status_code == 409
+    office.post(
+        "li", f"/cases/{case_no}/reply", text="王先生您好，登录后在“我的”里解绑，回执发到13812345678。", resolve=True
+    )
+    made = office.post("li", f"/cases/{case_no}/draft").json()
+    assert (made["question"], made["case_no"], made["state"]) == ("我的手机号（手机号）怎么解绑", case_no, "open")
+    assert made["answer"] == "市民您好，登录后在“我的”里解绑，回执发到（手机号）。"
+    assert office.post("wang", f"/cases/{case_no}/draft").json() == made
+    detail = office.call("li", "GET", f"/cases/{case_no}").json()
+    assert detail["draft"] == made
+    assert [event["type"] for event in detail["events"]].count("drafted") == 1
 
 
 def test_conflicts_are_problem_details_that_show_the_first_answer(office: Office) -> None:

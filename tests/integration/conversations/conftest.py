@@ -13,6 +13,7 @@ import pytest
 import services
 from knowledge_base import Entry, KnowledgeBase
 from knowledge_base.testing import FakeEmbedder
+from services.cases.service import Proposal
 from services.conversations.decisions import Decider
 from services.conversations.dialogue import DialogueUnavailable
 from services.conversations.service import Conversations
@@ -79,7 +80,13 @@ class Room:
             sla.apply_city(uow, DEMO_CITY, self.clock.now())
             uow.commit()
 
-    def runner(self, *, patience: float = 60.0, turn_seconds: float = 60.0) -> TurnRunner:
+    def runner(
+        self,
+        *,
+        patience: float = 60.0,
+        turn_seconds: float = 60.0,
+        propose: Callable[[str], Proposal | None] = lambda text: None,
+    ) -> TurnRunner:
         """One replica; each has its own owner name."""
         decider = Decider(
             self.knowledge,
@@ -97,6 +104,7 @@ class Room:
             self.clock,
             patience=patience,
             turn_seconds=turn_seconds,
+            propose=propose,
         )
 
     def open(self, *, consent: bool = False) -> str:

@@ -42,6 +42,8 @@ EXPECTED: dict[tuple[Status, EventType], Status] = {
     **{(status, "reopened"): "reopened" for status in ("resolved", "closed", "merged")},
     ("resolved", "rated"): "resolved",
     ("closed", "rated"): "closed",
+    ("resolved", "drafted"): "resolved",
+    ("closed", "drafted"): "closed",
     **{(status, event): status for status in get_args(Status) for event in ("noted", "access_changed")},
     **{(status, event): status for status in OPEN for event in TELLING},
 }  # type: ignore[dict-item]

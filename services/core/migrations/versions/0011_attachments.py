@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.String(36), sa.ForeignKey("conversations.id"), nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("media_type", sa.String(40), nullable=False),
-        sa.Column("content_encrypted", sa.LargeBinary, nullable=False),
+        sa.Column("content_encrypted", sa.Text, nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
     )
     op.create_index("ix_attachments_conversation", "conversation_attachments", ["conversation_id"])

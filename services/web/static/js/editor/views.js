@@ -1,9 +1,10 @@
-// The three views of the editor's page; the address keeps which one is open (#keywords, #feedback).
+// The views of the editor's page; the address keeps which one is open (#drafts, #keywords, #feedback).
 import { byId } from "../dom.js";
+import { showDrafts } from "./drafts.js";
 import { showFeedback } from "./feedback.js";
 import { showKeywords } from "./keywords.js";
 
-const VIEWS = { entries: () => {}, keywords: showKeywords, feedback: showFeedback };
+const VIEWS = { entries: () => {}, drafts: showDrafts, keywords: showKeywords, feedback: showFeedback };
 
 function open() {
   const wanted = location.hash.slice(1);

@@ -1,6 +1,7 @@
 // What a clerk or supervisor does less often: waiting, more time, handing over, classifying, merging, confidentiality.
-import { h } from "../dom.js";
-import { when, word } from "../format.js";
+import { h, toast } from "../dom.js";
+import { post } from "../api.js";
+import { percent, when, word } from "../format.js";
 
 const SUPERVISING = ["supervisor", "admin"];
 const KINDS = ["consultation", "help", "complaint", "report", "suggestion", "urgent"];
@@ -9,6 +10,7 @@ const KINDS = ["consultation", "help", "complaint", "report", "suggestion", "urg
 export function notices(detail, kase) {
   const { extension } = kase;
   const lines = [];
+  if (kase.undecided) lines.push(h("p", { class: "flag" }, `类别待经办人员确定${kase.proposal ? `，系统建议：${proposed(kase)}` : ""}`));
   if (kase.status === "waiting") lines.push(h("p", { class: "flag" }, `正在等待市民补充，计时暂停${kase.hold_until ? `；${when(kase.hold_until)} 自动恢复` : ""}`));
   if (kase.merged_into) lines.push(h("p", { class: "flag" }, "已并入 ", h("a", { href: `/staff/cases/${encodeURIComponent(kase.merged_into)}` }, kase.merged_into)));
   if (kase.confidential) lines.push(h("p", { class: "flag flag_secret" }, `保密工单，知悉范围：${kase.readers?.join("、") || "尚未指定"}`));
@@ -21,6 +23,35 @@ export function notices(detail, kase) {
         : h("p", { class: "small" }, "等待主管审批")));
   }
   return lines;
+}
+
+const DRAFT_STATES = { open: "知识草稿待编辑", accepted: "已进入知识库", dropped: "知识草稿未采用" };
+
+/** One click makes a knowledge draft of the answer; afterwards what became of it. */
+export function draftButton(detail, kase) {
+  if (kase.confidential || !kase.first_response_at) return null;
+  if (kase.draft) return h("span", { class: "muted small" }, DRAFT_STATES[kase.draft.state]);
+  const button = h("button", { type: "button", class: "weui-btn weui-btn_mini weui-btn_default", title: "去掉个人信息后交给知识库编辑" }, "写入知识草稿");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      detail.took(await post(`/cases/${encodeURIComponent(kase.case_no)}/draft`), kase.case_no);
+      toast("已写入知识草稿，由编辑审定");
+    } catch (error) {
+      toast(error.message, { alert: true });
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+/** What the classifier took the case for, in words: `投诉（62%）、城管（40%）`. */
+export function proposed({ proposal }) {
+  if (!proposal) return "";
+  const kind = proposal.kind ? word("kind", proposal.kind) : proposal.kind_label;
+  const parts = [`${kind}（${percent(proposal.kind_confidence)}）`];
+  if (proposal.department) parts.push(`${proposal.department}（${percent(proposal.department_confidence)}）`);
+  return parts.join("、");
 }
 
 /** The button that folds the rarer actions out. */
@@ -54,10 +85,11 @@ function rare(detail, kase) {
   if (holds && kase.events?.some((event) => event.type === "transferred")) buttons.push(detail.asking("退回转办", { title: "退回转办部门", confirm: "退回", fields: [reason] }, "return"));
   if (holds && kase.assignee) buttons.push(detail.asking("退回队列", { title: "退回队列", confirm: "退回", fields: [reason] }, "release"));
   if (holds) {
-    buttons.push(detail.asking("变更分类", {
-      title: "变更分类", text: "时限会按新的分类重算，并记入办理过程。举报会转为保密。", confirm: "变更",
+    const guessed = kase.undecided && kase.proposal?.kind;
+    buttons.push(detail.asking(kase.undecided ? "确定类别" : "变更分类", {
+      title: kase.undecided ? "确定类别" : "变更分类", text: "时限会按新的分类重算，并记入办理过程。举报会转为保密。", confirm: "确定",
       fields: [
-        { name: "kind", label: "类别", choices: KINDS.map((kind) => [kind, word("kind", kind)]), value: kase.kind },
+        { name: "kind", label: "类别", choices: KINDS.map((kind) => [kind, word("kind", kind)]), value: guessed || kase.kind },
         { name: "priority", label: "紧急程度", choices: [["normal", "一般"], ["urgent", "紧急"]], value: kase.priority },
         { name: "department", label: "部门", list: detail.hooks.departments(), value: kase.department, maxlength: 64 },
       ],

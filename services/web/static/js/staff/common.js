@@ -63,7 +63,7 @@ export function tags(kase) {
   return [
     kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
     kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, lock(), " 保密"),
-    kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
+    kase.undecided ? h("span", { class: "tag" }, "类别待定") : kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
     h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
   ];
 }

@@ -4,7 +4,7 @@ import { get, post } from "../api.js";
 import { when, word } from "../format.js";
 import { ask } from "../dialog.js";
 import { clockState, isOpen, tags, timeTag } from "./common.js";
-import { moreActions, notices } from "./actions.js";
+import { draftButton, moreActions, notices } from "./actions.js";
 
 const TAKE_OVER = ["supervisor", "admin"]; // who may take a case out of another's hands
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
@@ -68,7 +68,7 @@ export class Detail {
     this.update("facts", [identifiers, events], () => this.facts(kase));
     const atEnd = this.parts.talk.scrollHeight - this.parts.talk.scrollTop - this.parts.talk.clientHeight < 80;
     this.update("talk", transcript, () => this.talk(transcript || []));
-    this.update("foot", [kase.status, kase.assignee, kase.extension, kase.priority, kase.kind, kase.confidential, kase.readers], () => this.foot(kase));
+    this.update("foot", [kase.status, kase.assignee, kase.extension, kase.priority, kase.kind, kase.confidential, kase.readers, kase.draft, kase.first_response_at, kase.undecided, kase.proposal], () => this.foot(kase));
     // After the foot: it takes height from the transcript.
     if (atEnd) this.parts.talk.scrollTop = this.parts.talk.scrollHeight;
   }
@@ -138,6 +138,8 @@ export class Detail {
       buttons.push(moreActions(this, kase));
     } else {
       buttons.push(this.asking("重开", { title: "重新打开工单", confirm: "重开", fields: [{ name: "reason", label: "原因", multiline: true, maxlength: 500 }] }, "reopen"));
+      const knowledge = draftButton(this, kase);
+      if (knowledge) buttons.push(knowledge);
       if (kase.status === "resolved") buttons.push(this.asking("关闭", { title: "关闭工单", text: "关闭后不再办理。", confirm: "关闭" }, "close"));
     }
     const answers = mine || !kase.assignee || TAKE_OVER.includes(this.hooks.role);

@@ -1,0 +1,100 @@
+"""Learning from an answer: a settled case becomes a draft of the knowledge base, with nothing personal in it."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from services.accounts.schemas import StaffUser
+from services.cases import log, repository
+from services.cases.holding import locked
+from services.cases.models import Case
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.core.errors import Conflict, Forbidden
+from services.knowledge import service as knowledge
+from services.knowledge.schemas import DraftView
+from services.sla import service as sla
+
+SETTLED = ("resolved", "closed")
+
+# Placeholders of the dialogue (【手机号1】) and what masks leave of a number (138****6125).
+_PLACEHOLDER = re.compile(r"【([^【】\d]{1,8})\d+】")
+_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼示"
+_MASKED = re.compile(rf"[{_PROVINCES}]?[A-Za-z0-9]*\*{{2,}}[A-Za-z0-9]*")
+_CASE_NO = re.compile(r"(?<![A-Za-z0-9])GD\d{13,}")
+# A phone number, an identity card, a bank card: with blanks or dashes in it or not.
+_LONG_NUMBER = re.compile(r"(?<!\d)1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)\d(?:[ -]?\d){13,18}[ -]?[\dXx]?(?![\dXx])")
+_E_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪"
+    "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_CALLED = re.compile(rf"(?:欧阳|司马|上官|诸葛|[{_SURNAMES}])[\u4e00-\u9fff]{{0,2}}(?:先生|女士|小姐|同志)")
+_NAMED = re.compile(r"(我叫|本人姓名|姓名[：:]|我的名字[是叫])[\u4e00-\u9fff·]{2,4}")
+
+
+def draft(
+    uow: UnitOfWork,
+    secrets: Secrets,
+    *,
+    case_no: str,
+    user: StaffUser,
+    now: datetime,
+    hide: Callable[[str], str],
+    question: str = "",
+) -> DraftView:
+    """Draft an entry from a settled case and its last answer; again is the same draft.
+
+    `question` is what the citizen asked, the case's title without one. `hide` takes identifiers out of a text. Raises
+    NotFound, Forbidden for a confidential case, Conflict for one that is not settled or has no answer.
+    """
+    case = locked(uow, case_no, user)
+    if case.confidential:
+        raise Forbidden("保密工单不能写入知识库")
+    origin = f"case:{case.case_no}"
+    known = knowledge.draft_of(uow, origin)
+    if known is not None:
+        return known
+    if case.status not in SETTLED:
+        raise Conflict("工单办结后才能写入知识库", case_status=case.status)
+    answer = repository.last_event(uow.session, case.id, ["replied"])
+    if answer is None or answer.text_encrypted is None:
+        raise Conflict("工单还没有答复", case_status=case.status)
+    asked = question.strip() or secrets.decrypt(case.title_encrypted)
+    made, fresh = knowledge.draft(
+        uow,
+        origin=origin,
+        question=impersonal(asked, hide),
+        answer=impersonal(secrets.decrypt(answer.text_encrypted), hide),
+        department=_department(case),
+        actor=user.name,
+        now=now,
+    )
+    if fresh:
+        log.append(uow, case, "drafted", actor=user.name, now=now, data={"draft": made.id})
+    return made
+
+
+def draft_of(uow: UnitOfWork, case_no: str) -> DraftView | None:
+    """The draft that was made of a case."""
+    return knowledge.draft_of(uow, f"case:{case_no}")
+
+
+def impersonal(text: str, hide: Callable[[str], str]) -> str:
+    """A text without identifiers, masks, case numbers and names as far as they can be told; an editor reads it anyway.
+
+    >>> impersonal("王先生您好，请带138****6125的回执", lambda text: text)
+    '市民您好，请带（号码）的回执'
+    """
+    text = _PLACEHOLDER.sub(r"（\1）", text)
+    text = hide(text)
+    text = _PLACEHOLDER.sub(r"（\1）", text)
+    for pattern in (_E_MAIL, _MASKED, _CASE_NO, _LONG_NUMBER):
+        text = pattern.sub("（号码）", text)
+    text = re.sub(r"(?:（号码）){2,}", "（号码）", text)
+    text = _NAMED.sub(r"\1（姓名）", text)
+    return _CALLED.sub("市民", text).strip()
+
+
+def _department(case: Case) -> str | None:
+    return case.department if case.department not in (sla.UNASSIGNED, sla.SEVERAL_DEPARTMENTS) else None
