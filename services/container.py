@@ -28,8 +28,8 @@ from services.cases.events import (
     CaseTransferred,
 )
 from services.conversations.events import ConversationChanged
-from services.conversations.rendering import lookup_result
 from services.conversations.extraction import pseudonymise
+from services.conversations.rendering import lookup_result
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
 from services.conversations.takeover import Takeover

@@ -61,6 +61,7 @@ __all__ = [
     "claim",
     "classify",
     "close",
+    "conversation_for",
     "conversation_of",
     "decide_extension",
     "draft",
@@ -100,7 +101,7 @@ def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
         raise NotFound(NOT_FOUND)
 
 
-def conversation_of(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> str | None:
+def conversation_for(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> str | None:
     """The conversation that a case was opened in; None for an imported one. Raises NotFound as `must_see`."""
     must_see(uow, case_no=case_no, user=user)
     case = repository.find_case(uow.session, case_no)

@@ -56,7 +56,7 @@ def show_to_staff(case_no: str, attachment_id: str, request: Request, user: Read
     """What the citizen of this case sent, for who may see the case."""
     the = container_of(request)
     with the.database.unit_of_work(read_only=True) as uow:
-        conversation_id = cases.conversation_of(uow, case_no=case_no, user=user)
+        conversation_id = cases.conversation_for(uow, case_no=case_no, user=user)
         found = the.conversations.attachment(uow, conversation_id, attachment_id) if conversation_id else None
     return _sent(found)
 
