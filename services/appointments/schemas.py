@@ -44,7 +44,8 @@ class NoShowRule(_Written):
 
 
 class Rules(_Written):
-    """What counts for every service that says nothing else. `remind_at` is a time of day, on the day before."""
+    """What counts for every service that says nothing else. `remind_at` is a time of day, on the day before;
+    `verify_phone` asks for a one-time code before a citizen books in the chat."""
 
     earliest_days: int = Field(14, ge=0, le=90)
     latest_minutes: int = Field(60, ge=0, le=30 * DAY_MINUTES)
@@ -52,6 +53,7 @@ class Rules(_Written):
     remind_at: Annotated[int, BeforeValidator(_time_of_day)] = 10 * 60
     waiting_notice_minutes: int = Field(180, ge=0, le=7 * DAY_MINUTES)
     per_conversation: int = Field(5, ge=1, le=50)
+    verify_phone: bool = False
     no_show: NoShowRule = Field(default_factory=NoShowRule)
 
 
@@ -66,6 +68,7 @@ class Service(_Written):
     earliest_days: int | None = Field(None, ge=0, le=90)
     latest_minutes: int | None = Field(None, ge=0, le=30 * DAY_MINUTES)
     cancel_minutes: int | None = Field(None, ge=0, le=7 * DAY_MINUTES)
+    verify_phone: bool | None = None
 
 
 class Windows(_Written):

@@ -34,6 +34,7 @@ __all__ = [
     "join_waiting",
     "leave_waiting",
     "load_plan",
+    "needs_code",
     "no_show",
     "of_conversation",
     "offer",
@@ -73,6 +74,15 @@ def of_conversation(uow: UnitOfWork, secrets: Secrets, conversation_id: str) -> 
         views.of_appointment(plan, secrets, row, repository.slot(uow.session, row.slot_id), with_code=True)
         for row in repository.of_conversation(uow.session, conversation_id)
     ]
+
+
+def needs_code(
+    uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, person: Person, service: str, now: datetime
+) -> bool:
+    """Whether the phone has to be verified before this citizen books this service."""
+    plan = booking.require_plan(uow)
+    found = plan.rules.service(service)
+    return found is not None and booking.needs_code(uow, plan, secrets, found, person, conversation_id, now)
 
 
 def check_in_text(uow: UnitOfWork, conversation_id: str, no: str) -> str:

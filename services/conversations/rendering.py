@@ -58,9 +58,9 @@ def payload_text(payload: dict[str, Any]) -> str:
     return str(payload.get("text") or "")
 
 
-def ask(payload: dict[str, Any]) -> Outgoing:
-    """A form's question, with its options when it has some."""
-    options = tuple(
+def ask(payload: dict[str, Any], known: Sequence[Option] = ()) -> Outgoing:
+    """A form's question, with its options when it has some; what is `known` of the citizen comes first."""
+    options = tuple(known) + tuple(
         Option(title=str(option["title"]), payload=str(option["payload"])) for option in payload.get("options") or ()
     )
     return Outgoing(payload_text(payload), type="options" if options else "text", options=options)
@@ -68,7 +68,11 @@ def ask(payload: dict[str, Any]) -> Outgoing:
 
 def lookup_result(payload: dict[str, Any]) -> Outgoing:
     data = payload.get("data")
-    return Outgoing(payload_text(payload), type="result", data=data if isinstance(data, dict) else None)
+    options = tuple(
+        Option(title=str(option["title"]), payload=str(option["payload"])) for option in payload.get("options") or ()
+    )
+    data = data if isinstance(data, dict) else None
+    return Outgoing(payload_text(payload), type="result", data=data, options=options)
 
 
 def needs_consent(payloads: Sequence[dict[str, Any]]) -> bool:

@@ -16,7 +16,7 @@ import anyio.to_thread
 import structlog
 from prometheus_client import Counter, Histogram
 
-from services.conversations import texts
+from services.conversations import binding, texts
 from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations, LeaseLost
@@ -185,7 +185,7 @@ class TurnRunner:
     async def _one_turn(self, context: TurnContext, owner: str) -> TurnContext | None:
         """Decide and store one turn; returns the next one, taken in the transaction that stored this one."""
         began = time.perf_counter()
-        if consent_in(context):
+        if consent_in(context) or binding.consents(context):
             # Recorded before anything uses an identifier: the action of this very turn may resolve one.
             await self._write(
                 lambda uow: self._conversations.grant_consent(uow, context.conversation_id, self._clock.now())

@@ -7,6 +7,7 @@ Each system speaks its own dialect (pinyin field names, codes), as real ones do;
 
 import hmac
 import math
+from collections import deque
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,6 +17,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.sandbox.data import LANDMARKS, Place, make_records
 from services.sandbox.faults import SYSTEMS, Error, Faults
+
+
+SMS_KEPT = 500
+
+
+class Sms(BaseModel):
+    id: int
+    phone: str = Field(max_length=20)
+    text: str = Field(max_length=500)
+
+
+class StatusQuery(BaseModel):
+    hphm: str | None = None
+    dabh: str | None = None
+    hh: str | None = None
 
 
 class Control(BaseModel):
@@ -59,6 +75,7 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
     """The systems with records that follow from `seed` and `today`; every call must carry `api_key`."""
     records = make_records(seed, today)
     faults = Faults()
+    inbox: deque[Sms] = deque(maxlen=SMS_KEPT)
     app = FastAPI(title="Sandbox departmental systems", docs_url=None, redoc_url=None)
 
     def with_key(x_api_key: Annotated[str, Header()] = "") -> None:
@@ -120,6 +137,30 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
         known = records.matters.get(query.bjbh)
         return {"code": "0000", "data": known} if known else {"code": "3001", "msg": "办件不存在"}
 
+    @app.post("/status/vehicle", dependencies=guarded)
+    def vehicle_status(query: StatusQuery) -> dict[str, Any]:
+        return _status(records.vehicle_status.get(query.hphm or ""))
+
+    @app.post("/status/licence", dependencies=guarded)
+    def licence_status(query: StatusQuery) -> dict[str, Any]:
+        return _status(records.licence_status.get(query.dabh or ""))
+
+    @app.post("/status/outages", dependencies=guarded)
+    def outages(query: StatusQuery) -> dict[str, Any]:
+        return {"code": "0000", "data": records.outages.get(query.hh or "", [])}
+
+    @app.post("/sms/send", dependencies=guarded)
+    def send_sms(message: Sms) -> dict[str, str]:
+        # The same message again is the first one, as gateways do.
+        if all(known.id != message.id for known in inbox):
+            inbox.append(message)
+        return {"code": "0000"}
+
+    @app.get("/sms/messages", dependencies=guarded)
+    def sms(phone: str | None = None) -> list[dict[str, Any]]:
+        """What was sent, the newest last: the demo's telephone."""
+        return [one.model_dump() for one in inbox if phone in (None, one.phone)]
+
     @app.post("/places/nearby", dependencies=guarded)
     def nearby(query: PlaceQuery) -> dict[str, Any]:
         centre = _centre(query)
@@ -130,6 +171,10 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
         return {"code": "0000", "data": [_wire(one, metres) for metres, one in ranked[: query.limit]]}
 
     return app
+
+
+def _status(known: dict[str, str] | None) -> dict[str, Any]:
+    return {"code": "0000", "data": known} if known else {"code": "5001", "msg": "没有登记"}
 
 
 _KIND_WORDS = {

@@ -83,6 +83,10 @@ class Records:
     bills: dict[tuple[str, str], tuple[str, list[dict[str, Any]]]] = field(default_factory=dict)
     matters: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
+    # By plate, by licence file number, by household: what the reminders are about.
+    vehicle_status: dict[str, dict[str, str]] = field(default_factory=dict)
+    licence_status: dict[str, dict[str, str]] = field(default_factory=dict)
+    outages: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 def make_records(seed: int, today: date) -> Records:
@@ -93,6 +97,7 @@ def make_records(seed: int, today: date) -> Records:
     _bills(records, rng, today)
     _matters(records, rng, today)
     _places(records, rng)
+    _status(records, random.Random(seed + 1), today)
     return records
 
 
@@ -196,6 +201,20 @@ def _matters(records: Records, rng: random.Random, today: date) -> None:
     for number in range(60):
         what, reached, started = rng.randrange(len(MATTERS)), rng.randrange(1, 7), rng.randrange(8, 40)
         matter(f"BJ2026070{number % 9 + 1}{number:04d}", what, reached, started)
+
+
+def _status(records: Records, rng: random.Random, today: date) -> None:
+    def day(ahead: int) -> str:
+        return (today + timedelta(days=ahead)).isoformat()
+
+    for plate, _ in records.vehicles:
+        records.vehicle_status[plate] = {"jyyxqz": day(rng.randrange(-20, 700)), "hpyxqz": day(rng.randrange(40, 3000))}
+    records.vehicle_status["粤B7K392"] = {"jyyxqz": day(20), "hpyxqz": day(2000)}
+    records.licence_status["440300123456"] = {"yxqz": day(60), "ljjf": "9", "zq": str(today.year)}
+    records.licence_status["440300654321"] = {"yxqz": day(1500), "ljjf": "0", "zq": str(today.year)}
+    records.outages["80013327"] = [
+        {"bh": f"TD{today:%Y%m%d}01", "nr": f"{day(2)} 08:00 至 12:00，湖滨路一带计划停电（示范）"}
+    ]
 
 
 def _phone(rng: random.Random) -> str:
