@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.sandbox.data import LANDMARKS, Place, make_records
 from services.sandbox.faults import SYSTEMS, Error, Faults
 
-
 SMS_KEPT = 500
 
 
