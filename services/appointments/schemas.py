@@ -10,7 +10,7 @@ from services.sla.schemas import SpanIn
 
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-Status = Literal["booked", "checked_in", "cancelled", "no_show"]
+Status = Literal["booked", "checked_in", "served", "cancelled", "no_show"]
 RequestId = Annotated[str, Field(min_length=8, max_length=64)]
 Days = Literal["working_days", "every_day"]
 
@@ -198,9 +198,21 @@ class DayList(BaseModel):
     day: date
     booked: int
     checked_in: int
+    served: int
     no_show: int
     waiting: int
     appointments: list[AppointmentOut]
+
+
+class WaitingPerson(BaseModel):
+    """Somebody in the waiting list of a hall, as its clerks see them; the first is the next."""
+
+    service_name: str
+    person: str
+    name: str | None = None
+    from_at: datetime
+    until_at: datetime
+    since: datetime
 
 
 class BookIn(BaseModel):

@@ -10,7 +10,16 @@ from datetime import datetime
 
 from services.appointments import booking, repository, views
 from services.appointments.booking import Refused, book, cancel, reschedule
-from services.appointments.desk import check_in, check_in_by_code, day_list, no_show, require_department
+from services.appointments.desk import (
+    check_in,
+    check_in_by_code,
+    day_list,
+    halls_of,
+    no_show,
+    require_department,
+    served,
+    waiting_of_day,
+)
 from services.appointments.plan import apply_city, load_plan
 from services.appointments.qr import svg as picture
 from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
@@ -31,6 +40,7 @@ __all__ = [
     "check_in_by_code",
     "check_in_text",
     "day_list",
+    "halls_of",
     "join_waiting",
     "leave_waiting",
     "load_plan",
@@ -42,7 +52,9 @@ __all__ = [
     "picture",
     "require_department",
     "reschedule",
+    "served",
     "waiting_of_conversation",
+    "waiting_of_day",
 ]
 
 
