@@ -4,7 +4,7 @@ import { byId, h, toast } from "../dom.js";
 import { get, post, toLogin } from "../api.js";
 import { ask } from "../dialog.js";
 import { clock, isoDay, when } from "../format.js";
-import { ACTIONS, byHour, STATUS } from "./visits.js";
+import { actionsOf, byHour, STATUS } from "./visits.js";
 
 const REFRESH = 30000;
 let halls = [];
@@ -32,6 +32,8 @@ async function load() {
 }
 
 function show(list, waiting) {
+  const [, month, day] = list.day.split("-").map(Number);
+  byId("title").textContent = list.day === isoDay(new Date()) ? "今日预约" : `${month}月${day}日预约`;
   byId("as-of").textContent = `${list.hall_name} · 截至 ${when(new Date())}`;
   for (const name of ["booked", "checked_in", "served", "no_show"]) byId(`n-${name}`).textContent = list[name];
   byId("n-waiting").textContent = waiting.length;
@@ -53,7 +55,7 @@ function hourNode({ start, end, visits }, now) {
 }
 
 function visitNode(one) {
-  const acts = (ACTIONS[one.status] || []).map(([path, label, kind]) => h("button", {
+  const acts = actionsOf(one, Date.now()).map(([path, label, kind]) => h("button", {
     type: "button", class: `weui-btn weui-btn_mini weui-btn_${kind}`, "aria-label": `${label} ${one.service_name} ${one.person}`,
     on: { click: (event) => act(one, path, label, event.currentTarget) },
   }, label));

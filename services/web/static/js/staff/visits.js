@@ -3,11 +3,17 @@
 export const STATUS = { booked: "待到场", checked_in: "已签到", served: "已办", no_show: "未到" };
 
 /** Of each status: [path below the appointment, label, look of the button]. */
-export const ACTIONS = {
+const ACTIONS = {
   booked: [["check-in", "签到", "primary"], ["no-show", "未到", "default"]],
   checked_in: [["served", "已办", "primary"]],
   no_show: [["check-in", "补签到", "default"]],
 };
+
+/** What may be done with an appointment at this moment: nobody is missed before the hour has begun. */
+export function actionsOf(one, now) {
+  const all = ACTIONS[one.status] || [];
+  return Date.parse(one.start_at) <= now ? all : all.filter(([path]) => path !== "no-show");
+}
 
 /**
  * Appointments grouped by their hour, hours and appointments in order.
