@@ -41,8 +41,8 @@ def read_file(directory: Path) -> tuple[CitizensFile, str]:
     except ValidationError as error:
         first = error.errors()[0]
         place = [str(part) for part in first["loc"]]
-        reason = first["msg"].removeprefix("Value error, ")
-        raise Unprocessable(f"{FILE}:{_line(root, place)}: {'.'.join(place)}: {reason}") from None
+        named = ": ".join([*([".".join(place)] if place else []), first["msg"].removeprefix("Value error, ")])
+        raise Unprocessable(f"{FILE}:{_line(root, place)}: {named}") from None
     return parsed, json.dumps(content or {}, ensure_ascii=False, sort_keys=True)
 
 
