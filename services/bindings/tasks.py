@@ -18,6 +18,7 @@ from services.bindings.scan import NEWS, SOURCES, Finding, Look, look
 from services.bindings.schemas import Ask, Bound
 from services.citizens import service as citizens
 from services.citizens.schemas import CitizensFile, ReminderKind
+from services.core import audit
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
@@ -153,6 +154,8 @@ def _store(database: Database, taken: _Batch, looks: Sequence[Look], now: dateti
         for number in order:
             binding, found = present.get(taken.bound[number][1].id), looks[number]
             failed += bool(found.failed)
+            if found.asked or found.failed:
+                _record(uow, taken.bound[number][0], found, now)
             if binding is None:
                 continue
             told += _tell(uow, binding, found, now)
@@ -168,6 +171,13 @@ def _store(database: Database, taken: _Batch, looks: Sequence[Look], now: dateti
         return Scanned(len(looks), told, failed, finished=not taken.bound)
 
     return database.write(step)
+
+
+def _record(uow: UnitOfWork, binding: Binding, found: Look, now: datetime) -> None:
+    """Each access to a departmental system leaves an audit row: for whom, about what, when, and what for."""
+    detail = {"reminders": sorted(found.asked | found.failed), "failed": sorted(found.failed)}
+    actor = f"reminders for conversation:{binding.citizen}"
+    audit.record(uow, actor=actor, action="lookup.reminder", subject=binding.identifier_hash, now=now, detail=detail)
 
 
 def _tell(uow: UnitOfWork, binding: Binding, found: Look, now: datetime) -> int:

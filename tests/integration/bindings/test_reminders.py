@@ -11,6 +11,7 @@ from services.bindings.models import Binding, Scan
 from services.bindings.tasks import remove_unused
 from services.citizens import service as citizens
 from services.citizens.models import ReminderSent
+from services.core.audit import AuditRow
 from services.core.clock import parse_moment
 from services.notifications.models import OutboxRow
 from tests.integration.bindings.conftest import bill, violation
@@ -201,6 +202,19 @@ def test_reminders_hold_no_number_in_the_clear_in_the_outbox(town: Any) -> None:
     town.again(7)
     (row,) = [row for row in town.rows(OutboxRow) if row.dedupe_key.startswith("reminder:")]
     assert "7K392" not in f"{row.body} {row.dedupe_key} {row.recipient}"
+
+
+def test_each_access_to_a_departmental_system_leaves_an_audit_row(town: Any) -> None:
+    citizen = town.citizen()
+    town.bind(citizen, "plate", "violation", "inspection")
+    town.bind(town.citizen(), "plate")
+    town.systems.answers["violation"] = {"violations": []}
+    town.systems.away = {"vehicle_status"}
+    town.scan()
+    (row,) = [row for row in town.rows(AuditRow) if row.action == "lookup.reminder"]
+    assert row.actor == f"reminders for conversation:{citizen}"
+    assert row.detail == {"reminders": ["inspection", "violation"], "failed": ["inspection"]}
+    assert "7K392" not in f"{row.actor} {row.subject} {row.detail}"
 
 
 def test_a_scan_begins_where_the_last_batch_was_stored(town: Any) -> None:
