@@ -83,6 +83,8 @@ def _greet(stack: Stack, seconds: float) -> None:
         ("API", "/docs"),
     ):
         typer.echo(f"  {what:<8} {stack.url}{path}")
+    if stack.settings.sandbox_url and not stack.settings.sms_url:
+        typer.echo(f"  {'phone':<8} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
     if stack.accounts:
         typer.echo(
             "  accounts (the passwords are shown this once; more with: .venv/bin/huiying user add NAME --role ROLE)"

@@ -9,16 +9,23 @@ import hmac
 import math
 from collections import deque
 from datetime import date
+from html import escape
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.sandbox.data import LANDMARKS, Place, make_records
 from services.sandbox.faults import SYSTEMS, Error, Faults
 
 SMS_KEPT = 500
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+TELEPHONE = (
+    '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>沙箱短信</title>'
+    "<h1>沙箱短信</h1><p>示范环境发出的短信都在这里，最新的在最上面。</p><ol>{rows}</ol></html>"
+)
 
 
 class Sms(BaseModel):
@@ -159,6 +166,14 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
     def sms(phone: str | None = None) -> list[dict[str, Any]]:
         """What was sent, the newest last: the demo's telephone."""
         return [one.model_dump() for one in inbox if phone in (None, one.phone)]
+
+    @app.get("/sms", response_class=HTMLResponse)
+    def telephone(request: Request) -> HTMLResponse:
+        """The telephone to look at, without the key; for whoever sits at this machine only."""
+        if request.client is None or request.client.host not in LOOPBACK:
+            raise HTTPException(404, "Not Found")
+        rows = "".join(f"<li><b>{escape(one.phone)}</b><p>{escape(one.text)}</p></li>" for one in reversed(inbox))
+        return HTMLResponse(TELEPHONE.replace("{rows}", rows or "<li>还没有短信</li>"))
 
     @app.post("/places/nearby", dependencies=guarded)
     def nearby(query: PlaceQuery) -> dict[str, Any]:
