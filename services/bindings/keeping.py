@@ -1,7 +1,7 @@
 """Bindings as rows: kept after a check and with consent, listed, removed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -78,6 +78,14 @@ def touch(uow: UnitOfWork, citizen: str, now: datetime) -> None:
     rows = repository.of_citizen(uow.session, citizen)
     if any(now - row.used_at > TOUCHED_EVERY for row in rows):
         repository.touch(uow.session, citizen, now)
+
+
+def look_anew(uow: UnitOfWork, citizen: str, kinds: Iterable[str]) -> None:
+    """What happens while reminders are stopped is not told when they begin again: the next look is a first one."""
+    stopped = set(kinds)
+    for row in repository.of_citizen(uow.session, citizen):
+        if stopped & set(row.seen):
+            row.seen = sorted(set(row.seen) - stopped)
 
 
 def bound_of(secrets: Secrets, row: Binding) -> Bound:

@@ -373,6 +373,7 @@ class _Turn:
 
     def _stop(self, kinds: tuple[ReminderKind, ...]) -> Reply:
         citizens.choose(self._uow, self._citizen, kinds, wanted=False, now=self._now)
+        keeping.look_anew(self._uow, self._citizen, kinds)
         if len(kinds) == len(REMINDER_KINDS):
             return Reply("已停止全部提醒，不会再发。想再开启请说“我的提醒”。")
         named = "、".join(REMINDER_TITLES[kind] for kind in kinds)

@@ -106,6 +106,8 @@ def doctor(as_json: JsonFlag = False) -> None:
     report["schema"] = "current" if schema.is_current(parts.database) else "behind: huiying db upgrade"
     report["connectors"] = connectors
     report["connector_mistakes"] = mistakes
+    settings = parts.settings
+    report["text_messages"] = "gateway" if settings.sms_url else "sandbox" if settings.sandbox_url else "none"
     show(report, as_json)
     if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)

@@ -217,6 +217,28 @@ def test_each_access_to_a_departmental_system_leaves_an_audit_row(town: Any) -> 
     assert "7K392" not in f"{row.actor} {row.subject} {row.detail}"
 
 
+def test_what_happened_while_reminders_were_stopped_is_not_told_afterwards(town: Any) -> None:
+    citizen = town.citizen()
+    town.bind(citizen, "plate", "violation")
+    town.systems.answers["violation"] = {"violations": []}
+    town.scan()
+    talks = bindings.Talks(town.secrets, "示范市")
+    for text, added in (("停止提醒", violation("2026-11-15")), ("开启新违章提醒", None)):
+        intent = bindings.understand(bindings.Said(text), None, town.clock.now())
+        assert intent is not None
+        town.database.write(
+            lambda uow, intent=intent: talks.answer(
+                uow, citizen, None, intent, resolve=lambda placeholder: None, now=town.clock.now()
+            )
+        )
+        if added is not None:
+            town.systems.answers["violation"]["violations"].append(added)
+            assert town.again(24).told == 0
+    assert town.again(24).told == 0
+    town.systems.answers["violation"]["violations"].append(violation("2026-11-17"))
+    assert town.again(24).told == 1
+
+
 def test_a_scan_begins_where_the_last_batch_was_stored(town: Any) -> None:
     for number in range(7):
         town.bind(town.citizen(), "licence", "points", license_file_no=f"44030012345{number}")
