@@ -10,6 +10,7 @@ from typing import Any
 from services.bindings import service as bindings
 from services.conversations import repository, vault
 from services.conversations.extraction import Entity
+from services.conversations.extraction.folding import fold
 from services.conversations.models import Conversation
 from services.conversations.outcomes import unchanged
 from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
@@ -33,7 +34,9 @@ def expected(row: Conversation, now: datetime) -> str | None:
 
 def said(context: TurnContext) -> bindings.Said:
     entities = tuple((str(entity["type"]), str(entity["value"])) for entity in context.entities)
-    return bindings.Said(context.text, entities, chosen=context.kind == "choice")
+    chosen = context.kind == "choice"
+    # As extraction reads it: simplified characters, half-width digits and letters; a payload stays as it is.
+    return bindings.Said(context.text if chosen else fold(context.text), entities, chosen=chosen)
 
 
 def understood(context: TurnContext) -> bindings.Intent | None:

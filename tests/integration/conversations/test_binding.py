@@ -165,6 +165,13 @@ def test_bound_numbers_are_offered_to_tap_when_a_form_asks_for_one(citizen: Citi
     assert options["粤B7**92"].startswith("【车牌")
 
 
+def test_traditional_characters_and_full_width_digits_are_understood(citizen: Citizen) -> None:
+    assert "同意" in text_of(citizen.says("綁定車牌"))
+    citizen.says("同意綁定", *CAR, PHONE)
+    wide = citizen.code().translate(str.maketrans("0123456789", "０１２３４５６７８９"))
+    assert "已绑定" in text_of(citizen.says(wide))
+
+
 def test_a_second_binding_needs_no_second_code(citizen: Citizen) -> None:
     citizen.binds_car()
     codes = len(citizen.rows(PhoneCode))
