@@ -1,5 +1,6 @@
 """One-time codes through the outbox to a gateway of text messages: the sandbox's own."""
 
+import threading
 from datetime import date, timedelta
 from typing import Any
 
@@ -132,6 +133,32 @@ def test_codes_of_one_citizen_to_many_phones_are_limited(post: Post) -> None:
         post.send(number="13900000000")
     post.clock.advance(timedelta(minutes=61))
     post.send(number="13900000000")
+
+
+def test_twelve_replicas_at_once_send_a_phone_no_more_than_its_limit(post: Post) -> None:
+    rules = citizens.CitizensFile().codes.model_copy(update={"again_seconds": 0})
+    barrier, outcomes = threading.Barrier(12), []
+
+    def ask(number: int) -> None:
+        barrier.wait()
+        try:
+            post.database.write(
+                lambda uow: citizens.send_code(
+                    uow, post.secrets, rules, citizen=f"c{number}", purpose="bind", number=PHONE, city="示范市",
+                    draw=lambda below: 1, now=post.clock.now(),
+                )
+            )  # fmt: skip
+            outcomes.append("sent")
+        except TooManyRequests:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["refused"] * 7 + ["sent"] * 5
+    assert len(post.rows(PhoneCode)) == 5
 
 
 @pytest.mark.parametrize("number", ["1380000612", "23800006125", "010-12345678", "１３８００００６１２５", ""])
