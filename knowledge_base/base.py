@@ -114,7 +114,10 @@ class KnowledgeBase:
         built = cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
         if ranker is not None or not len(built):
             return built
-        replace_ranker(directory, adapt(built))
+        adapted = adapt(built)
+        if adapted is built.ranker:
+            return built
+        replace_ranker(directory, adapted)
         return cls.open(directory, embedder, check=False, bands=bands, reranker=reranker, synonyms=synonyms)
 
     def extend(
@@ -299,12 +302,15 @@ class KnowledgeBase:
         """The place of the first of `rows` (best first) that asks something else than the first one does."""
         if len(rows) < 2:
             return 1
-        first = self._parts.entries[int(rows[0])].question
-        vector = self.wording_vectors(int(rows[0]))[0]
-        for place, row in enumerate(rows[1:_RIVALS].tolist(), start=1):
-            if float(self.wording_vectors(row)[0] @ vector) < SAME_MEANING:
+        rows = rows[:_RIVALS]
+        questions = self._parts.question_vectors[self._parts.wording_starts[rows]].astype(np.float32)
+        near = np.vecdot(questions[1:], questions[0]) >= SAME_MEANING
+        # An entry is read only where its meaning is the same: reading one costs more than all these cosines.
+        for place in range(1, len(rows)):
+            if not near[place - 1]:
                 return place
-            if not read_alike(first, self._parts.entries[row].question):
+            first, other = (self._parts.entries[int(row)].question for row in (rows[0], rows[place]))
+            if not read_alike(first, other):
                 return place
         return 1
 

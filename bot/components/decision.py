@@ -381,6 +381,12 @@ def _expired(turn: Turn) -> Decision:
         entities += _parked(form)
         text = f"刚才的{form.title}等了一阵没有收到回复，我先收起来了，填过的还在。想接着办，说“继续”就行。"
         before = (_said(form.route, text),)
+    if booking.draft_of(turn) is not None:
+        # The hours that were offered may be taken by now.
+        entities.append(Entity(booking.SLOT, None, 0, 0))
+        if turn.idle < FORGOTTEN_AFTER:
+            text = "刚才的预约等了一阵没有选好，我先收起来了。想接着约，说“预约”和要办的事就行。"
+            before = (*before, _said("book_appointment", text))
     return Decision("expire", 1.0, ROUTE_OF_INTENT["expire"], tuple(entities), before)
 
 

@@ -20,6 +20,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from components.danger import weigh_danger
 from components.decision import Settings, decide
 from components.turn import State, read_memory, read_turn
 
@@ -61,7 +62,7 @@ class KnowledgeDecision(GraphComponent):
         state = state_of(tracker)
         for message in messages:
             metadata = message.get("metadata")
-            ranking = message.get("intent_ranking") or []
+            ranking = weigh_danger(message.get("intent_ranking") or [], metadata)
             turn = read_turn(message.get(TEXT) or "", ranking, metadata, state)
             decision = decide(turn, self._settings)
             message.set(INTENT, {"name": decision.intent, "confidence": decision.confidence}, add_to_output=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Vectors
+from knowledge_base.index.faiss_index import FaissIndex
 from knowledge_base.index.vector import only
 
 # The stubs of FAISS leave out what it adds at run time.
@@ -34,11 +34,12 @@ _ROUNDS = 6
 _EXACT_TO = 8_000
 
 
-class FaissFastScanIndex:
+class FaissFastScanIndex(FaissIndex):
     """VectorIndex over ``faiss.IndexIVFPQFastScan`` with its rows kept as float16 beside it for the exact scores."""
 
     def __init__(self, index: Any) -> None:
-        self._index = index
+        """Take an inverted file of codes with the exact rows beside it."""
+        super().__init__(index)
         self._cells = _faiss.downcast_index(index.base_index)
         self._rows = _faiss.downcast_index(index.refine_index)
 
@@ -65,22 +66,9 @@ class FaissFastScanIndex:
         index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         return cls(index)
 
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return int(self._index.d)
-
-    def search(
-        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None = None
+    def _nearest(
+        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None
     ) -> tuple[Vectors, npt.NDArray[np.int64]]:
-        """Scores (of the float16 rows) and row numbers, best first, of rows in the mask `allowed`; -1 beyond these."""
-        count = min(count, len(self))
-        if count <= 0:
-            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
         share, selector = min(1.0, math.sqrt(_ALL / len(self))), None
         if allowed is not None:
             left, selector = int(np.count_nonzero(allowed)), only(allowed)
@@ -94,7 +82,3 @@ class FaissFastScanIndex:
         parameters = _faiss.IndexRefineSearchParameters(k_factor=wider, base_index_params=scan)
         scores, rows = self._index.search(queries, count, params=parameters)
         return scores, rows
-
-    def save(self, path: Path) -> None:
-        """Write the index to `path`."""
-        faiss.write_index(self._index, str(path))

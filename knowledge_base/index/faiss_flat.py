@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import faiss
@@ -10,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge_base.embedding.protocol import Vectors
+from knowledge_base.index.faiss_index import FaissIndex
 from knowledge_base.index.vector import only
 
 
-class FaissFlatIndex:
+class FaissFlatIndex(FaissIndex):
     """VectorIndex over ``faiss.IndexFlatIP``."""
-
-    def __init__(self, index: faiss.Index) -> None:
-        self._index = index
 
     @classmethod
     def build(cls, vectors: Vectors) -> FaissFlatIndex:
@@ -27,29 +24,12 @@ class FaissFlatIndex:
             index.add(np.ascontiguousarray(vectors))
         return cls(index)
 
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return int(self._index.d)
-
-    def search(
-        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None = None
+    def _nearest(
+        self, queries: Vectors, count: int, allowed: npt.NDArray[np.bool_] | None
     ) -> tuple[Vectors, npt.NDArray[np.int64]]:
-        """Scores and row numbers, best first, of rows in the mask `allowed`; -1 where these are fewer than `count`."""
-        count = min(count, len(self))
-        if count <= 0:
-            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
         if allowed is None:
             scores, rows = self._index.search(queries, count)
         else:
             parameters: Any = faiss.SearchParameters
             scores, rows = self._index.search(queries, count, params=parameters(sel=only(allowed)))
         return scores, rows
-
-    def save(self, path: Path) -> None:
-        """Write the index to `path`."""
-        faiss.write_index(self._index, str(path))

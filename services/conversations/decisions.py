@@ -14,9 +14,10 @@ from services.conversations import binding, rendering, shortcuts, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
 from services.conversations.extraction import IDENTIFIER_TYPES
 from services.conversations.following import continues
-from services.conversations.outcomes import unchanged as _unchanged
+from services.conversations.outcomes import unchanged
 from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
 from services.conversations.splitting import split
+from services.conversations.urgency import likelihood
 from services.sla.policies import Kind
 
 log = structlog.get_logger(__name__)
@@ -88,7 +89,7 @@ class Decider:
     ) -> TurnOutcome:
         """What to answer. `deferred` is the message that waited for the consent which this turn may bring."""
         if context.handler == "human":
-            held = _unchanged(context, route="human")
+            held = unchanged(context, route="human")
             held.rating = shortcuts.rating_of(context)
             return held
         # An open talk about a binding hears its answers before a menu takes their digits.
@@ -134,7 +135,7 @@ class Decider:
         """The code of a booking: the booking goes on with it, without the code ever leaving this service."""
         checked = await verify(context.conversation_id, code)
         if checked != "right":
-            outcome = _unchanged(context, route="book_appointment", replies=[texts.CODES[checked]])
+            outcome = unchanged(context, route="book_appointment", replies=[texts.CODES[checked]])
             outcome.closes_talk = checked == "spent"
             return outcome
         outcome = await self._dialogue_turn(context, then, [], has_consent=context.has_consent)
@@ -172,11 +173,11 @@ class Decider:
     def _choice(self, context: TurnContext) -> TurnOutcome | None:
         payload = context.text
         if payload == texts.HUMAN_YES:
-            return _unchanged(context, route="human", case_kind="help")
+            return unchanged(context, route="human", case_kind="help")
         if payload == texts.HUMAN_NO:
-            return _unchanged(context, route="human", replies=[texts.HUMAN_DECLINED])
+            return unchanged(context, route="human", replies=[texts.HUMAN_DECLINED])
         if payload == texts.NONE_OF_THESE:
-            missed = _unchanged(context, route="faq", replies=[texts.OFFER_HUMAN])
+            missed = unchanged(context, route="faq", replies=[texts.OFFER_HUMAN])
             missed.misses = context.misses + 1
             return missed
         if payload.startswith(texts.ENTRY_CHOICE):
@@ -186,7 +187,7 @@ class Decider:
             except KeyError:
                 entry = None
             reply = rendering.answer(entry, context.shortcuts.others) if entry else texts.ENTRY_GONE
-            outcome = _unchanged(context, route="faq", replies=[reply])
+            outcome = unchanged(context, route="faq", replies=[reply])
             outcome.misses = 0
             outcome.topic = entry.id if entry else context.topic
             return outcome
@@ -230,6 +231,7 @@ class Decider:
             "idle": context.idle,
             "on_topic": on_topic,
             "bound": context.bound,
+            "danger": likelihood(text),
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
@@ -266,13 +268,13 @@ class Decider:
     ) -> TurnOutcome:
         """Rasa is down: the knowledge base alone answers, or a human is offered (DESIGN, life of a message, 9)."""
         if any(word in text for word in HUMAN_WORDS):
-            return _unchanged(context, route="human", case_kind="help")
+            return unchanged(context, route="human", case_kind="help")
         if snapshot is not None and found.band == "answer":
             payloads: list[dict[str, Any]] = [{"type": "faq_answer", "route": "faq"}]
         elif snapshot is not None and found.band == "candidates":
             payloads = [{"type": "faq_candidates", "route": "faq"}]
         else:
-            return _unchanged(context, route="faq", replies=[texts.DIALOGUE_DOWN, texts.OFFER_HUMAN])
+            return unchanged(context, route="faq", replies=[texts.DIALOGUE_DOWN, texts.OFFER_HUMAN])
         outcome = self._rendered(context, payloads, found, snapshot, has_consent=context.has_consent)
         # The form is still open in Rasa's tracker, which knows nothing of this turn.
         outcome.requested_slot = context.requested_slot

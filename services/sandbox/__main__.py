@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 import uvicorn
 
 from services.sandbox.app import create_app
+from services.sandbox.data import DEFAULT_SEED
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="sandbox", description="stand-in departmental systems")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     arguments = parser.parse_args()
     key = os.environ.get("SANDBOX_KEY", "")
     if len(key) < 16:

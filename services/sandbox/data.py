@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+DEFAULT_SEED = 1
 CENTRE = (22.5431, 114.0579)  # latitude, longitude in GCJ-02: where the fictional city lies on the map
 
 # Behaviour, points, fine in yuan. Points as in the national rules of 2022 (公安部令第163号), fines as an example.

@@ -95,6 +95,14 @@ def test_silence_closes_a_form_kindly_and_a_day_forgets_it():
     assert (slots(forgotten), said(forgotten)) == ({"parked": None, "memory": None}, "")
 
 
+def test_silence_gives_up_the_hours_that_were_offered_for_an_appointment():
+    draft = {"appointment": {"step": "datetime", "options": []}}
+    given_up = decided("expire", control="expire", idle=2000, filled=draft)
+    assert slots(given_up)["appointment"] is None
+    assert "先收起来了" in said(given_up)
+    assert said(decided("expire", control="expire", idle=90_000, filled=draft)) == ""
+
+
 def test_an_optional_question_can_stay_open_and_a_complaint_can_be_cut_short():
     assert slots(decided("不方便", requested_slot="contact_phone")) == {"contact_phone": NOT_GIVEN}
     assert decided("就这些", requested_slot="incident_time").intent == "enough"

@@ -1,6 +1,7 @@
 """Parts fail; citizens are still answered. These come last: they stop and start parts of the shared system."""
 
 import json
+from datetime import date
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from services.container import build_container
 from services.conversations.models import Conversation
 from services.core.settings import RUNTIME_FILE
+from services.sandbox.data import DEFAULT_SEED, make_records
 from tests.e2e.conftest import System
 from tests.e2e.test_main_job import ENGINE_TAIL, PLATE, texts
 from tests.support import wait_for
@@ -17,22 +19,33 @@ from tests.support import wait_for
 pytestmark = pytest.mark.e2e
 
 
+def vehicle_of_no_other_test() -> tuple[str, str, int]:
+    """Plate, engine tail and number of violations; the connector keeps answers, so a fresh question is needed."""
+    made = make_records(DEFAULT_SEED, date(2026, 1, 1)).vehicles
+    demo = {"粤B7K392", "粤B00001", "粤BD12345"}
+    return next(
+        (plate, tail, len(violations))
+        for (plate, kind), (tail, violations) in made.items()
+        if kind == "02" and violations and plate not in demo and sum(one.isalpha() for one in plate[2:]) <= 2
+    )
+
+
 def test_a_departmental_system_that_takes_eight_seconds_is_waited_for_in_the_open_page(system: System) -> None:
     citizen = system.citizen().consented()
     system.sandbox({"system": "violations", "delay_seconds": 8, "error": None})
     try:
-        # A vehicle that no other test asks for: the connector keeps answers for a while.
+        plate, engine_tail, violations = vehicle_of_no_other_test()
         citizen.send("查违章")
-        citizen.send("粤BD12345")
-        citizen.send("新能源小型车")
-        answer = citizen.post("E20468")
+        citizen.send(plate)
+        citizen.send("小型汽车")
+        answer = citizen.post(f"发动机号{engine_tail}")
         assert answer["pending"]
         assert "正在查询" in texts(answer)
         last = answer["messages"][-1]["id"]
         found = wait_for(
             lambda: [message for message in citizen.messages(last) if message["type"] == "result"], seconds=30
         )
-        assert len(found[0]["data"]["violations"]) == 1
+        assert len(found[0]["data"]["violations"]) == violations
     finally:
         system.sandbox({"system": "violations", "delay_seconds": 0, "error": None})
 

@@ -1,6 +1,7 @@
 """Danger to life in a citizen's message, found before and without Rasa.
 
     detect(text)              -> Urgency | None
+    likelihood(text)          -> the probability of danger in a short message, to be weighed against another judge's
     emergency_reply(urgency)  -> the Chinese text that is sent at once
     following(text, kinds)    -> what a message after the report is about, company_reply(...) what is said to it
 
@@ -8,7 +9,7 @@ Pure: no database, no network, no clock.
 """
 
 from services.conversations.urgency.company import LASTS, Following, company_reply, following
-from services.conversations.urgency.detector import Category, Level, Urgency, detect
+from services.conversations.urgency.detector import Category, Level, Urgency, detect, likelihood
 from services.conversations.urgency.replies import emergency_reply
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "detect",
     "emergency_reply",
     "following",
+    "likelihood",
 ]

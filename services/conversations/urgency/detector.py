@@ -1,7 +1,8 @@
 """Decides whether a message tells of danger to life, without Rasa, a queue or a model server.
 
 Missing one is worse than a false alarm: words of danger and the classifier each can raise the alarm
-alone; words that take the danger out of a sentence must be backed by the classifier to silence it.
+alone; words that take the danger out of a sentence must be backed by the classifier to silence it. A message that the
+classifier only suspects goes on to the dialogue, together with the suspicion (`likelihood`): it has a second opinion.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _LONG = 50
 _CLAUSE = re.compile(r"[。！!？?\n;；,，、\s]+")
 
 _LIKELY = 0.35
-_ALONE = 0.5
+_ALONE = 0.7
 _DAMPED = 0.5
 _IN_LONG = 0.9
 _IN_LETTER = 0.98
@@ -101,6 +102,15 @@ def detect(text: str) -> Urgency | None:
         if found is not None:
             return found
     return None
+
+
+def likelihood(text: str) -> float | None:
+    """The classifier's probability, in [0, 1], that a short message tells of danger; None for a long or an empty one.
+
+    For who has another opinion to weigh it against; `detect` decides alone.
+    """
+    prepared = prepare(text[:4000])
+    return probability(prepared) if prepared and len(prepared) <= _LONG else None
 
 
 def _passages(prepared: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.conversations.urgency import detect, emergency_reply
+from services.conversations.urgency import detect, emergency_reply, likelihood
 from services.conversations.urgency.classifier import _weights
 from services.conversations.urgency.lexicon import prepare
 from services.conversations.urgency.train import fit, read_examples
@@ -80,6 +80,16 @@ def test_a_long_plea_is_found_and_a_long_complaint_is_not() -> None:
     assert detect(complaint) is None
 
 
+def test_a_suspicion_without_a_word_of_danger_is_left_to_the_dialogue() -> None:
+    suspected = "我在这儿，给我找个厕所"
+    assert detect(suspected) is None
+    chance = likelihood(suspected)
+    assert chance is not None
+    assert 0 <= chance < 0.7
+    assert likelihood("") is None
+    assert likelihood("说来话长，" * 30) is None
+
+
 def test_unseen_messages_keep_their_recall_and_false_alarms_within_bounds() -> None:
     urgent, calm = rows("urgent"), rows("calm")
     trained = set(read_examples("urgent.txt")) | set(read_examples("calm.txt"))
@@ -103,6 +113,15 @@ def test_danger_among_everyday_messages_is_found_and_little_else_is() -> None:
     alarms = [text for text in others if detect(text) is not None]
     assert len(missed) <= 0.02 * len(urgent), missed
     assert len(alarms) <= 0.02 * len(others), alarms
+
+
+def test_of_messages_written_after_all_rules_nine_of_ten_dangers_are_found_without_the_dialogue() -> None:
+    kept = [line.split("\t") for line in _lines(ROUTES / "third.tsv")]
+    urgent = [text for route, text in kept if route == "urgent"]
+    alarms = [text for route, text in kept if route != "urgent" and detect(text) is not None]
+    missed = [text for text in urgent if detect(text) is None]
+    assert len(missed) <= 0.1 * len(urgent), missed
+    assert len(alarms) <= 0.02 * (len(kept) - len(urgent)), alarms
 
 
 def _lines(path: Path) -> list[str]:
