@@ -31,6 +31,7 @@ NOT_OPEN = "这里还没有开通在线预约。您可以拨打 12345 政务服�
 NONE_HERE = "没有找到您在这里约过的号。如果是在别处预约的，请联系办理大厅。"
 CONFIRM, OTHER_TIME, STOP, WAIT, LEAVE = "确认预约", "换个时间", "不约了", "排队等候", "退出排队"
 CONFIRM_MOVE, CONFIRM_CANCEL, KEEP = "确认改期", "确认取消", "不取消了"
+REMIND = "开启预约提醒"
 OFFERED = 6
 PHONE = re.compile(r"【手机号\d+】")
 NUMBER = re.compile(r"YY\d{8,12}")
@@ -172,6 +173,9 @@ class _Turn:
         if not self._person(draft):
             return self._ask_phone(draft)
         if draft.step == "confirm" and YES.match(self._text.strip()):
+            person = self._person(draft)
+            if person is not None and self._desk.needs_code(self._id, person, draft.service):
+                return self._verify(draft, CONFIRM)
             return self._confirmed(draft, chosen)
         text = "\n".join(
             [
@@ -264,6 +268,8 @@ class _Turn:
         person = self._person(draft)
         if person is None:
             return self._ask_phone(draft)
+        if self._desk.needs_code(self._id, person, draft.service):
+            return self._verify(draft, WAIT)
         waiting = self._desk.wait(self._id, self._seq, person, draft.service, draft.hall, *span)
         if waiting.appointment is not None:
             return [self._told(waiting.appointment, "正好有空位，已经为您约好！")], None
@@ -281,6 +287,11 @@ class _Turn:
         if draft.phone:
             text = "这个好像不是手机号，请发 11 位手机号。"
         return self._ask(replace(draft, phone=""), "phone", text, [STOP], identifier=True)
+
+    def _verify(self, draft: Draft, then: str) -> Said:
+        """The phone is verified by a code that never comes here; `then` is what the citizen is taken to say after."""
+        payload = {"type": "verify_phone", "route": BookAppointment.route, "phone": draft.phone, "then": then}
+        return [payload], draft
 
     # -- what was booked before -------------------------------------------------------------------------------------
 
@@ -365,7 +376,10 @@ class _Turn:
         lines.append("到场请出示签到码或二维码。改时间请说“改预约时间”，不来请说“取消预约”。")
         picture = f"/api/v1/conversations/{self._id}/appointments/{one.no}/qr.svg"
         data = {"kind": "appointment", "no": one.no, "status": one.status, "qr": picture}
-        return {"type": "lookup_result", "route": BookAppointment.route, "text": "\n".join(lines), "data": data}
+        told = {"type": "lookup_result", "route": BookAppointment.route, "text": "\n".join(lines), "data": data}
+        if not self._desk.is_reminded(self._id):
+            told["options"] = [{"title": "前一天提醒我", "payload": REMIND}]
+        return told
 
     def _ask(
         self,

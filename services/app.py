@@ -115,6 +115,8 @@ def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
         lambda conversation_id, seq: container.secrets.sign_reference(conversation_id, seq, container.clock.now()),
         lambda: container.clock.now().astimezone(SHANGHAI).date(),
         retention_days=container.settings.retention_days,
+        check=container.check_binding,
+        verify=container.verify_phone,
     )
     return TurnRunner(
         container.database,

@@ -3,17 +3,22 @@
 import asyncio
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
+import httpx
+
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
 from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
+from services.bindings.schemas import Ask, Check, SystemAway
 from services.cases import service as cases
 from services.cases.events import (
     CaseAssigned,
@@ -27,6 +32,7 @@ from services.cases.events import (
     CaseResolved,
     CaseTransferred,
 )
+from services.citizens.events import ReminderDue
 from services.conversations.events import ConversationChanged
 from services.conversations.extraction import pseudonymise
 from services.conversations.rendering import lookup_result
@@ -47,9 +53,10 @@ from services.knowledge import service as knowledge_service
 from services.knowledge.service import KnowledgePublished, LiveKnowledge
 from services.lookups.connectors import load_connectors, secrets_from
 from services.lookups.events import LookupFinished, SystemBack
-from services.lookups.gateway import Gateway
+from services.lookups.gateway import Gateway, SystemTrouble
 from services.lookups.service import LookupService
-from services.notifications.service import OutboxGrew
+from services.notifications.service import OutboxGrew, Sender
+from services.notifications.sms import send_by_http
 
 DEMO_CITY = Path(__file__).resolve().parent / "demo_city"
 
@@ -120,6 +127,11 @@ class Container:
         return Gateway(connectors, rates=SharedRate(self.signals.client))
 
     @cached_property
+    def scan_gateway(self) -> Gateway:
+        """The same systems, for the scans over bindings."""
+        return Gateway(self.gateway.connectors)
+
+    @cached_property
     def lookups(self) -> LookupService:
         return LookupService(
             database=self.database,
@@ -129,6 +141,58 @@ class Container:
             resolve=self._resolve,
             case_progress=self._case_progress,
         )
+
+    async def check_binding(
+        self, kind: str, conversation_id: str, message_seq: int, values: Mapping[str, str]
+    ) -> Check:
+        """What the departmental system says of values that are to be bound, with a lookup's limits on guessing."""
+        found = await self.lookups.query(kind, conversation_id, message_seq, values)
+        if found.state == "done" or found.data.get("reason") == "no_connector":
+            return Check(known=True)
+        # A number that does not fit may be typed again; a system that is away, or too many guesses, end it.
+        final = found.state in ("pending", "failed") and found.data.get("reason") not in ("invalid", "incomplete")
+        return Check(known=False, text=found.text, final=final)
+
+    async def verify_phone(self, conversation_id: str, code: str) -> str:
+        """Try the code of a booking; one short transaction."""
+        now = self.clock.now()
+        return await anyio.to_thread.run_sync(
+            self.database.write, lambda uow: self.conversations.check_phone(uow, conversation_id, code, now)
+        )
+
+    def asker(self, seconds: float) -> Ask:
+        """Asks departmental systems for the scans over bindings, each question within `seconds`.
+
+        Of its own connections and breakers: a scan neither waits for citizens' lookups nor shuts a system to them.
+        """
+        gateway = self.scan_gateway
+
+        async def ask(kind: str, parameters: Mapping[str, str]) -> dict[str, Any] | None:
+            connector = gateway.connectors.get(kind)
+            if connector is None or connector.request_for(parameters) is None:
+                return None
+            try:
+                answer = await gateway.ask(kind, parameters, seconds=seconds)
+            except SystemTrouble as trouble:
+                raise SystemAway(trouble.reason) from None
+            return answer.data if answer.state == "done" else None
+
+        return ask
+
+    def sms_sender(self) -> Sender | None:
+        """The sender of text messages: SMS_URL with the connector secret `sms`, else the sandbox; None without both."""
+        settings = self.settings
+        url, name = settings.sms_url, "sms"
+        if not url and settings.sandbox_url:
+            url, name = f"{settings.sandbox_url.rstrip('/')}/sms/send", "sandbox"
+        if not url:
+            return None
+        key = secrets_from(os.environ).get(name)
+        if key is None and name in settings.connector_secrets:
+            key = settings.connector_secrets[name].get_secret_value()
+        # The machine's proxy settings are not meant for the gateway.
+        client = httpx.Client(trust_env=False)
+        return send_by_http(client, url, key or "", self.secrets, self.clock.now)
 
     @cached_property
     def appointments(self) -> CitizenDesk:
@@ -273,6 +337,11 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
         news = Outgoing(event.text, type="result", data=event.data)
         conversations.deliver(uow, event.conversation_id, [news], event.at, event.dedupe)
 
+    def deliver_reminder(uow: UnitOfWork, event: ReminderDue) -> None:
+        text = Outgoing(event.text, sender="system", data={"kind": "reminder", "reminder": event.kind})
+        conversations.deliver(uow, event.citizen, [text], event.at, event.dedupe)
+
+    bus.on(ReminderDue, deliver_reminder)
     bus.on(LookupFinished, deliver_lookup)
     bus.on(SystemBack, deliver_return)
     bus.on(AppointmentNews, deliver_appointment)

@@ -11,7 +11,9 @@ from sqlalchemy.engine import Connection
 
 from services.accounts import models as accounts_models
 from services.appointments import models as appointments_models
+from services.bindings import models as bindings_models
 from services.cases import models as cases_models
+from services.citizens import models as citizens_models
 from services.conversations import models as conversations_models
 from services.core import audit, rotation
 from services.core.database import Base, Database
@@ -27,7 +29,9 @@ MODELS = (
     rotation,
     accounts_models,
     appointments_models,
+    bindings_models,
     cases_models,
+    citizens_models,
     conversations_models,
     knowledge_models,
     lookups_models,

@@ -1,7 +1,10 @@
 """The worker: sends the outbox, sweeps the clocks of cases, finishes pending lookups and publications. Run as many as
 needed."""
 
+import asyncio
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +16,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.appointments import tasks as appointment_tasks
+from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
+from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
@@ -32,6 +37,8 @@ APPOINTMENT_SECONDS = 10.0
 DESK_SECONDS = 15.0
 LOOKUP_SECONDS = 1.0
 SYSTEMS_SECONDS = 15.0
+BINDING_SECONDS = 30.0
+BINDING_ASK_SECONDS = 10.0
 KNOWLEDGE_SECONDS = 5.0
 DAY_SECONDS = 24 * 3600.0
 FAILURE_PAUSE = 3.0
@@ -44,6 +51,8 @@ class Worker:
         self._container = container
         self._stop = threading.Event()
         self._outbox_grew = threading.Event()
+        self._sms = container.sms_sender()
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -54,6 +63,7 @@ class Worker:
                 ("sweep", self._sweep, SWEEP_SECONDS, None),
                 ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
                 ("desk", self._keep_desk, DESK_SECONDS, None),
+                ("bindings", self._scan_bindings, BINDING_SECONDS, None),
                 ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
                 ("systems", self._watch_systems, SYSTEMS_SECONDS, None),
                 ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
@@ -89,10 +99,12 @@ class Worker:
 
     def _send(self) -> None:
         container = self._container
-        senders = {
+        senders: dict[str, notifications.Sender] = {
             "web": lambda row: container.signals.publish(CONVERSATION + row.recipient),
             "staff": notifications.deliver_to_staff(container.database),
         }
+        if self._sms is not None:
+            senders["sms"] = self._sms
         while notifications.send_due(container.database, senders, container.clock.now()):
             if self._stop.is_set():
                 return
@@ -112,6 +124,24 @@ class Worker:
                 job(self._container.database, self._container.clock.now())
             except SQLAlchemyError as error:
                 log.error("worker job failed", job=job.__name__, kind=type(error).__name__)
+
+    def _scan_bindings(self) -> None:
+        container = self._container
+
+        async def scan() -> None:
+            try:
+                await binding_tasks.scan(
+                    container.database,
+                    container.secrets,
+                    container.asker(BINDING_ASK_SECONDS),
+                    container.clock.now,
+                    self._owner,
+                    go_on=lambda: not self._stop.is_set(),
+                )
+            finally:
+                await container.scan_gateway.aclose()
+
+        asyncio.run(scan())
 
     def _finish_lookups(self) -> None:
         lookup_tasks.run_pending(self._container.lookups, self._container.gateway)
@@ -135,6 +165,8 @@ class Worker:
         lookup_tasks.forget_old(container.lookups)
         lookup_tasks.forget_watches(container.database, container.clock)
         retention = timedelta(days=container.settings.retention_days)
+        citizen_tasks.tidy(container.database, container.clock.now())
+        binding_tasks.remove_unused(container.database, container.clock.now())
         appointment_tasks.tidy(container.database, container.clock.now(), retention)
         knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
         container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))

@@ -315,7 +315,8 @@ def _taken(turn: Turn, form: Form, values: tuple[Entity, ...]) -> Decision:
         if steering.changes(turn.text) and not steering.corrects(turn.text):
             present = {entity.type for entity in values}
             emptied = tuple(Entity(name, None, 0, 0) for name in _followers(form, replaced) - present if name in given)
-    decided = _in_form(turn, "inform", form, (*values, *emptied), remark)
+    known = _known(turn, form, {**given, **{entity.type: entity.value for entity in (*values, *emptied)}})
+    decided = _in_form(turn, "inform", form, (*values, *emptied, *known), remark)
     return replace(decided, before=(*decided.before, *_additions(form, values[0].type)))
 
 
@@ -435,6 +436,44 @@ def _values(turn: Turn, form: str, *, asked: str | None = None, words: bool | No
     return tuple(found)
 
 
+def _known(turn: Turn, form: Form, given: Mapping[str, str | None]) -> tuple[Entity, ...]:
+    """What the citizen has bound fills the slots that are left, when only one binding fits what was said.
+
+    With several the question stays, and offers them (services/conversations). What was said is never replaced.
+    """
+    said = {slot: value for slot, value in given.items() if value is not None}
+    fitting = [
+        record
+        for record in turn.bound
+        if any(slot in record for slot in form.slot_names)
+        and all(_means(form, slot, value, record[slot]) for slot, value in said.items() if slot in record)
+    ]
+    own = {tuple((slot, record[slot]) for slot in form.slot_names if slot in record) for record in fitting}
+    if len(own) != 1:
+        return ()
+    return tuple(Entity(slot, value, 0, 0) for slot, value in own.pop() if slot not in said)
+
+
+def _means(form: Form, slot: str, said: str, bound: str) -> bool:
+    """Whether two values are the same; a kind may have been named in other words."""
+    if said == bound:
+        return True
+    spec = form.slot(slot)
+    return spec.kind == "options" and named_option(spec, bound, asked=True) == said
+
+
+def _bound_text(form: Form, known: tuple[Entity, ...]) -> str:
+    slot = next((slot for slot in form.slots if slot.kind == "identifier" and _has(known, slot.name)), None)
+    if slot is None:
+        return "好的，用您绑定的信息办理。"
+    value = next(entity.value for entity in known if entity.type == slot.name)
+    return f"好的，用您绑定的{slot.labels[0] if slot.labels else ''}{value}。"
+
+
+def _has(entities: tuple[Entity, ...], name: str) -> bool:
+    return any(entity.type == name for entity in entities)
+
+
 def _entities(values: dict[str, str]) -> list[Entity]:
     return [Entity(name, value, 0, 0) for name, value in values.items()]
 
@@ -533,7 +572,9 @@ def _finish(turn: Turn, intent: str, settings: Settings, inside: Form | None = N
         own = [slot for slot in form.slots if slot.kind in ("identifier", "entity")]
         if sibling is not None and not any(turn.has(slot.entity) for slot in own):
             form, named = sibling, replace(turn, ranking=((sibling.intent, turn.probability),))
-        return _opened(turn, form, _values(named, form.name))
+        values = _values(named, form.name)
+        known = _known(turn, form, {entity.type: entity.value for entity in values})
+        return _opened(turn, form, (*values, *known), _remark(form, _bound_text(form, known)) if known else None)
     entities = turn.entities
     if intent == "cancel" and (turn.parked or turn.paused):
         entities = (*_stack(turn, ()), Entity("parked", None, 0, 0))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from components.routes import FORM_OF_SLOT, LOOKUP_FORMS, ROUTE_OF_SLOT, SLOTS_OF_FORM
 from components.text import case_number, placeholders
 
+_MOST_BOUND: Final = 50
 BANDS: Final = ("answer", "candidates", "none")
 IDENTIFIERS: Final = frozenset(
     {"plate", "id_card", "license_file_no", "household_no", "phone", "engine_tail", "case_no"}
@@ -56,7 +57,8 @@ class Turn:
     """A message as the decision sees it. `requested_slot` is None outside every form.
 
     `idle` is the silence before it in seconds; `control` names a turn that no citizen wrote ("expire").
-    `on_topic` says that the hits were found by what was answered before.
+    `on_topic` says that the hits were found by what was answered before. `bound` is what the citizen has bound, each
+    as slot -> value (placeholders for identifiers).
     """
 
     text: str
@@ -74,6 +76,7 @@ class Turn:
     idle: float = 0.0
     control: str | None = None
     on_topic: bool = False
+    bound: tuple[Mapping[str, str], ...] = ()
 
     @property
     def form(self) -> str | None:
@@ -145,6 +148,7 @@ def read_turn(
         memory=state.memory,
         idle=float(_count(given.get("idle"))),
         on_topic=given.get("on_topic") is True,
+        bound=_bound(given.get("bound")),
         control=str(given["control"]) if isinstance(given.get("control"), str) else None,
     )
 
@@ -157,6 +161,16 @@ def read_memory(value: object) -> Memory | None:
     known = values if isinstance(values, Mapping) else {}
     kept = {name: str(known[name]) for name in SLOTS_OF_FORM[form] if known.get(name) is not None}
     return Memory(form, kept, _count(value.get("at")))
+
+
+def _bound(value: object) -> tuple[Mapping[str, str], ...]:
+    """Records of texts; whatever is malformed counts as absent."""
+    records = value if isinstance(value, list) else []
+    return tuple(
+        {str(slot): text for slot, text in record.items() if isinstance(text, str)}
+        for record in records[:_MOST_BOUND]
+        if isinstance(record, Mapping)
+    )
 
 
 def _count(value: object) -> int:

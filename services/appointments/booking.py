@@ -15,6 +15,7 @@ from services.appointments.models import BOOKED, CANCELLED, FILLED, WAITING, App
 from services.appointments.openings import Hour, bookable_days, limits_of, reminder_for
 from services.appointments.plan import Plan, load_plan
 from services.appointments.schemas import AppointmentOut, Hall, Person, Service
+from services.citizens import service as citizens
 from services.core import audit
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
@@ -22,7 +23,7 @@ from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound
 
 Origin = Literal["citizen", "staff"]
-Reason = Literal["unknown", "closed", "early", "late", "full", "blocked", "live", "limit", "over", "free"]
+Reason = Literal["unknown", "closed", "early", "late", "full", "blocked", "live", "limit", "over", "free", "unverified"]
 
 CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 CODE_LENGTH = 8
@@ -81,6 +82,7 @@ def book(
     hour = _bookable(plan, found, place, start_at, now, staff=origin == "staff")
     who = people.columns(secrets, person)
     if origin == "citizen":
+        refuse_unverified(uow, plan, secrets, found, person, conversation_id, now)
         refuse_blocked(uow, plan, who["person_hash"], now)
         if conversation_id is not None:
             ahead = repository.count_ahead(uow.session, conversation_id, now)
@@ -205,6 +207,37 @@ def refuse_blocked(uow: UnitOfWork, plan: Plan, person_hash: str, now: datetime)
     until = block_of(uow, plan, person_hash, now)
     if until is not None:
         raise Refused("blocked", f"因多次预约未到，{texts.day_of(until)}之前暂不能预约", until=until)
+
+
+def needs_code(
+    uow: UnitOfWork,
+    plan: Plan,
+    secrets: Secrets,
+    service: Service,
+    person: Person,
+    conversation_id: str | None,
+    now: datetime,
+) -> bool:
+    """Whether this citizen has to verify the phone first: the city asks for it, and it was not verified lately."""
+    wanted = plan.rules.rules.verify_phone if service.verify_phone is None else service.verify_phone
+    if not wanted or person.kind != "phone" or conversation_id is None:
+        return False
+    rules = citizens.load_rules(uow).codes
+    known = citizens.verified_phone(uow, secrets, rules, citizen=conversation_id, now=now, number=person.number)
+    return known is None
+
+
+def refuse_unverified(
+    uow: UnitOfWork,
+    plan: Plan,
+    secrets: Secrets,
+    service: Service,
+    person: Person,
+    conversation_id: str | None,
+    now: datetime,
+) -> None:
+    if needs_code(uow, plan, secrets, service, person, conversation_id, now):
+        raise Refused("unverified", "请先用短信验证码验证手机号")
 
 
 def appointment_id(no: str) -> int:

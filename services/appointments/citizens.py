@@ -6,6 +6,7 @@ from datetime import datetime
 from services.appointments import service
 from services.appointments.plan import load_plan
 from services.appointments.schemas import AppointmentOut, AppointmentsFile, Opening, Person, WaitingOut
+from services.citizens import service as citizens
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database
@@ -48,6 +49,23 @@ class CitizenDesk:
     def my_waiting(self, conversation_id: str) -> list[WaitingOut]:
         with self._database.unit_of_work(read_only=True) as uow:
             return service.waiting_of_conversation(uow, conversation_id)
+
+    def needs_code(self, conversation_id: str, person: Person, name: str) -> bool:
+        """Whether the phone has to be verified by a one-time code first."""
+        with self._database.unit_of_work(read_only=True) as uow:
+            return service.needs_code(
+                uow,
+                self._secrets,
+                conversation_id=conversation_id,
+                person=person,
+                service=name,
+                now=self._clock.now(),
+            )
+
+    def is_reminded(self, conversation_id: str) -> bool:
+        """Whether this citizen asked to be reminded of appointments."""
+        with self._database.unit_of_work(read_only=True) as uow:
+            return "appointment" in citizens.choices(uow, conversation_id)
 
     def book(
         self, conversation_id: str, seq: int, person: Person, name: str, hall: str, start_at: datetime

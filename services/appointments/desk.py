@@ -3,17 +3,19 @@
 from datetime import date, datetime, timedelta
 
 from services.accounts.schemas import StaffUser
-from services.appointments import booking, repository, texts, views
+from services.appointments import booking, people, repository, texts, views
 from services.appointments.booking import Refused
 from services.appointments.events import AppointmentNews
-from services.appointments.models import BOOKED, CHECKED_IN, NO_SHOW, Appointment, Slot
+from services.appointments.models import BOOKED, CHECKED_IN, NO_SHOW, SERVED, Appointment, Slot
 from services.appointments.plan import Plan
-from services.appointments.schemas import AppointmentOut, DayList
+from services.appointments.schemas import AppointmentOut, DayList, HallOut, WaitingPerson
 from services.core import audit
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Forbidden, NotFound
+
+WAITING_SHOWN = 200
 
 
 def day_list(uow: UnitOfWork, secrets: Secrets, *, hall: str, day: date, user: StaffUser) -> DayList:
@@ -25,7 +27,7 @@ def day_list(uow: UnitOfWork, secrets: Secrets, *, hall: str, day: date, user: S
     first = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
     last = first + timedelta(days=1)
     rows = [row for row in repository.of_day(uow.session, hall, first, last) if may_serve(plan, row[0].service, user)]
-    counts = {status: sum(row.status == status for row, _ in rows) for status in (BOOKED, CHECKED_IN, NO_SHOW)}
+    counts = {status: sum(row.status == status for row, _ in rows) for status in (BOOKED, CHECKED_IN, SERVED, NO_SHOW)}
     return DayList(
         hall=hall,
         hall_name=place.name,
@@ -50,7 +52,7 @@ def check_in(uow: UnitOfWork, secrets: Secrets, *, no: str, user: StaffUser, now
     Raises NotFound, Forbidden, and Refused on another day or when it was cancelled.
     """
     plan, row, slot = _locked(uow, no, user)
-    if row.status != CHECKED_IN:
+    if row.status not in (CHECKED_IN, SERVED):
         if row.status not in (BOOKED, NO_SHOW):
             raise Refused("over", "这个预约已经取消")
         if slot.start_at.astimezone(SHANGHAI).date() != now.astimezone(SHANGHAI).date():
@@ -70,6 +72,47 @@ def no_show(uow: UnitOfWork, secrets: Secrets, *, no: str, user: StaffUser, now:
             raise Refused("early", "预约时间还没有到")
         mark_missed(uow, plan, row, slot, user.name, now)
     return views.of_appointment(plan, secrets, row, slot)
+
+
+def served(uow: UnitOfWork, secrets: Secrets, *, no: str, user: StaffUser, now: datetime) -> AppointmentOut:
+    """The person who checked in has been served. Twice is once. Raises Refused for one who has not checked in."""
+    plan, row, slot = _locked(uow, no, user)
+    if row.status != SERVED:
+        if row.status != CHECKED_IN:
+            raise Refused("over", "请先签到，再标记已办")
+        row.status, row.closed_at = SERVED, now
+        _record(uow, "appointment.served", row, user.name, now)
+    return views.of_appointment(plan, secrets, row, slot)
+
+
+def halls_of(uow: UnitOfWork, user: StaffUser) -> list[HallOut]:
+    """The halls where this staff member's department does something, with what it does there."""
+    plan = booking.require_plan(uow)
+    found = []
+    for hall in views.of_rules(plan).halls:
+        mine = [code for code in hall.services if may_serve(plan, code, user)]
+        if mine:
+            found.append(hall.model_copy(update={"services": mine}))
+    return found
+
+
+def waiting_of_day(uow: UnitOfWork, secrets: Secrets, *, hall: str, day: date, user: StaffUser) -> list[WaitingPerson]:
+    """Who waits for an hour of this day in a hall (Asia/Shanghai), in the order in which places are given away."""
+    plan = booking.require_plan(uow)
+    first = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
+    rows = repository.waiting_between(uow.session, hall, first, first + timedelta(days=1), WAITING_SHOWN)
+    return [
+        WaitingPerson(
+            service_name=plan.service_name(row.service),
+            person=row.person_masked,
+            name=people.name_of(secrets, row),
+            from_at=row.from_at,
+            until_at=row.until_at,
+            since=row.created_at,
+        )
+        for row in rows
+        if may_serve(plan, row.service, user)
+    ]
 
 
 def mark_missed(uow: UnitOfWork, plan: Plan, row: Appointment, slot: Slot, actor: str, now: datetime) -> None:

@@ -8,7 +8,18 @@ from fastapi import APIRouter, Depends, Query, Request
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.appointments import service
-from services.appointments.schemas import AppointmentOut, BookIn, CancelIn, CodeIn, DayList, MoveIn, Offer, Opening
+from services.appointments.schemas import (
+    AppointmentOut,
+    BookIn,
+    CancelIn,
+    CodeIn,
+    DayList,
+    HallOut,
+    MoveIn,
+    Offer,
+    Opening,
+    WaitingPerson,
+)
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
 from services.core.web import container_of
@@ -47,6 +58,24 @@ def day_list(
     chosen = day or the.clock.now().astimezone(SHANGHAI).date()
     with the.database.unit_of_work(read_only=True) as uow:
         return service.day_list(uow, the.secrets, hall=hall, day=chosen, user=user)
+
+
+@router.get("/halls")
+def halls(request: Request, user: Reader) -> list[HallOut]:
+    """The halls of this staff member's department; all of them without a department."""
+    with container_of(request).database.unit_of_work(read_only=True) as uow:
+        return service.halls_of(uow, user)
+
+
+@router.get("/waiting")
+def waiting(
+    request: Request, user: Reader, hall: Annotated[str, Query(max_length=64)], day: date | None = None
+) -> list[WaitingPerson]:
+    """Who waits for an hour of a hall's day (today when none is named), numbers masked, the next one first."""
+    the = container_of(request)
+    chosen = day or the.clock.now().astimezone(SHANGHAI).date()
+    with the.database.unit_of_work(read_only=True) as uow:
+        return service.waiting_of_day(uow, the.secrets, hall=hall, day=chosen, user=user)
 
 
 @router.post("", status_code=201)
@@ -121,6 +150,13 @@ def cancel(no: str, body: CancelIn, request: Request, user: Worker) -> Appointme
         return service.cancel(uow, the.secrets, key=key, no=no, now=the.clock.now(), actor=user.name)
 
     return the.database.write(step)
+
+
+@router.post("/{no}/served")
+def served(no: str, request: Request, user: Worker) -> AppointmentOut:
+    """The person who checked in has been served."""
+    the = container_of(request)
+    return the.database.write(lambda uow: service.served(uow, the.secrets, no=no, user=user, now=the.clock.now()))
 
 
 @router.post("/{no}/no-show")

@@ -11,6 +11,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 BOOKED = "booked"
 CHECKED_IN = "checked_in"
+SERVED = "served"
 CANCELLED = "cancelled"
 NO_SHOW = "no_show"
 

@@ -319,6 +319,21 @@ def count_waiting(session: Session, hall: str, first: datetime, last: datetime) 
     ).one()
 
 
+def waiting_between(session: Session, hall: str, first: datetime, last: datetime, limit: int) -> Sequence[WaitingEntry]:
+    """Who waits for an hour in [first, last), in order."""
+    return session.scalars(
+        sa.select(WaitingEntry)
+        .where(
+            WaitingEntry.status == WAITING,
+            WaitingEntry.hall == hall,
+            WaitingEntry.from_at < last,
+            WaitingEntry.until_at > first,
+        )
+        .order_by(WaitingEntry.id)
+        .limit(limit)
+    ).all()
+
+
 def expired_waiting(session: Session, before: datetime, limit: int) -> Sequence[int]:
     return session.scalars(
         sa.select(WaitingEntry.id)

@@ -10,7 +10,7 @@ from services.sla.schemas import SpanIn
 
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-Status = Literal["booked", "checked_in", "cancelled", "no_show"]
+Status = Literal["booked", "checked_in", "served", "cancelled", "no_show"]
 RequestId = Annotated[str, Field(min_length=8, max_length=64)]
 Days = Literal["working_days", "every_day"]
 
@@ -44,7 +44,8 @@ class NoShowRule(_Written):
 
 
 class Rules(_Written):
-    """What counts for every service that says nothing else. `remind_at` is a time of day, on the day before."""
+    """What counts for every service that says nothing else. `remind_at` is a time of day, on the day before;
+    `verify_phone` asks for a one-time code before a citizen books in the chat."""
 
     earliest_days: int = Field(14, ge=0, le=90)
     latest_minutes: int = Field(60, ge=0, le=30 * DAY_MINUTES)
@@ -52,6 +53,7 @@ class Rules(_Written):
     remind_at: Annotated[int, BeforeValidator(_time_of_day)] = 10 * 60
     waiting_notice_minutes: int = Field(180, ge=0, le=7 * DAY_MINUTES)
     per_conversation: int = Field(5, ge=1, le=50)
+    verify_phone: bool = False
     no_show: NoShowRule = Field(default_factory=NoShowRule)
 
 
@@ -66,6 +68,7 @@ class Service(_Written):
     earliest_days: int | None = Field(None, ge=0, le=90)
     latest_minutes: int | None = Field(None, ge=0, le=30 * DAY_MINUTES)
     cancel_minutes: int | None = Field(None, ge=0, le=7 * DAY_MINUTES)
+    verify_phone: bool | None = None
 
 
 class Windows(_Written):
@@ -195,9 +198,21 @@ class DayList(BaseModel):
     day: date
     booked: int
     checked_in: int
+    served: int
     no_show: int
     waiting: int
     appointments: list[AppointmentOut]
+
+
+class WaitingPerson(BaseModel):
+    """Somebody in the waiting list of a hall, as its clerks see them; the first is the next."""
+
+    service_name: str
+    person: str
+    name: str | None = None
+    from_at: datetime
+    until_at: datetime
+    since: datetime
 
 
 class BookIn(BaseModel):

@@ -10,7 +10,16 @@ from datetime import datetime
 
 from services.appointments import booking, repository, views
 from services.appointments.booking import Refused, book, cancel, reschedule
-from services.appointments.desk import check_in, check_in_by_code, day_list, no_show, require_department
+from services.appointments.desk import (
+    check_in,
+    check_in_by_code,
+    day_list,
+    halls_of,
+    no_show,
+    require_department,
+    served,
+    waiting_of_day,
+)
 from services.appointments.plan import apply_city, load_plan
 from services.appointments.qr import svg as picture
 from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
@@ -31,9 +40,11 @@ __all__ = [
     "check_in_by_code",
     "check_in_text",
     "day_list",
+    "halls_of",
     "join_waiting",
     "leave_waiting",
     "load_plan",
+    "needs_code",
     "no_show",
     "of_conversation",
     "offer",
@@ -41,7 +52,9 @@ __all__ = [
     "picture",
     "require_department",
     "reschedule",
+    "served",
     "waiting_of_conversation",
+    "waiting_of_day",
 ]
 
 
@@ -73,6 +86,15 @@ def of_conversation(uow: UnitOfWork, secrets: Secrets, conversation_id: str) -> 
         views.of_appointment(plan, secrets, row, repository.slot(uow.session, row.slot_id), with_code=True)
         for row in repository.of_conversation(uow.session, conversation_id)
     ]
+
+
+def needs_code(
+    uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, person: Person, service: str, now: datetime
+) -> bool:
+    """Whether the phone has to be verified before this citizen books this service."""
+    plan = booking.require_plan(uow)
+    found = plan.rules.service(service)
+    return found is not None and booking.needs_code(uow, plan, secrets, found, person, conversation_id, now)
 
 
 def check_in_text(uow: UnitOfWork, conversation_id: str, no: str) -> str:

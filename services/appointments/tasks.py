@@ -11,13 +11,12 @@ from services.appointments import booking, desk, repository, texts
 from services.appointments.events import AppointmentNews
 from services.appointments.models import BOOKED, CANCELLED, EXPIRED
 from services.appointments.plan import Plan, load_plan
-from services.core.clock import SHANGHAI
+from services.citizens import service as citizens
 from services.core.database import Database, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-WAKING_HOURS = (8, 21)
 REQUESTS_KEPT = timedelta(days=30)
 
 
@@ -36,8 +35,8 @@ def sweep(database: Database, now: datetime, limit: int = BATCH) -> Swept:
             return Swept(0, 0, 0, 0)
         grace = timedelta(minutes=plan.rules.rules.no_show.after_minutes)
         # Nobody is woken by a reminder that could not be sent in time.
-        awake = WAKING_HOURS[0] <= now.astimezone(SHANGHAI).hour < WAKING_HOURS[1]
-        reminders = repository.due_reminders(uow.session, now, limit) if awake else []
+        quiet = citizens.is_quiet(citizens.load_rules(uow).reminders.quiet, now)
+        reminders = [] if quiet else repository.due_reminders(uow.session, now, limit)
         over = repository.over(uow.session, now - grace, limit)
         fillable = repository.slots_with_places_and_waiting(uow.session, now + plan.notice, limit)
         expired = repository.expired_waiting(uow.session, now + plan.notice, limit)
@@ -77,6 +76,8 @@ def _remind(uow: UnitOfWork, plan: Plan, row_id: int, now: datetime) -> int:
     row.remind_at = None
     slot = repository.slot(uow.session, row.slot_id)
     if row.status != BOOKED or slot.start_at <= now or row.conversation_id is None:
+        return 0
+    if "appointment" not in citizens.choices(uow, row.conversation_id):
         return 0
     service, hall = plan.rules.service(row.service), plan.rules.hall(slot.hall)
     text = texts.reminder(

@@ -49,6 +49,7 @@ def join(
     if not wanted:
         raise Refused("late", "这段时间已经来不及排队了，请换个时间")
     who = people.columns(secrets, person)
+    booking.refuse_unverified(uow, plan, secrets, found, person, conversation_id, now)
     booking.refuse_blocked(uow, plan, who["person_hash"], now)
     if repository.live(uow.session, who["person_hash"], service) is not None:
         raise Refused("live", f"已经有一个{found.name}的预约，不用排队；可以改期或取消")

@@ -18,7 +18,7 @@ from services.container import DEMO_CITY
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
 from services.core.settings import Settings
-from services.evaluation import cases_bench, lookup_bench, publish_bench
+from services.evaluation import cases_bench, lookup_bench, publish_bench, reminders_bench
 from services.evaluation.dialogue_bench import whole
 from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
@@ -192,6 +192,34 @@ def cases(
         return
     _print_table("cases", figures["rows"])
     show({**figures["ratios"], **about}, False)
+
+
+@app.command("reminders")
+def reminders(
+    bindings: Annotated[int, typer.Option(min=1_000, help="Bindings to scan, one of each citizen.")] = 100_000,
+    told_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of citizens with something to be told.")
+    ] = 0.02,
+    kills: Annotated[int, typer.Option(min=0, max=20, help="How often the worker is killed on the way.")] = 2,
+    database_url: Annotated[
+        str, typer.Option(help="An empty PostgreSQL database to use; a SQLite file of its own without it.")
+    ] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """A scan over many bindings, killed and taken up again: speed, and whether everybody is told exactly once.
+
+    The departmental system is the sandbox over HTTP; nothing of the installation is touched.
+    """
+    configure_logging("cli")
+    own = Settings()
+    with tempfile.TemporaryDirectory(prefix="huiying-") as folder, progress_bar("bindings") as progress:
+        settings = scratch_settings(own, Path(folder))
+        if database_url:
+            settings.database_url = database_url
+        figures = reminders_bench.measure(
+            settings, bindings=bindings, told_share=told_share, kills=kills, progress=progress, say=_say
+        )
+    show(figures, as_json)
 
 
 def _numbers(text: str) -> list[int]:

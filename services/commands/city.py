@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from services.appointments import service as appointments
+from services.citizens import service as citizens
 from services.commands.console import container
 from services.menus import service as menus
 from services.sla import service
@@ -28,6 +29,7 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
         applied = service.apply_city(uow, directory, parts.clock.now())
         accounts = menus.apply_menus(uow, directory, parts.clock.now())
         applied += appointments.apply_city(uow, directory, parts.clock.now())
+        applied += citizens.apply_city(uow, directory, parts.clock.now())
         uow.commit()
     for document in applied:
         typer.echo(

@@ -83,6 +83,8 @@ def _greet(stack: Stack, seconds: float) -> None:
         ("API", "/docs"),
     ):
         typer.echo(f"  {what:<8} {stack.url}{path}")
+    if stack.settings.sandbox_url and not stack.settings.sms_url:
+        typer.echo(f"  {'phone':<8} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
     if stack.accounts:
         typer.echo(
             "  accounts (the passwords are shown this once; more with: .venv/bin/huiying user add NAME --role ROLE)"
@@ -104,6 +106,8 @@ def doctor(as_json: JsonFlag = False) -> None:
     report["schema"] = "current" if schema.is_current(parts.database) else "behind: huiying db upgrade"
     report["connectors"] = connectors
     report["connector_mistakes"] = mistakes
+    settings = parts.settings
+    report["text_messages"] = "gateway" if settings.sms_url else "sandbox" if settings.sandbox_url else "none"
     show(report, as_json)
     if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """One turn's decision: a message and what is known become a `TurnOutcome`. Waits for Rasa, touches no database."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, get_args
 
@@ -9,12 +9,13 @@ import numpy as np
 import structlog
 
 from knowledge_base import KnowledgeBase, SearchResult
-from services.conversations import rendering, shortcuts, texts
+from services.bindings import service as bindings
+from services.conversations import binding, rendering, shortcuts, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
 from services.conversations.extraction import IDENTIFIER_TYPES
 from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
-from services.conversations.schemas import Outgoing, TurnContext, TurnOutcome
+from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
 from services.conversations.splitting import split
 from services.conversations.urgency import likelihood
 from services.sla.policies import Kind
@@ -46,6 +47,12 @@ HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人
 EMPTY = SearchResult(hits=(), band="none", embedding=np.zeros(0, dtype=np.float32))
 
 
+Check = Callable[[str, str, int, Mapping[str, str]], Awaitable[bindings.Check]]
+"""`(lookup, conversation_id, seq, values)`: what the departmental system says of values that are to be bound."""
+Verify = Callable[[str, str], Awaitable[str]]
+"""`(conversation_id, code)`: tries the code that a booking asked for (`services.citizens.schemas.Checked`)."""
+
+
 class Search(Protocol):
     """The live knowledge base: the snapshot of the moment (None before the first publish)."""
 
@@ -65,7 +72,11 @@ class Decider:
         today: Callable[[], Any],
         *,
         retention_days: int,
+        check: Check | None = None,
+        verify: Verify | None = None,
     ) -> None:
+        self._check = check
+        self._verify = verify
         self._knowledge = knowledge
         self._dialogue = dialogue
         self._run_in_thread = run_in_thread
@@ -81,6 +92,10 @@ class Decider:
             held = unchanged(context, route="human")
             held.rating = shortcuts.rating_of(context)
             return held
+        # An open talk about a binding hears its answers before a menu takes their digits.
+        intent = binding.understood(context) if context.talk is not None else None
+        if intent is not None:
+            return await self._talk(context, intent)
         consent = consent_in(context)
         if consent is not None:
             return await self._after_consent(context, consent, deferred)
@@ -88,6 +103,9 @@ class Decider:
         if isinstance(short, TurnOutcome):
             return short
         context = short or context
+        intent = binding.understood(context)
+        if intent is not None:
+            return await self._talk(context, intent)
         if context.kind == "choice":
             chosen = self._choice(context)
             if chosen is not None:
@@ -100,6 +118,30 @@ class Decider:
                 requested_slot=context.requested_slot,
             )
         return await self._requests(context, context.text, context.entities, has_consent=context.has_consent)
+
+    # -- bindings and reminders -----------------------------------------------------------------------------------
+
+    async def _talk(self, context: TurnContext, intent: bindings.Intent) -> TurnOutcome:
+        """A step of the talk about a binding; the departmental system is asked here, outside of any transaction."""
+        if intent.does == "code" and context.talk is not None and context.talk.then and self._verify is not None:
+            return await self._verified(context, context.talk.then, intent.number, self._verify)
+        wanted = bindings.needs_check(context.talk, intent)
+        check = None
+        if wanted is not None and self._check is not None:
+            check = await self._check(wanted[0], context.conversation_id, context.seq, wanted[1])
+        return binding.outcome(context, intent, check)
+
+    async def _verified(self, context: TurnContext, then: str, code: str, verify: Verify) -> TurnOutcome:
+        """The code of a booking: the booking goes on with it, without the code ever leaving this service."""
+        checked = await verify(context.conversation_id, code)
+        if checked != "right":
+            outcome = unchanged(context, route="book_appointment", replies=[texts.CODES[checked]])
+            outcome.closes_talk = checked == "spent"
+            return outcome
+        outcome = await self._dialogue_turn(context, then, [], has_consent=context.has_consent)
+        outcome.closes_talk = True
+        outcome.replies.insert(0, texts.PHONE_VERIFIED)
+        return outcome
 
     # -- consent ------------------------------------------------------------------------------------------------
 
@@ -188,6 +230,7 @@ class Decider:
             "misses": context.misses,
             "idle": context.idle,
             "on_topic": on_topic,
+            "bound": context.bound,
             "danger": likelihood(text),
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
@@ -258,7 +301,7 @@ class Decider:
             if kind == "ask":
                 asked = str(payload.get("slot") or "") or None
                 if outcome.deferred_payloads is None:
-                    said.append(rendering.ask(payload))
+                    said.append(rendering.ask(payload, _of_bound(context, asked)))
             elif kind == "faq_answer" and snapshot is not None and found.hits:
                 others = [hit.entry_id for hit in found.hits[1:]]
                 said.append(rendering.answer(snapshot.entry(found.hits[0].entry_id), others))
@@ -281,6 +324,9 @@ class Decider:
             elif kind == "case_addition":
                 label = str(payload.get("label") or "")
                 outcome.additions.append(f"{label}：{context.text}" if label else context.text)
+            elif kind == "verify_phone":
+                values = {"phone": str(payload.get("phone") or "")}
+                outcome.talked = Talked(bindings.Intent("verify", values=values, number=str(payload.get("then") or "")))
             elif kind == "lookup_result":
                 said.append(rendering.lookup_result(payload))
                 outcome.topic = None
@@ -289,7 +335,7 @@ class Decider:
         if outcome.deferred_payloads is not None:
             said.append(self._consent)
         outcome.requested_slot = asked
-        if not outcome.replies and outcome.case_kind is None:
+        if not outcome.replies and outcome.case_kind is None and outcome.talked is None:
             outcome.replies.append(texts.MISS)
             outcome.misses = context.misses + 1
         return outcome
@@ -318,6 +364,12 @@ def consent_in(context: TurnContext) -> bool | None:
     if answer == texts.CONSENT_NO or (context.kind == "text" and answer in NO_WORDS):
         return False
     return None
+
+
+def _of_bound(context: TurnContext, slot: str | None) -> list[Option]:
+    """What is bound, to be tapped instead of typed, when a form asks for it."""
+    values = dict.fromkeys(record[slot] for record in context.bound if slot is not None and slot in record)
+    return [Option(title=context.shown.get(value, value), payload=value) for value in values if value in context.shown]
 
 
 def _has_identifier(entities: list[dict[str, Any]]) -> bool:

@@ -34,6 +34,8 @@ class Conversation(Base):
     account: Mapped[str | None] = mapped_column(sa.String(32))
     menu_place: Mapped[str | None] = mapped_column(sa.String(8))
     menu_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The open talk about a binding or a phone (services.bindings): placeholders and words, never a number.
+    talk: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
     lease_owner: Mapped[str | None] = mapped_column(sa.String(64))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

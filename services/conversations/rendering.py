@@ -58,9 +58,9 @@ def payload_text(payload: dict[str, Any]) -> str:
     return str(payload.get("text") or "")
 
 
-def ask(payload: dict[str, Any]) -> Outgoing:
-    """A form's question, with its options when it has some."""
-    options = tuple(
+def ask(payload: dict[str, Any], known: Sequence[Option] = ()) -> Outgoing:
+    """A form's question, with its options when it has some; what is `known` of the citizen comes first."""
+    options = tuple(known) + tuple(
         Option(title=str(option["title"]), payload=str(option["payload"])) for option in payload.get("options") or ()
     )
     return Outgoing(payload_text(payload), type="options" if options else "text", options=options)
@@ -70,7 +70,9 @@ def lookup_result(payload: dict[str, Any]) -> Outgoing:
     """What a lookup found; when its system is down, with the offer to hear of its return, or to speak to a person."""
     data = payload.get("data")
     known = data if isinstance(data, dict) else {}
-    options: tuple[Option, ...] = ()
+    options = tuple(
+        Option(title=str(option["title"]), payload=str(option["payload"])) for option in payload.get("options") or ()
+    )
     if known.get("reason") in ("system_down", "system_busy"):
         options = (Option(title="转人工", payload=texts.HUMAN_YES),)
         if known.get("watch"):

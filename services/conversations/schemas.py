@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from services.bindings.service import Check, Draft, Intent
 from services.cases.service import Proposal
 from services.menus.service import Account, Command, Place, Reply
 from services.sla.policies import Kind
@@ -187,6 +188,22 @@ class TurnContext:
     """Seconds since the citizen's message before this one; 0 for the first."""
     topic: str | None = None
     """The entry that was answered last."""
+    at: datetime = datetime.min
+    """When the turn was taken."""
+    talk: Draft | None = None
+    """The open talk about a binding."""
+    bound: list[dict[str, str]] = field(default_factory=list)
+    """What the citizen has bound, slot by slot, numbers as placeholders."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """How the placeholders of what is bound are shown."""
+
+
+@dataclass(frozen=True)
+class Talked:
+    """A step of the talk about bindings and reminders, to be taken in the transaction that finishes the turn."""
+
+    intent: Intent
+    check: Check | None = None
 
 
 @dataclass
@@ -212,5 +229,8 @@ class TurnOutcome:
     topic: str | None = None
     additions: list[str] = field(default_factory=list)
     """What goes into the open case, without identifiers in the clear."""
+    talked: Talked | None = None
+    closes_talk: bool = False
+    """The talk about a binding is over: its phone was verified, and the dialogue went on."""
     after_case: list[Outgoing] = field(default_factory=list)
     """Said after the message about the case that this turn opens."""

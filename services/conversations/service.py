@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.bindings import service as bindings
 from services.cases import service as cases
-from services.conversations import attachments, feedback, repository, shortcuts, texts, vault
+from services.conversations import attachments, binding, feedback, repository, shortcuts, texts, vault
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
@@ -54,7 +55,14 @@ class Conversations:
     """The operations on conversations; `secrets` encrypts texts and identifiers at rest."""
 
     def __init__(
-        self, secrets: Secrets, *, city_name: str, message_limit: int, claim_lapse: timedelta, retention: timedelta
+        self,
+        secrets: Secrets,
+        *,
+        city_name: str,
+        message_limit: int,
+        claim_lapse: timedelta,
+        retention: timedelta,
+        talks: bindings.Talks | None = None,
     ) -> None:
         self._secrets = secrets
         self._messages = Messages(secrets)
@@ -62,6 +70,7 @@ class Conversations:
         self._message_limit = message_limit
         self._claim_lapse = claim_lapse
         self._retention = retention
+        self._talks = talks or bindings.Talks(secrets, city_name)
 
     # -- opening and reading ------------------------------------------------------------------------------------
 
@@ -172,7 +181,13 @@ class Conversations:
         entities: list[dict[str, Any]] = []
         if inbound.text is not None:
             hidden = vault.hide(
-                uow, self._secrets, conversation_id=row.id, seq=seq, text=text, now=now, expected=row.requested_slot
+                uow,
+                self._secrets,
+                conversation_id=row.id,
+                seq=seq,
+                text=text,
+                now=now,
+                expected=binding.expected(row, now),
             )
             text, entities = hidden.text, hidden.entities
         elif inbound.location is not None:
@@ -394,7 +409,8 @@ class Conversations:
     def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
         text, entities = self._messages.read(message)
         choice = message.extra.get("choice")
-        if choice is None and row.requested_slot and PLACEHOLDER_BRACKET not in text:
+        wanted = binding.expected(row, now)
+        if choice is None and wanted and PLACEHOLDER_BRACKET not in text:
             # A bare answer ("3F07") that arrived before its question was known is recognised now.
             hidden = vault.hide(
                 uow,
@@ -403,13 +419,14 @@ class Conversations:
                 seq=message.seq,
                 text=text,
                 now=now,
-                expected=row.requested_slot,
+                expected=wanted,
             )
             if hidden.text != text:
                 text, entities = hidden.text, hidden.entities
                 message.text_encrypted = self._secrets.encrypt(text)
                 message.extra = self._messages.seal(entities, None)
         before = repository.heard_before(uow.session, row.id, message.seq)
+        bound, shown = binding.known(uow, self._secrets, row, message.seq, now)
         return TurnContext(
             conversation_id=row.id,
             seq=message.seq,
@@ -427,7 +444,15 @@ class Conversations:
             shortcuts=shortcuts.load(uow, row, message, text, entities, now),
             idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
             topic=row.topic,
+            at=now,
+            talk=bindings.is_open(binding.draft_of(row), now),
+            bound=bound,
+            shown=shown,
         )
+
+    def check_phone(self, uow: UnitOfWork, conversation_id: str, code: str, now: datetime) -> str:
+        """Try the code of a booking (`services.citizens.schemas.Checked`)."""
+        return self._talks.check_phone(uow, conversation_id, code, now)
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
         """Text and entities of the message that waited for consent."""
@@ -453,8 +478,13 @@ class Conversations:
         if outcome.refuse_consent:
             repository.delete_identifiers(uow.session, row.id)
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
+        if outcome.closes_talk:
+            row.talk = None
         for reply in outcome.replies:
             self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
+        if outcome.talked is not None:
+            for reply in binding.take_step(uow, self._talks, self._secrets, row, outcome.talked, now):
+                self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
             case = self._open_case(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no

@@ -74,6 +74,16 @@ def claimed(clerk: str) -> Outgoing:
     return Outgoing(f"工作人员 {clerk} 已接入，将直接回复您。", sender="system")
 
 
+PHONE_VERIFIED = Outgoing("手机号验证成功。")
+_RESEND = (Option(title="重新发送", payload="重新发送"), Option(title="换个手机号", payload="换个手机号"))
+# By what came of trying a code (services.citizens.schemas.Checked).
+CODES = {
+    "wrong": Outgoing("验证码不对，请再核对一下。", type="options", options=_RESEND),
+    "expired": Outgoing("验证码已经失效，请点“重新发送”。", type="options", options=_RESEND),
+    "spent": Outgoing("验证码输错次数太多，已经作废。请稍后再预约。"),
+}
+
+
 # What a citizen chooses about a case: "case:<number>:<action>".
 CASE_CHOICE = "case:"
 RATINGS = ((5, "非常满意"), (4, "满意"), (3, "一般"), (2, "不满意"), (1, "很不满意"))

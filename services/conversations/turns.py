@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from services.cases.service import Proposal
-from services.conversations import texts
+from services.conversations import binding, texts
 from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations, LeaseLost
@@ -190,7 +190,7 @@ class TurnRunner:
     async def _one_turn(self, context: TurnContext, owner: str) -> TurnContext | None:
         """Decide and store one turn; returns the next one, taken in the transaction that stored this one."""
         began = time.perf_counter()
-        if consent_in(context):
+        if consent_in(context) or binding.consents(context):
             # Recorded before anything uses an identifier: the action of this very turn may resolve one.
             await self._write(
                 lambda uow: self._conversations.grant_consent(uow, context.conversation_id, self._clock.now())

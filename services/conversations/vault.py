@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.conversations import repository
-from services.conversations.extraction import Entity, mask, pseudonymise
+from services.conversations.extraction import PLACEHOLDER_LABELS, Entity, mask, pseudonymise
 from services.conversations.models import Identifier
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -64,6 +64,23 @@ def hide(
             for entity in hidden.entities
         ],
     )
+
+
+def keep(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, seq: int, entity: Entity) -> tuple[str, str]:
+    """A placeholder for an identifier that the citizen did not type just now (it is bound), and its mask.
+
+    The same value has the placeholder that it has already. The caller holds the conversation's row lock.
+    """
+    rows = repository.identifiers(uow.session, conversation_id)
+    value_hash = secrets.keyed_hash(f"{entity.type}:{entity.normalised}")
+    known = next((row for row in rows if (row.type, row.value_hash) == (entity.type, value_hash)), None)
+    if known is not None:
+        return known.placeholder, known.masked
+    number = max((_number(row.placeholder) for row in rows if row.type == entity.type), default=0) + 1
+    placeholder = f"【{PLACEHOLDER_LABELS[entity.type]}{number}】"
+    uow.session.add(_row(secrets, conversation_id, seq, placeholder, entity, value_hash))
+    uow.session.flush()
+    return placeholder, mask(entity)
 
 
 def resolve(uow: UnitOfWork, secrets: Secrets, conversation_id: str, placeholder: str) -> str | None:

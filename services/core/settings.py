@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     action_url: str = ""
     sandbox_url: str = ""
     connector_secrets: dict[str, SecretStr] = Field({}, description="by name; CONNECTOR_SECRET_NAME wins")
+    sms_url: str = Field("", description="gateway of text messages; empty: the sandbox")
     worker_heartbeat_seconds: float = 5.0
 
     secret_keys: SecretStr = SecretStr("")

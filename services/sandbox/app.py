@@ -7,15 +7,37 @@ Each system speaks its own dialect (pinyin field names, codes), as real ones do;
 
 import hmac
 import math
+from collections import deque
 from datetime import date
+from html import escape
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.sandbox.data import LANDMARKS, ROADS, Place, make_records
 from services.sandbox.faults import SYSTEMS, Error, Faults
+
+SMS_KEPT = 500
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+TELEPHONE = (
+    '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>沙箱短信</title>'
+    "<h1>沙箱短信</h1><p>示范环境发出的短信都在这里，最新的在最上面。</p><ol>{rows}</ol></html>"
+)
+
+
+class Sms(BaseModel):
+    id: int
+    phone: str = Field(max_length=20)
+    text: str = Field(max_length=500)
+
+
+class StatusQuery(BaseModel):
+    hphm: str | None = None
+    dabh: str | None = None
+    hh: str | None = None
 
 
 class Control(BaseModel):
@@ -66,6 +88,7 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
     """The systems with records that follow from `seed` and `today`; every call must carry `api_key`."""
     records = make_records(seed, today)
     faults = Faults()
+    inbox: deque[Sms] = deque(maxlen=SMS_KEPT)
     app = FastAPI(title="Sandbox departmental systems", docs_url=None, redoc_url=None)
 
     def with_key(x_api_key: Annotated[str, Header()] = "") -> None:
@@ -144,6 +167,38 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
             raise HTTPException(404, "no such system")
         return {"code": "0000"}
 
+    @app.post("/status/vehicle", dependencies=guarded)
+    def vehicle_status(query: StatusQuery) -> dict[str, Any]:
+        return _status(records.vehicle_status.get(query.hphm or ""))
+
+    @app.post("/status/licence", dependencies=guarded)
+    def licence_status(query: StatusQuery) -> dict[str, Any]:
+        return _status(records.licence_status.get(query.dabh or ""))
+
+    @app.post("/status/outages", dependencies=guarded)
+    def outages(query: StatusQuery) -> dict[str, Any]:
+        return {"code": "0000", "data": records.outage_notices.get(query.hh or "", [])}
+
+    @app.post("/sms/send", dependencies=guarded)
+    def send_sms(message: Sms) -> dict[str, str]:
+        # The same message again is the first one, as gateways do.
+        if all(known.id != message.id for known in inbox):
+            inbox.append(message)
+        return {"code": "0000"}
+
+    @app.get("/sms/messages", dependencies=guarded)
+    def sms(phone: str | None = None) -> list[dict[str, Any]]:
+        """What was sent, the newest last: the demo's telephone."""
+        return [one.model_dump() for one in inbox if phone in (None, one.phone)]
+
+    @app.get("/sms", response_class=HTMLResponse)
+    def telephone(request: Request) -> HTMLResponse:
+        """The telephone to look at, without the key; for whoever sits at this machine only."""
+        if request.client is None or request.client.host not in LOOPBACK:
+            raise HTTPException(404, "Not Found")
+        rows = "".join(f"<li><b>{escape(one.phone)}</b><p>{escape(one.text)}</p></li>" for one in reversed(inbox))
+        return HTMLResponse(TELEPHONE.replace("{rows}", rows or "<li>还没有短信</li>"))
+
     @app.post("/places/nearby", dependencies=guarded)
     def nearby(query: PlaceQuery) -> dict[str, Any]:
         centre = _centre(query)
@@ -154,6 +209,10 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
         return {"code": "0000", "data": [_wire(one, metres) for metres, one in ranked[: query.limit]]}
 
     return app
+
+
+def _status(known: dict[str, str] | None) -> dict[str, Any]:
+    return {"code": "0000", "data": known} if known else {"code": "5001", "msg": "没有登记"}
 
 
 _KIND_WORDS = {

@@ -85,6 +85,10 @@ class Records:
     matters: dict[str, dict[str, Any]] = field(default_factory=dict)
     outages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
+    # By plate, by licence file number, by household: what the reminders are about.
+    vehicle_status: dict[str, dict[str, str]] = field(default_factory=dict)
+    licence_status: dict[str, dict[str, str]] = field(default_factory=dict)
+    outage_notices: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 def make_records(seed: int, today: date) -> Records:
@@ -96,6 +100,7 @@ def make_records(seed: int, today: date) -> Records:
     _matters(records, rng, today)
     _places(records, rng)
     _outages(records, random.Random(seed + 1), today)
+    _status(records, random.Random(seed + 2), today)
     return records
 
 
@@ -218,6 +223,20 @@ def _outages(records: Records, rng: random.Random, today: date) -> None:
                 }
             )
         records.outages[road] = made
+
+
+def _status(records: Records, rng: random.Random, today: date) -> None:
+    def day(ahead: int) -> str:
+        return (today + timedelta(days=ahead)).isoformat()
+
+    for plate, _ in records.vehicles:
+        records.vehicle_status[plate] = {"jyyxqz": day(rng.randrange(-20, 700)), "hpyxqz": day(rng.randrange(40, 3000))}
+    records.vehicle_status["粤B7K392"] = {"jyyxqz": day(20), "hpyxqz": day(2000)}
+    records.licence_status["440300123456"] = {"yxqz": day(60), "ljjf": "9", "zq": str(today.year)}
+    records.licence_status["440300654321"] = {"yxqz": day(1500), "ljjf": "0", "zq": str(today.year)}
+    records.outage_notices["80013327"] = [
+        {"bh": f"TD{today:%Y%m%d}01", "nr": f"{day(2)} 08:00 至 12:00，湖滨路一带计划停电（示范）"}
+    ]
 
 
 def _phone(rng: random.Random) -> str:

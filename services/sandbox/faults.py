@@ -9,7 +9,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 Error = Literal["500", "timeout", "malformed", "slow", "rate_limit"]
-SYSTEMS = ("violations", "utilities", "outages", "progress", "places")
+SYSTEMS = ("violations", "utilities", "outages", "progress", "places", "sms", "status")
 HANG_SECONDS = 120.0
 TRICKLE_SECONDS = 0.5
 

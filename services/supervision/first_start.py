@@ -9,6 +9,7 @@ import knowledge_base
 from knowledge_base import import_file
 from services.accounts import service as accounts
 from services.appointments import service as appointments
+from services.citizens import service as citizens
 from services.container import Container
 from services.core.database import UnitOfWork
 from services.knowledge import service as knowledge
@@ -42,6 +43,7 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
         if not sla.departments(uow):
             sla.apply_city(uow, container.city_dir, now)
             appointments.apply_city(uow, container.city_dir, now)
+            citizens.apply_city(uow, container.city_dir, now)
         if not menus.accounts(uow):
             menus.apply_menus(uow, container.city_dir, now)
         made = _make_accounts(uow, container)

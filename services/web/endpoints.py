@@ -80,6 +80,7 @@ def safe_next(target: str | None) -> str:
 def _pages_for(role: str) -> list[dict[str, str]]:
     pages = (
         ("/staff", "工单", STAFF_ROLES),
+        ("/staff/appointments", "预约", STAFF_ROLES),
         ("/manager", "统计", MANAGER_ROLES),
         ("/editor", "知识库", EDITOR_ROLES),
     )
@@ -175,6 +176,10 @@ def build_router(
     @router.get("/staff", response_class=HTMLResponse)
     def staff(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
         return render.staff_page(request, "staff.html", user, case_no="", departments=departments())
+
+    @router.get("/staff/appointments", response_class=HTMLResponse)
+    def appointments(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+        return render.staff_page(request, "appointments.html", user)
 
     @router.get("/staff/cases/{case_no}", response_class=HTMLResponse)
     def staff_case(request: Request, case_no: str, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:

@@ -2,6 +2,7 @@
 PostgreSQL with Redis."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,13 @@ class System:
         key = os.environ["CONNECTOR_SECRET_SANDBOX"]
         response = httpx.post(f"{self.stack.settings.sandbox_url}/_control", json=fault, headers={"x-api-key": key})
         response.raise_for_status()
+
+    def code_to(self, phone: str) -> str:
+        """The newest one-time code on the sandbox's telephone."""
+        url = f"{self.stack.settings.sandbox_url}/sms/messages"
+        headers = {"x-api-key": os.environ["CONNECTOR_SECRET_SANDBOX"]}
+        newest = wait_for(lambda: httpx.get(url, params={"phone": phone}, headers=headers).json(), seconds=15)[-1]
+        return re.search(r"\d{6}", newest["text"]).group()
 
     def checks(self) -> dict[str, Any]:
         return self.client().get("/readyz").json()["checks"]

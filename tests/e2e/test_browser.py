@@ -106,6 +106,7 @@ def test_every_page_has_room_on_a_phone_and_at_a_desk(browser: Browser, system: 
         for path, user in (
             ("/staff", "supervisor"),
             (f"/staff/cases/{case_no}", "supervisor"),
+            ("/staff/appointments", "supervisor"),
             ("/manager", "manager"),
             ("/editor", "editor"),
         ):
@@ -117,7 +118,7 @@ def test_every_page_has_room_on_a_phone_and_at_a_desk(browser: Browser, system: 
                 expect(page.locator("#queue-list")).to_contain_text("噪音扰民")
             elif "cases" in path:
                 expect(page.locator("#detail-body")).to_contain_text("噪音扰民")
-            pages.append((page, "case" if "cases" in path else path.strip("/")))
+            pages.append((page, "case" if "cases" in path else path.rsplit("/", 1)[-1]))
         for page, what in pages:
             overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert overflow <= 0, f"{what} is wider than the {name}"

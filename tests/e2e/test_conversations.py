@@ -1,6 +1,7 @@
 """Conversations of citizens with the whole running system, one file of turns per theme (conversations/*.yml).
 
-Of a turn: `say` (text), `choose` (an option) or `at` (a position), `after_minutes` of silence before it. Expected of
+Of a turn: `say` (text; {code} is the newest one-time code to `phone`), `choose` (an option), `tap` (an option by its
+title) or `at` (a position), `after_minutes` of silence before it. Expected of
 its answer: `route`, `has` and `lacks` (texts), `asks` (the last message asks this), `result` (a result with this text),
 `offers: human`, `case: true` (a case number). `case_has` and `case_lacks` are about what the citizen added to the case.
 """
@@ -52,6 +53,9 @@ def pass_time(rows: Database, citizen: Citizen, minutes: float) -> None:
 def take_turn(citizen: Citizen, turn: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
     if "choose" in turn:
         return citizen.send(choice=turn["choose"])
+    if "tap" in turn:
+        shown = [option for message in citizen.messages() for option in message["options"] or ()]
+        return citizen.send(choice=next(one["payload"] for one in reversed(shown) if one["title"] == turn["tap"]))
     if "at" in turn:
         return citizen.send(location={"lat": turn["at"][0], "lng": turn["at"][1]})
     return citizen.send(str(turn["say"]).format(**known))
@@ -87,6 +91,8 @@ def test_a_citizen_is_understood_when(system: System, rows: Database, conversati
     for turn in conversation["turns"]:
         if "after_minutes" in turn:
             pass_time(rows, citizen, turn["after_minutes"])
+        if "phone" in turn:
+            known["code"] = system.code_to(turn["phone"])
         answer = take_turn(citizen, turn, known)
         check(turn, answer)
         if answer["case_no"]:

@@ -5,6 +5,7 @@ import { createParser, backoff } from "./js/chat/stream.js";
 import { parseResult } from "./js/chat/result.js";
 import { Outbox, matches } from "./js/chat/outbox.js";
 import { duration, percent, span, when } from "./js/format.js";
+import { actionsOf, byHour } from "./js/staff/visits.js";
 
 test("the stream parser survives any split of its bytes, comments, CRLF and several data lines", () => {
   const text = ": hello\r\n\r\nid: 7\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\nevent: handler\ndata:{\"handler\":\"human\"}\n\n";
@@ -17,6 +18,17 @@ test("the stream parser survives any split of its bytes, comments, CRLF and seve
       { type: "handler", data: "{\"handler\":\"human\"}", id: "7" },
     ], `chunks of ${size}`);
   }
+});
+
+test("appointments stand by their hour, in order, and only a booked one can be missed", () => {
+  const at = (hour, no) => ({ start_at: `2026-11-23T0${hour}:00:00Z`, end_at: `2026-11-23T0${hour + 1}:00:00Z`, no });
+  const hours = byHour([at(2, "b"), at(1, "a"), at(2, "c")]);
+  assert.deepEqual(hours.map((hour) => hour.visits.map((one) => one.no)), [["a"], ["b", "c"]]);
+  const paths = (status, now = 5) => actionsOf({ status, start_at: "1970-01-01T00:00:00.003Z" }, now).map(([path]) => path);
+  assert.deepEqual(paths("booked"), ["check-in", "no-show"]);
+  assert.deepEqual(paths("booked", 1), ["check-in"]);
+  assert.deepEqual(paths("checked_in"), ["served"]);
+  assert.deepEqual(paths("served"), []);
 });
 
 test("waiting between attempts grows and never passes thirty seconds", () => {

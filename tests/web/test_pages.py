@@ -19,6 +19,7 @@ NOW = datetime(2026, 10, 12, 2, 0, tzinfo=UTC)
 PASSWORD = "a long enough password"
 GUARDED = {
     "/staff": {"clerk", "supervisor", "admin"},
+    "/staff/appointments": {"clerk", "supervisor", "admin"},
     "/staff/cases/C-1": {"clerk", "supervisor", "admin"},
     "/manager": {"supervisor", "manager", "admin"},
     "/editor": {"editor", "reviewer", "admin"},

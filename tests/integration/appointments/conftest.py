@@ -15,6 +15,7 @@ from services.appointments.events import AppointmentNews
 from services.appointments.models import Appointment, Slot, WaitingEntry
 from services.appointments.schemas import AppointmentOut, Person, WaitingOut
 from services.appointments.tasks import Swept, sweep
+from services.citizens import service as citizens
 from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
@@ -76,6 +77,15 @@ class Desk:
     def staff(self, action: Callable[..., Any], **arguments: Any) -> AppointmentOut:
         given = {"user": CLERK, "now": self.clock.now(), **arguments}
         return self.database.write(lambda uow: action(uow, self.secrets, **given))
+
+    def want_reminders(self, *who: int) -> None:
+        """These citizens asked to be reminded of appointments."""
+        for number in who:
+            self.database.write(
+                lambda uow, citizen=f"c{number}": citizens.choose(
+                    uow, citizen, ["appointment"], wanted=True, now=self.clock.now()
+                )
+            )
 
     def fill_up(self, start: str, hall: str = "civil", first: int = 1000) -> list[AppointmentOut]:
         """Book every place of an hour."""

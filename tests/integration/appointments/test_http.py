@@ -107,6 +107,35 @@ def test_staff_book_list_check_in_and_mark_and_nobody_else_does(office: Office) 
     assert office.book("officer", request_id="request-3").status_code == 403
 
 
+def test_who_checked_in_is_served_once_and_nobody_else_is(office: Office) -> None:
+    made = office.book().json()
+    office.desk.at("2026-11-23T09:30")
+    office.log_in()
+    assert office.call("li", "POST", f"/{made['no']}/served").status_code == 409
+    office.call("li", "POST", f"/{made['no']}/check-in")
+    assert office.call("officer", "POST", f"/{made['no']}/served").status_code == 403
+    assert office.call("li", "POST", f"/{made['no']}/served").json()["status"] == "served"
+    assert office.call("li", "POST", f"/{made['no']}/served").json()["status"] == "served"
+    assert office.call("li", "POST", f"/{made['no']}/check-in").json()["status"] == "served"
+    assert office.call("li", "POST", f"/{made['no']}/no-show").status_code == 409
+    today = office.call("li", "GET", params={"hall": "civil"}).json()
+    assert (today["served"], today["checked_in"]) == (1, 0)
+
+
+def test_a_clerk_sees_the_halls_and_the_waiting_list_of_the_own_department(office: Office) -> None:
+    office.desk.fill_up("2026-11-23T09:00")
+    office.desk.wait(1, "2026-11-23T09:00", "2026-11-23T10:00")
+    everywhere = [hall["code"] for hall in office.call("li", "GET", "/halls").json()]
+    own = [hall["code"] for hall in office.call("officer", "GET", "/halls").json()]
+    assert "civil" in everywhere
+    assert "civil" not in own
+    day = {"hall": "civil", "day": "2026-11-23"}
+    (waits,) = office.call("li", "GET", "/waiting", params=day).json()
+    assert (waits["person"], waits["service_name"]) == ("138****0001", "结婚登记")
+    assert office.call("officer", "GET", "/waiting", params=day).json() == []
+    assert office.call("writer", "GET", "/waiting", params=day).status_code == 403
+
+
 def test_a_refusal_is_a_problem_document_that_says_why_and_repeats_no_number(office: Office) -> None:
     office.book()
     refused = office.book(request_id="request-2")

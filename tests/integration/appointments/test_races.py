@@ -95,6 +95,7 @@ def test_two_cancellations_at_once_fill_two_different_people(desk: Any) -> None:
 def test_many_sweeps_at_once_remind_each_person_once(desk: Any) -> None:
     for number in range(10):
         desk.book(number, MONDAY)
+    desk.want_reminders(*range(10))
     desk.at("2026-11-22T11:00")
     swept = outcomes([desk.sweep] * 4)
     assert sum(one.reminded for one in swept) == 10

@@ -1,5 +1,6 @@
 """The waiting list, reminders, no-shows and the staff's desk."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from services.appointments import service as appointments
 from services.appointments.booking import Refused
 from services.appointments.models import WaitingEntry
 from services.appointments.schemas import Person
+from services.citizens import service as citizens
 from services.core.clock import parse_moment
 from services.core.errors import Forbidden, NotFound
 from tests.integration.appointments.conftest import CLERK
@@ -100,6 +102,7 @@ def test_a_reminder_comes_once_the_day_before_and_not_for_a_cancelled_one(desk: 
     desk.book(1, TUESDAY)
     gone = desk.book(2, TUESDAY)
     desk.cancel(gone.no)
+    desk.want_reminders(1, 2)
     desk.at("2026-11-23T09:59")
     assert desk.sweep().reminded == 0
     desk.at("2026-11-23T10:00")
@@ -111,6 +114,7 @@ def test_a_reminder_comes_once_the_day_before_and_not_for_a_cancelled_one(desk: 
 
 def test_a_reminder_that_comes_late_waits_for_the_morning_and_says_today(desk: Any) -> None:
     desk.book(1, TUESDAY)
+    desk.want_reminders(1)
     desk.at("2026-11-24T03:00")
     assert desk.sweep().reminded == 0
     desk.at("2026-11-24T08:00")
@@ -118,9 +122,33 @@ def test_a_reminder_that_comes_late_waits_for_the_morning_and_says_today(desk: A
     assert "今天" in desk.news[0].text
 
 
+def test_who_did_not_ask_for_reminders_or_stopped_them_gets_none(desk: Any) -> None:
+    desk.book(1, TUESDAY)
+    desk.book(2, TUESDAY)
+    desk.want_reminders(2)
+    desk.database.write(
+        lambda uow: citizens.choose(uow, "c2", citizens.REMINDER_KINDS, wanted=False, now=desk.clock.now())
+    )
+    desk.at("2026-11-23T10:00")
+    assert desk.sweep().reminded == 0
+    assert desk.news == []
+
+
+def test_the_quiet_hours_are_those_of_the_city(desk: Any, tmp_path: Path) -> None:
+    desk.book(1, TUESDAY)
+    desk.want_reminders(1)
+    (tmp_path / "citizens.yaml").write_text('reminders: {quiet: {start: "09:00", end: "12:00"}}', encoding="utf-8")
+    desk.database.write(lambda uow: citizens.apply_city(uow, tmp_path, desk.clock.now()))
+    desk.at("2026-11-23T10:30")
+    assert desk.sweep().reminded == 0
+    desk.at("2026-11-23T12:00")
+    assert desk.sweep().reminded == 1
+
+
 def test_a_moved_appointment_is_reminded_of_on_its_new_eve(desk: Any) -> None:
     made = desk.book(1, MONDAY)
     desk.move(made.no, "2026-11-25T09:00")
+    desk.want_reminders(1)
     desk.at("2026-11-22T12:00")
     assert desk.sweep().reminded == 0
     desk.at("2026-11-24T12:00")

@@ -29,7 +29,8 @@ def _mistakes(folder: Path, text: str) -> list[str]:
 def test_the_demonstration_city_connectors_are_sound() -> None:
     folder = Path(services.__file__).parent / "demo_city" / "connectors"
     connectors = load_connectors(folder, {"sandbox_url": "http://127.0.0.1:1"}, {"sandbox": "key"})
-    assert set(connectors) == {"violation", "bill", "outage", "progress", "nearby"}
+    for_citizens = {"violation", "bill", "outage", "progress", "nearby"}
+    assert set(connectors) == for_citizens | {"vehicle_status", "licence_status", "outage_notice"}
     assert all(request.is_safe for one in connectors.values() for request in one.requests)
 
 

@@ -92,3 +92,32 @@ def test_the_sandbox_imports_nothing_of_the_application() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             assert all(not name.startswith("services") or name.startswith("services.sandbox") for name in names)
+
+
+def test_text_messages_are_kept_once_each_and_shown_with_the_key_only(client: TestClient) -> None:
+    message = {"id": 7, "phone": "13800006125", "text": "<b>验证码 483920</b>"}
+    assert client.post("/sms/send", json=message).status_code == 200
+    assert client.post("/sms/send", json=message).status_code == 200
+    assert client.get("/sms/messages", params={"phone": "13800006125"}).json() == [message]
+    assert client.get("/sms/messages", params={"phone": "13900000000"}).json() == []
+    client.headers.pop("X-Api-Key")
+    assert client.get("/sms/messages").status_code == 401
+    assert client.post("/sms/send", json=message).status_code == 401
+
+
+def test_the_telephone_page_is_for_this_machine_only_and_shows_texts_as_texts() -> None:
+    app = create_app(1, api_key=KEY, today=TODAY)
+    message = {"id": 7, "phone": "13800006125", "text": "<b>验证码 483920</b>"}
+    TestClient(app, headers={"X-Api-Key": KEY}).post("/sms/send", json=message)
+    here = TestClient(app, client=("127.0.0.1", 50000)).get("/sms")
+    assert "&lt;b&gt;验证码 483920" in here.text
+    assert TestClient(app, client=("10.1.2.3", 50000)).get("/sms").status_code == 404
+
+
+def test_what_reminders_are_about_is_there_for_the_documented_identifiers(client: TestClient) -> None:
+    vehicle = client.post("/status/vehicle", json={"hphm": "粤B7K392"}).json()["data"]
+    assert vehicle["jyyxqz"] == "2026-12-11"
+    assert client.post("/status/licence", json={"dabh": "440300123456"}).json()["data"]["ljjf"] == "9"
+    assert client.post("/status/licence", json={"dabh": "000000000000"}).json()["code"] == "5001"
+    assert len(client.post("/status/outages", json={"hh": "80013327"}).json()["data"]) == 1
+    assert client.post("/status/outages", json={"hh": "1"}).json()["data"] == []

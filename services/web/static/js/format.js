@@ -21,6 +21,9 @@ export function when(value, now = new Date()) {
   return year === Number(isoDay(now).slice(0, 4)) ? short : `${year}年${short}`;
 }
 
+/** `14:05` of an instant, in Shanghai. */
+export const clock = (value) => CLOCK.format(new Date(value));
+
 /** A length of time in words, two units at most: `45 秒`, `12 分钟`, `3 小时 5 分`, `2 天 4 小时`. */
 export function span(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

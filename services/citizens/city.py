@@ -1,0 +1,83 @@
+"""Reading and checking citizens.yaml of a city's directory; a mistake is one line with file and line number."""
+
+import hashlib
+import json
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from services.citizens import repository
+from services.citizens.models import CitizenRules
+from services.citizens.schemas import CitizensFile
+from services.core.database import UnitOfWork
+from services.core.errors import Unprocessable
+from services.sla.schemas import AppliedDocument
+
+FILE = "citizens.yaml"
+DOCUMENT = "citizens"
+
+
+def read_file(directory: Path) -> tuple[CitizensFile, str]:
+    """The file and its content as JSON; the defaults when there is none.
+
+    Raises Unprocessable with one line `citizens.yaml:LINE: field: what is wrong`.
+    """
+    path = directory / FILE
+    if not path.exists():
+        return CitizensFile(), "{}"
+    try:
+        text = path.read_text(encoding="utf-8")
+        root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise Unprocessable(f"{FILE}:{mark.line + 1 if mark is not None else 1}: not valid YAML") from None
+    try:
+        parsed = CitizensFile.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"]]
+        named = ": ".join([*([".".join(place)] if place else []), first["msg"].removeprefix("Value error, ")])
+        raise Unprocessable(f"{FILE}:{_line(root, place)}: {named}") from None
+    return parsed, json.dumps(content or {}, ensure_ascii=False, sort_keys=True)
+
+
+def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[AppliedDocument]:
+    """Make citizens.yaml of `directory` the current version. Raises Unprocessable."""
+    _, content = read_file(directory)
+    before = repository.newest_rules(uow.session)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    changed = before is None or before.digest != digest
+    number = before.version if before is not None else 0
+    if changed:
+        number += 1
+        uow.session.add(CitizenRules(version=number, digest=digest, content=content, applied_at=now))
+        uow.session.flush()
+    return [AppliedDocument(DOCUMENT, "default", number, changed=changed)]
+
+
+def load_rules(uow: UnitOfWork) -> CitizensFile:
+    """The rules of the moment; the defaults before any city was applied."""
+    version = repository.newest_rules(uow.session)
+    return _parsed(version.content) if version is not None else CitizensFile()
+
+
+@lru_cache(maxsize=4)
+def _parsed(content: str) -> CitizensFile:
+    return CitizensFile.model_validate(json.loads(content))
+
+
+def _line(root: yaml.Node | None, place: list[str]) -> int:
+    line = 1
+    for part in place:
+        if not isinstance(root, yaml.MappingNode):
+            break
+        found = next(((key, value) for key, value in root.value if key.value == part), None)
+        if found is None:
+            break
+        line, root = found[0].start_mark.line + 1, found[1]
+    return line
