@@ -3,7 +3,7 @@ needed."""
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import FrameType
 
@@ -24,37 +24,41 @@ from services.notifications import service as notifications
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_KEY = "huiying:worker:heartbeat"
-OUTBOX_SECONDS = 2.0
-SWEEP_SECONDS = 10.0
-APPOINTMENT_SECONDS = 10.0
-DESK_SECONDS = 15.0
-LOOKUP_SECONDS = 1.0
-KNOWLEDGE_SECONDS = 5.0
-DAY_SECONDS = 24 * 3600.0
+# Seconds between two rounds of each job.
+PERIODS: Mapping[str, float] = {
+    "outbox": 2.0,
+    "sweep": 10.0,
+    "appointments": 10.0,
+    "desk": 15.0,
+    "lookups": 1.0,
+    "knowledge": 5.0,
+    "tidy": 24 * 3600.0,
+}
 FAILURE_PAUSE = 3.0
 
 
 class Worker:
-    """Independent loops in threads; each job takes its own short transactions."""
+    """Independent loops in threads; each job takes its own short transactions. `periods` are seconds per job."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, periods: Mapping[str, float] = PERIODS) -> None:
         self._container = container
+        self._periods = {**PERIODS, "heartbeat": container.settings.worker_heartbeat_seconds, **periods}
         self._stop = threading.Event()
         self._outbox_grew = threading.Event()
 
     def run(self) -> None:
         """Work until `stop` is called."""
         loops = [
-            threading.Thread(target=self._repeat, args=(name, job, seconds, wake), name=name, daemon=True)
-            for name, job, seconds, wake in (
-                ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
-                ("sweep", self._sweep, SWEEP_SECONDS, None),
-                ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
-                ("desk", self._keep_desk, DESK_SECONDS, None),
-                ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
-                ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
-                ("tidy", self._tidy, DAY_SECONDS, None),
-                ("heartbeat", self._beat, self._container.settings.worker_heartbeat_seconds, None),
+            threading.Thread(target=self._repeat, args=(name, job, wake), name=name, daemon=True)
+            for name, job, wake in (
+                ("outbox", self._send, self._outbox_grew),
+                ("sweep", self._sweep, None),
+                ("appointments", self._sweep_appointments, None),
+                ("desk", self._keep_desk, None),
+                ("lookups", self._finish_lookups, None),
+                ("knowledge", self._finish_publication, None),
+                ("tidy", self._tidy, None),
+                ("heartbeat", self._beat, None),
             )
         ]
         loops.append(threading.Thread(target=self._listen, name="listen", daemon=True))
@@ -69,14 +73,14 @@ class Worker:
     def stop(self) -> None:
         self._stop.set()
 
-    def _repeat(self, name: str, job: Callable[[], object], seconds: float, wake: threading.Event | None) -> None:
+    def _repeat(self, name: str, job: Callable[[], object], wake: threading.Event | None) -> None:
         while not self._stop.is_set():
-            pause = seconds
+            pause = self._periods[name]
             try:
                 job()
             except Exception as error:  # the next round tries again; nothing is lost, all state is in the database
                 log.error("worker job failed", job=name, kind=type(error).__name__)
-                pause = max(seconds, FAILURE_PAUSE)
+                pause = max(pause, FAILURE_PAUSE)
             if wake is not None:
                 wake.wait(pause)
                 wake.clear()

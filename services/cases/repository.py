@@ -49,8 +49,10 @@ def insert_alert(session: Session, clock: CaseClock, level: str, planned_at: dat
     return session.execute(statement.returning(CaseAlert.id)).first() is not None
 
 
-def raised_levels(session: Session, clock_id: int) -> set[str]:
-    return set(session.scalars(sa.select(CaseAlert.level).where(CaseAlert.clock_id == clock_id)))
+def raised_levels(session: Session, clock_id: int) -> dict[str, datetime]:
+    """The levels that were raised, with the moment that each was planned for."""
+    found = session.execute(sa.select(CaseAlert.level, CaseAlert.planned_at).where(CaseAlert.clock_id == clock_id))
+    return {level: planned_at for level, planned_at in found}
 
 
 def lock_case(session: Session, case_no: str) -> Case | None:

@@ -240,8 +240,9 @@ def raise_levels(
     """
     raised: list[Level] = []
     plan = moments(clock)
+    left = _levels_left(uow, clock)
     for level in rules.levels_reached(plan, now):
-        if level == "warning" and skip_warning:
+        if level not in left or (level == "warning" and skip_warning):
             continue
         if repository.insert_alert(uow.session, clock, level, plan.at(level), now):
             raised.append(level)
@@ -296,9 +297,20 @@ def plan_next_check(uow: UnitOfWork, case: Case, clock: CaseClock) -> None:
     if case.source_no is not None and clock.cycle == 1:
         clock.next_check_at = None
         return
+    plan = moments(clock)
+    clock.next_check_at = next((plan.at(level) for level in _levels_left(uow, clock)), None)
+
+
+def _levels_left(uow: UnitOfWork, clock: CaseClock) -> list[Level]:
+    """The levels that may still be raised. One is overtaken when a later one was raised for the same moment without it:
+    who has heard of a breach is not warned of it."""
     raised = repository.raised_levels(uow.session, clock.id)
     plan = moments(clock)
-    clock.next_check_at = next((plan.at(level) for level in rules.LEVELS if level not in raised), None)
+    return [
+        level
+        for position, level in enumerate(rules.LEVELS)
+        if level not in raised and not any(raised.get(later) == plan.at(later) for later in rules.LEVELS[position:])
+    ]
 
 
 def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime) -> list[str]:
