@@ -105,12 +105,17 @@ class Container:
         )
 
     @cached_property
-    def gateway(self) -> Gateway:
+    def named_secrets(self) -> dict[str, str]:
+        """Keys of systems of others, by the names that a city's files call them by; CONNECTOR_SECRET_NAME wins."""
         known = {name: secret.get_secret_value() for name, secret in self.settings.connector_secrets.items()}
+        return known | secrets_from(os.environ)
+
+    @cached_property
+    def gateway(self) -> Gateway:
         connectors = load_connectors(
             self.city_dir / "connectors",
             {"sandbox_url": self.settings.sandbox_url},
-            known | secrets_from(os.environ),
+            self.named_secrets,
         )
         return Gateway(connectors)
 

@@ -11,12 +11,13 @@ import redis
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from services import senders
 from services.appointments import tasks as appointment_tasks
 from services.cases import tasks as case_tasks
 from services.container import Container, build_container
 from services.core.logs import configure_logging
 from services.core.settings import Settings
-from services.core.signals import CONVERSATION, OUTBOX, connect
+from services.core.signals import OUTBOX, connect
 from services.knowledge import tasks as knowledge_tasks
 from services.lookups import tasks as lookup_tasks
 from services.notifications import service as notifications
@@ -27,6 +28,7 @@ HEARTBEAT_KEY = "huiying:worker:heartbeat"
 # Seconds between two rounds of each job.
 PERIODS: Mapping[str, float] = {
     "outbox": 2.0,
+    "outside": 2.0,
     "sweep": 10.0,
     "appointments": 10.0,
     "desk": 15.0,
@@ -45,6 +47,7 @@ class Worker:
         self._periods = {**PERIODS, "heartbeat": container.settings.worker_heartbeat_seconds, **periods}
         self._stop = threading.Event()
         self._outbox_grew = threading.Event()
+        self._inside, self._outside = senders.inside(container), senders.outside(container)
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -52,6 +55,7 @@ class Worker:
             threading.Thread(target=self._repeat, args=(name, job, wake), name=name, daemon=True)
             for name, job, wake in (
                 ("outbox", self._send, self._outbox_grew),
+                ("outside", self._send_outside, None),
                 ("sweep", self._sweep, None),
                 ("appointments", self._sweep_appointments, None),
                 ("desk", self._keep_desk, None),
@@ -88,12 +92,15 @@ class Worker:
                 self._stop.wait(pause)
 
     def _send(self) -> None:
-        container = self._container
-        senders = {
-            "web": lambda row: container.signals.publish(CONVERSATION + row.recipient),
-            "staff": notifications.deliver_to_staff(container.database),
-        }
-        while notifications.send_due(container.database, senders, container.clock.now()):
+        the, leave = self._container, notifications.OUTSIDE
+        while notifications.send_due(the.database, self._inside, the.clock.now(), leave=leave):
+            if self._stop.is_set():
+                return
+
+    def _send_outside(self) -> None:
+        """What goes through systems of others, which may be slow, holds up nobody's open page."""
+        the, only = self._container, notifications.OUTSIDE
+        while notifications.send_due(the.database, self._outside, the.clock.now(), limit=20, only=only):
             if self._stop.is_set():
                 return
 
@@ -153,7 +160,10 @@ class Worker:
 
 def main() -> None:
     configure_logging("worker")
-    worker = Worker(build_container(Settings()))
+    try:
+        worker = Worker(build_container(Settings()))
+    except ValueError as error:  # a setting that is none
+        raise SystemExit(f"worker: {error}") from None
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         worker.stop()

@@ -65,6 +65,7 @@ __all__ = [
     "hidden_until",
     "hold",
     "import_past_cases",
+    "is_confidential",
     "list_cases",
     "merge",
     "must_see",
@@ -92,6 +93,12 @@ def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
     case = repository.find_case(uow.session, case_no)
     if case is None or not access.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
+
+
+def is_confidential(uow: UnitOfWork, case_no: str) -> bool:
+    """Whether what is said about a case must not leave this house; True as well for one that there is not."""
+    case = repository.find_case(uow.session, case_no)
+    return case is None or case.confidential
 
 
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:

@@ -253,7 +253,7 @@ def raise_levels(
                     channel="staff",
                     recipient=recipient,
                     kind=f"case_{level}",
-                    body={"case_no": case.case_no, "target": clock.target, "due_at": clock.due_at.isoformat()},
+                    body={**about(case), "target": clock.target, "due_at": clock.due_at.isoformat()},
                     dedupe_key=f"case-clock:{clock.id}:{level}:{recipient}",
                     now=now,
                 )
@@ -335,6 +335,13 @@ def responsible(uow: UnitOfWork, case: Case, now: datetime) -> list[str]:
     return [f"user:{case.assignee}", *(queue if away else [])]
 
 
+def about(case: Case) -> dict[str, object]:
+    """What a notice to staff says of its case; of a confidential one that it is, which keeps the rest in this house."""
+    if case.confidential:
+        return {"case_no": case.case_no, "confidential": True}
+    return {"case_no": case.case_no, "department": case.department}
+
+
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:
     """Tell staff that something happened to the case; the event's number makes it once."""
     for recipient in access.recipients(uow, case, recipients):
@@ -343,7 +350,7 @@ def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], no
             channel="staff",
             recipient=recipient,
             kind=kind,
-            body={"case_no": case.case_no, **body},
+            body={**about(case), **body},
             dedupe_key=f"{kind}:{case.case_no}:{case.event_seq}:{recipient}",
             now=now,
         )

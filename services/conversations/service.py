@@ -4,7 +4,7 @@ Nothing here waits for anything but the database; `turns.TurnRunner` does the wa
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -185,6 +185,9 @@ class Conversations:
         )
         uow.session.add(message)
         uow.session.flush()
+        if row.channel != "web":
+            # A page that is open asks for what it missed; elsewhere it may have waited for this.
+            notifications.citizen_is_back(uow, row.id, now)
         if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
             self._act_on_case(uow, row, message, inbound.choice, now)
         elif row.case_no is not None:
@@ -444,20 +447,28 @@ class Conversations:
     # -- what comes from elsewhere ------------------------------------------------------------------------------
 
     def deliver(
-        self, uow: UnitOfWork, conversation_id: str, messages: Iterable[Outgoing], now: datetime, dedupe: str
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        messages: Sequence[Outgoing],
+        now: datetime,
+        dedupe: str,
+        *,
+        kind: str = "conversation.message",
     ) -> None:
-        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row."""
+        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row of that kind."""
         row = repository.lock(uow.session, conversation_id)
         if row is None:
             return
         for message in messages:
             self._messages.say(uow, row, message, now)
+        case_no = next((message.case_no for message in messages if message.case_no), None)
         notifications.enqueue(
             uow,
             channel=row.channel,
             recipient=row.id,
-            kind="conversation.message",
-            body={"seq": row.last_seq},
+            kind=kind,
+            body={"seq": row.last_seq, "count": len(messages), "case_no": case_no},
             dedupe_key=dedupe,
             now=now,
         )

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     action_url: str = ""
     sandbox_url: str = ""
     connector_secrets: dict[str, SecretStr] = Field({}, description="by name; CONNECTOR_SECRET_NAME wins")
+    smtp_url: SecretStr = Field(SecretStr(""), description="smtp://host:25, smtps://name:password@host:465")
+    mail_sender: str = Field("", description="the address that mail comes from")
+    wechat_url: str = Field("https://api.weixin.qq.com", description="of official accounts")
+    wecom_url: str = Field("https://qyapi.weixin.qq.com", description="of group robots of enterprise WeChat")
     worker_heartbeat_seconds: float = 5.0
 
     secret_keys: SecretStr = SecretStr("")

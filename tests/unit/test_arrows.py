@@ -27,6 +27,7 @@ ON_TOP = {
     "services.evaluation",
     "services.health",
     "services.schema",
+    "services.senders",
     "services.supervision",
     "services.worker",
 }
