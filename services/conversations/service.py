@@ -5,11 +5,12 @@ Nothing here waits for anything but the database; `turns.TurnRunner` does the wa
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.cases import service as cases
-from services.conversations import feedback, repository, shortcuts, texts, vault
+from services.conversations import case_words, feedback, own_cases, repository, shortcuts, texts, vault
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
@@ -22,6 +23,7 @@ from services.conversations.schemas import (
     Option,
     Outgoing,
     SendAnswer,
+    Shortcuts,
     TurnContext,
     TurnOutcome,
 )
@@ -29,7 +31,7 @@ from services.conversations.urgency import LASTS, Urgency, company_reply, detect
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, HuiyingError, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
 from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service as sla
@@ -190,7 +192,7 @@ class Conversations:
             notifications.citizen_is_back(uow, row.id, now)
         if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
             self._act_on_case(uow, row, message, inbound.choice, now)
-        elif row.case_no is not None:
+        elif row.case_no is not None and not self._only_asks(row, inbound.text):
             # A case that waits for its citizen goes on, whoever holds the conversation.
             cases.citizen_wrote(uow, conversation_id=row.id, now=now)
         urgency = detect(inbound.text) if inbound.text else None
@@ -200,6 +202,13 @@ class Conversations:
             self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
         uow.collect(ConversationChanged(row.id))
         return Arrival(seq, fresh=True, done=message.state == repository.DONE)
+
+    def _only_asks(self, row: Conversation, text: str | None) -> bool:
+        """Whether a message only does something with a case: that is no answer to what its clerk asked."""
+        word = (
+            case_words.read(text, in_form=row.requested_slot is not None) if text and row.handler != "human" else None
+        )
+        return word is not None and word.what != "add"
 
     def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
         if inbound.location is not None:
@@ -264,29 +273,9 @@ class Conversations:
         message.case_no = case.case_no
 
     def _act_on_case(self, uow: UnitOfWork, row: Conversation, message: Message, choice: str, now: datetime) -> None:
-        """What the citizen chose about a case; a refusal is said, with its reason, instead of failing the message."""
-        case_no, _, what = choice.removeprefix(texts.CASE_CHOICE).partition(":")
-        who = {"case_no": case_no, "conversation_id": row.id}
-        reply: Outgoing | None = None
-        try:
-            # A savepoint: what a refused action had begun is undone, the message stays.
-            with uow.session.begin_nested():
-                if what.startswith("rate") and what[4:].isdigit():
-                    cases.citizen_rates(uow, self._secrets, **who, score=int(what[4:]), now=now)
-                    reply = texts.CASE_RATED
-                elif what == "confirm":
-                    cases.citizen_confirms(uow, self._secrets, **who, now=now)
-                elif what == "reopen":
-                    cases.citizen_reopens(uow, self._secrets, **who, reason="市民表示问题没有解决", now=now)
-                elif what == "press":
-                    cases.citizen_presses(uow, self._secrets, **who, now=now)
-                    reply = texts.CASE_PRESSED
-                elif what == "withdraw":
-                    cases.citizen_withdraws(uow, self._secrets, **who, now=now)
-                else:
-                    reply = texts.ENTRY_GONE
-        except HuiyingError as refused:
-            reply = Outgoing(refused.detail, sender="system")
+        """What the citizen chose about a case."""
+        action = own_cases.chosen(choice)
+        reply = own_cases.act(uow, self._secrets, row.id, action, now) if action is not None else texts.ENTRY_GONE
         if reply is not None:
             self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
@@ -367,10 +356,27 @@ class Conversations:
             deferred_seq=row.deferred_seq,
             deferred_payloads=row.deferred_payloads,
             case_no=row.case_no,
-            shortcuts=shortcuts.load(uow, row, message, text, entities, now),
+            shortcuts=self._shortcuts(uow, row, message, text, entities, now),
             idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
             topic=row.topic,
         )
+
+    def _shortcuts(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Message,
+        text: str,
+        entities: list[dict[str, Any]],
+        now: datetime,
+    ) -> Shortcuts:
+        found = shortcuts.load(uow, row, message, text, entities, now)
+        if message.extra.get("choice") is not None or row.handler == "human":
+            return found
+        word = case_words.read(text, in_form=row.requested_slot is not None)
+        if word is None:
+            return found
+        return replace(found, case=own_cases.meant(uow, self._secrets, row.id, word, now))
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
         """Text and entities of the message that waited for consent."""
@@ -398,6 +404,10 @@ class Conversations:
             audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
         for reply in outcome.replies:
             self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
+        if outcome.case_action is not None:
+            reply_to_act = own_cases.act(uow, self._secrets, row.id, outcome.case_action, now)
+            if reply_to_act is not None:
+                self._messages.say(uow, row, reply_to_act, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
             case = self._open_case(uow, row, outcome.case_kind, context.seq, now)
             message.case_no = case.case_no

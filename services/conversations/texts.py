@@ -106,6 +106,18 @@ def merged(case_no: str, into: str) -> Outgoing:
     )
 
 
+NO_CASES = Outgoing("您还没有工单。需要工作人员帮助时，请说“转人工”。")
+NO_OPEN_CASE = Outgoing("您没有正在办理的工单。回复“我的工单”可以查看以前的工单。")
+
+
+def added(case_no: str) -> Outgoing:
+    return Outgoing(f"已补充到工单 {case_no}，工作人员会一并看到。", sender="system", case_no=case_no)
+
+
+def case_line(case_no: str, status: str, due_at: datetime | None) -> str:
+    return f"{case_no} {status}" + (f"，最迟于 {moment(due_at)} 前回复" if due_at is not None else "")
+
+
 CASE_RATED = Outgoing("谢谢您的评价。")
 CASE_PRESSED = Outgoing("已为您催办，工作人员会尽快处理。", sender="system")
 

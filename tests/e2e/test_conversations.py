@@ -2,7 +2,7 @@
 
 Of a turn: `say` (text), `choose` (an option) or `at` (a position), `after_minutes` of silence before it. Expected of
 its answer: `route`, `has` and `lacks` (texts), `asks` (the last message asks this), `result` (a result with this text),
-`offers: human`, `case: true` (a case number). `case_has` and `case_lacks` are about what the citizen added to the case.
+`offers: human`, `case: true` (a case number), `heard` (said in the conversation by then, as news of a case is). `case_has` and `case_lacks` are about what the citizen added to the case.
 """
 
 import json
@@ -89,6 +89,8 @@ def test_a_citizen_is_understood_when(system: System, rows: Database, conversati
             pass_time(rows, citizen, turn["after_minutes"])
         answer = take_turn(citizen, turn, known)
         check(turn, answer)
+        if "heard" in turn:
+            assert any(turn["heard"] in message["text"] for message in citizen.messages()), turn
         if answer["case_no"]:
             known["case"] = answer["case_no"]
     if "case_has" in conversation:
