@@ -14,6 +14,7 @@ from services import health
 from services.accounts import endpoints as accounts
 from services.appointments import endpoints as appointments
 from services.cases import endpoints as cases
+from services.cases import identifier_endpoints as identifiers
 from services.cases import supervision_endpoints as supervision
 from services.channels.web import cases as citizen_cases
 from services.channels.web import endpoints as web_chat
@@ -78,6 +79,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         citizen_cases,
         appointments,
         cases,
+        identifiers,
         supervision,
         knowledge,
         menus,

@@ -23,6 +23,9 @@ from services.cases.models import (
     StaffAbsence,
     SupervisionReport,
 )
+from services.core.audit import AuditRow
+
+REVEAL_LOCK = 7_203_115
 
 
 def _insert(session: Session, table: type[Any]) -> Any:
@@ -339,6 +342,20 @@ def last_press(session: Session, case_id: int, actor: str) -> CaseEvent | None:
         .order_by(CaseEvent.seq.desc())
         .limit(1)
     ).first()
+
+
+def lock_reveals(session: Session) -> None:
+    """Two of one clerk's at once would both count the one before; the second waits here (SQLite has one writer)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": REVEAL_LOCK})
+
+
+def reveals_since(session: Session, actor: str, since: datetime) -> int:
+    """How many identifiers somebody has had shown since then."""
+    rows = sa.select(sa.func.count()).where(
+        AuditRow.at > since, AuditRow.actor == actor, AuditRow.action == "case.revealed"
+    )
+    return session.scalar(rows) or 0
 
 
 def alert_levels(session: Session, limit: int) -> Sequence[AlertLevel]:

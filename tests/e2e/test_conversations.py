@@ -2,7 +2,8 @@
 
 Of a turn: `say` (text), `choose` (an option) or `at` (a position), `after_minutes` of silence before it. Expected of
 its answer: `route`, `has` and `lacks` (texts), `asks` (the last message asks this), `result` (a result with this text),
-`offers: human`, `case: true` (a case number), `heard` (said in the conversation by then, as news of a case is). `case_has` and `case_lacks` are about what the citizen added to the case.
+`offers: human`, `case: true` (a case number), `heard` (said in the conversation by then, as a case's news is).
+`case_has` and `case_lacks` are about what the citizen added to the case.
 """
 
 import json
