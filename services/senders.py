@@ -1,7 +1,7 @@
 """The senders of the outbox's channels, each with what it needs from the features."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import httpx
 
@@ -10,6 +10,7 @@ from services.container import Container
 from services.core.database import UnitOfWork
 from services.core.signals import CONVERSATION
 from services.notifications import service as notifications
+from services.notifications.failures import Undeliverable
 from services.notifications.mail import MailServer, send_by_mail
 from services.notifications.robot import Pace, send_to_robots
 from services.notifications.service import OutboxRow, Sender
@@ -48,7 +49,7 @@ def outside(the: Container) -> dict[str, Sender]:
             client,
             settings.wecom_url,
             key_of=lambda name: _robot_key(the, name),
-            words=lambda row: _read(the, lambda uow: notifications.staff_words(uow, row.kind, "robot", row.body)),
+            words=lambda row: _staff_words(the, row, "robot"),
             pace=Pace(the.signals.client, lambda: int(the.clock.now().timestamp() * 1000)),
         ),
         "wechat": customer_service(
@@ -69,7 +70,7 @@ def outside(the: Container) -> dict[str, Sender]:
             MailServer.parse(url),
             settings.mail_sender or "huiying@localhost",
             address_of=lambda name: _mail_address(the, name),
-            words=lambda row: _read(the, lambda uow: notifications.staff_words(uow, row.kind, "mail", row.body)),
+            words=lambda row: _staff_words(the, row, "mail"),
         )
     return senders
 
@@ -84,6 +85,18 @@ def texts_for_wechat(the: Container, row: OutboxRow) -> list[str]:
         last, count = int(row.body["seq"]), int(row.body.get("count", 1))
         said = the.conversations.messages_after(uow, row.recipient, last - count, count)
         return [message.text for message in said]
+
+    return _read(the, read)
+
+
+def _staff_words(the: Container, row: OutboxRow, channel: Literal["robot", "mail"]) -> tuple[str, str]:
+    """Raises Undeliverable for a case that became confidential after its notice was written."""
+
+    def read(uow: UnitOfWork) -> tuple[str, str]:
+        number = row.body.get("case_no")
+        if isinstance(number, str) and not row.body.get("confidential") and cases.is_confidential(uow, number):
+            raise Undeliverable(f"{channel}: has become confidential")
+        return notifications.staff_words(uow, row.kind, channel, row.body)
 
     return _read(the, read)
 

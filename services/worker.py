@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 import redis
@@ -28,7 +29,7 @@ HEARTBEAT_KEY = "huiying:worker:heartbeat"
 # Seconds between two rounds of each job.
 PERIODS: Mapping[str, float] = {
     "outbox": 2.0,
-    "outside": 2.0,
+    **dict.fromkeys(notifications.OUTSIDE, 2.0),
     "sweep": 10.0,
     "appointments": 10.0,
     "desk": 15.0,
@@ -55,7 +56,7 @@ class Worker:
             threading.Thread(target=self._repeat, args=(name, job, wake), name=name, daemon=True)
             for name, job, wake in (
                 ("outbox", self._send, self._outbox_grew),
-                ("outside", self._send_outside, None),
+                *((channel, partial(self._send_outside, channel), None) for channel in notifications.OUTSIDE),
                 ("sweep", self._sweep, None),
                 ("appointments", self._sweep_appointments, None),
                 ("desk", self._keep_desk, None),
@@ -97,10 +98,10 @@ class Worker:
             if self._stop.is_set():
                 return
 
-    def _send_outside(self) -> None:
-        """What goes through systems of others, which may be slow, holds up nobody's open page."""
-        the, only = self._container, notifications.OUTSIDE
-        while notifications.send_due(the.database, self._outside, the.clock.now(), limit=20, only=only):
+    def _send_outside(self, channel: str) -> None:
+        """What goes through a system of others, which may be slow, holds up nothing else."""
+        the = self._container
+        while notifications.send_due(the.database, self._outside, the.clock.now(), limit=20, only=[channel]):
             if self._stop.is_set():
                 return
 

@@ -465,6 +465,7 @@ class Conversations:
         dedupe: str,
         *,
         kind: str = "conversation.message",
+        case_no: str | None = None,
     ) -> None:
         """Say something outside of a turn (a late result, a clerk's reply), with its outbox row of that kind."""
         row = repository.lock(uow.session, conversation_id)
@@ -472,7 +473,6 @@ class Conversations:
             return
         for message in messages:
             self._messages.say(uow, row, message, now)
-        case_no = next((message.case_no for message in messages if message.case_no), None)
         notifications.enqueue(
             uow,
             channel=row.channel,

@@ -95,4 +95,6 @@ class Takeover:
             message = replace(message, text=words)
         # One reply reaches several conversations when cases were merged.
         dedupe = f"{event.case_no}:{what}:{event.conversation_id}:{event.at.isoformat()}"
-        self._conversations.deliver(uow, event.conversation_id, [message], event.at, dedupe, kind=kind)
+        self._conversations.deliver(
+            uow, event.conversation_id, [message], event.at, dedupe, kind=kind, case_no=event.case_no
+        )

@@ -39,10 +39,12 @@ def settings(uow: UnitOfWork) -> NotificationsFile:
     if found is None:
         return NotificationsFile()
     # Sweeps ask for every notice: what was read once of a version stays read.
-    if found.digest not in _READ:
+    known = _READ.get(found.digest)
+    if known is None:
+        known = NotificationsFile.model_validate(found.settings)
         _READ.clear()
-        _READ[found.digest] = NotificationsFile.model_validate(found.settings)
-    return _READ[found.digest]
+        _READ[found.digest] = known
+    return known
 
 
 def ways(uow: UnitOfWork, kind: str, reader: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:

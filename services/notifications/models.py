@@ -61,4 +61,4 @@ class ReachableAt(Base):
     channel: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     account: Mapped[str] = mapped_column(sa.String(32))
     address_encrypted: Mapped[str] = mapped_column(sa.Text)
-    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)

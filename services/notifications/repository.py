@@ -52,11 +52,18 @@ def lock_dead(session: Session, row_id: int) -> OutboxRow | None:
 
 
 def release_parked(session: Session, recipient: str, now: datetime) -> None:
+    """Note that a citizen was heard, and free what waited for that. In this order: see `lock_reach`."""
+    session.execute(sa.update(ReachableAt).where(ReachableAt.recipient == recipient).values(heard_at=now))
     session.execute(
         sa.update(OutboxRow)
         .where(OutboxRow.recipient == recipient, OutboxRow.parked, OutboxRow.done_at.is_(None))
         .values(parked=False, next_attempt_at=now)
     )
+
+
+def lock_reach(session: Session, recipient: str) -> Sequence[ReachableAt]:
+    """Locked, so that a citizen who speaks while something is parked is either known here or finds it parked."""
+    return session.scalars(sa.select(ReachableAt).where(ReachableAt.recipient == recipient).with_for_update()).all()
 
 
 def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt | None:

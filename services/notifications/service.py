@@ -98,7 +98,7 @@ def reach_at(
     """Note how a citizen's conversation is reached on a channel: its account of ours and the address there."""
     sealed = secrets.encrypt(address)
     uow.session.merge(
-        ReachableAt(recipient=recipient, channel=channel, account=account, address_encrypted=sealed, since=now)
+        ReachableAt(recipient=recipient, channel=channel, account=account, address_encrypted=sealed, heard_at=now)
     )
 
 
@@ -190,12 +190,22 @@ def _mark(uow: UnitOfWork, row: OutboxRow, error: Exception | None, now: datetim
             row.attempts -= 1
             row.next_attempt_at = now + timedelta(seconds=error.seconds)
         case WaitsForVisit() if now - row.created_at < VISIT_KEPT:
-            row.attempts, row.parked, row.next_attempt_at = 0, True, now + VISIT_LOOK
-            if error.template:
-                _insert(uow, "wechat_template", row.recipient, row.kind, row.body, f"{row.dedupe_key}>template", now)
-                uow.collect(OutboxGrew())
+            _park(uow, row, now, template=error.template)
         case _:
             _postpone(row, now)
+
+
+def _park(uow: UnitOfWork, row: OutboxRow, now: datetime, *, template: bool) -> None:
+    taken_at = row.next_attempt_at - SENDING_LEASE
+    row.attempts = 0
+    if any(reach.heard_at > taken_at for reach in repository.lock_reach(uow.session, row.recipient)):
+        # The citizen spoke while the platform still said no.
+        row.next_attempt_at = now + FIRST_RETRY
+        return
+    row.parked, row.next_attempt_at = True, now + VISIT_LOOK
+    if template:
+        _insert(uow, "wechat_template", row.recipient, row.kind, row.body, f"{row.dedupe_key}>template", now)
+        uow.collect(OutboxGrew())
 
 
 def _postpone(row: OutboxRow, now: datetime) -> None:

@@ -197,6 +197,21 @@ def _grant(uow: Any, number: str, now: Any) -> None:
     access.grant(uow, case, "wang", by="boss", now=now)
 
 
+def test_a_case_that_became_confidential_after_its_notice_was_written_stays_in_this_house(
+    post: Post, outer: Platform, mailbox: tuple[Mailbox, int]
+) -> None:
+    number = post.open(department=CIVIL)
+    post.at("2026-11-23T17:00:01").sweep()
+    post.run(cases.classify, case_no=number, user=BOSS, kind="report")
+    post.send()
+    assert outer.at(ROBOT) == []
+    assert mailbox[0].taken == []
+    assert {row.last_error for row in post.rows("robot") + post.rows("mail")} == {
+        "robot: has become confidential",
+        "mail: has become confidential",
+    }
+
+
 def test_more_than_twenty_messages_a_minute_wait_for_the_next_and_none_is_given_up(post: Post, outer: Platform) -> None:
     for _ in range(25):
         post.open(department=POLICE)
@@ -363,6 +378,29 @@ def test_beyond_the_platform_s_limits_a_message_waits_for_the_next_visit_and_a_t
     post.send()
     assert [body["text"]["content"] for body in outer.at(CUSTOM)[before:]] == ["已经处理好了"]
     assert not [row for row in post.rows("wechat") if row.done_at is None]
+
+
+def test_a_citizen_who_speaks_while_the_platform_still_says_no_is_not_waited_for(post: Post, outer: Platform) -> None:
+    conversation_id = post.answered("已经处理好了")
+    outer.answers[CUSTOM] = [0, 45015]
+    real = post.senders["wechat"]
+
+    def speaking_meanwhile(row: OutboxRow) -> None:
+        try:
+            real(row)
+        except Exception:
+            post.clock.advance(timedelta(milliseconds=1))
+            post.says(conversation_id, "好了吗")
+            raise
+
+    post.senders["wechat"] = speaking_meanwhile
+    post.send()
+    post.senders["wechat"] = real
+    assert [row.parked for row in post.rows("wechat")] == [False, False]
+    post.clock.advance(timedelta(seconds=3))
+    post.send()
+    assert outer.at(CUSTOM)[-1]["text"]["content"] == "已经处理好了"
+    assert outer.at(TEMPLATE) == []
 
 
 def test_a_citizen_who_does_not_come_back_is_waited_for_ninety_days(post: Post, outer: Platform) -> None:

@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(16), nullable=False),
         sa.Column("account", sa.String(32), nullable=False),
         sa.Column("address_encrypted", sa.Text(), nullable=False),
-        sa.Column("since", services.core.database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("heard_at", services.core.database.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("recipient", "channel", name=op.f("pk_reachable_at")),
     )
 
