@@ -86,16 +86,20 @@ def _do(uow: UnitOfWork, secrets: Secrets, conversation_id: str, action: CaseAct
 def _listed(own: list[cases.CaseOut]) -> Outgoing:
     if not own:
         return texts.NO_CASES
-    lines, options = [], []
+    lines: list[str] = []
+    options: list[Option] = []
     for case in own[:LISTED]:
         due = case.next_due_at if case.first_response_at is None else None
         lines.append(texts.case_line(case.case_no, cases.STATUS_NAMES[case.status], due))
-        shown = {True: (("催办", "press"), ("撤回", "withdraw"))}.get(case.status in OPEN, ())
-        if case.status == "resolved":
-            shown = (("确认已解决", "confirm"), ("没有解决，重新办理", "reopen"))
         options += [
             Option(title=f"{title} {case.case_no}", payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
-            for title, what in shown
+            for title, what in _buttons(case.status)
         ]
     more = f"（共 {len(own)} 件，显示最近 {LISTED} 件）" if len(own) > LISTED else ""
     return Outgoing(f"您的工单{more}：\n" + "\n".join(lines), type="options", options=tuple(options))
+
+
+def _buttons(status: str) -> tuple[tuple[str, str], ...]:
+    if status in OPEN:
+        return (("催办", "press"), ("撤回", "withdraw"))
+    return (("确认已解决", "confirm"), ("没有解决，重新办理", "reopen")) if status == "resolved" else ()

@@ -178,9 +178,11 @@ def rating_of(context: TurnContext) -> Rating | None:
 
 
 def _about_case(context: TurnContext, found: CaseAction | Outgoing) -> TurnOutcome:
-    said = isinstance(found, Outgoing)
-    outcome = unchanged(context, route="query_progress", replies=[found] if said else [])
-    outcome.case_action = None if said else found
+    outcome = unchanged(context, route="query_progress")
+    if isinstance(found, Outgoing):
+        outcome.replies = [found]
+    else:
+        outcome.case_action = found
     return outcome
 
 
