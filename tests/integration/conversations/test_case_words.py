@@ -111,6 +111,15 @@ def test_the_same_words_without_a_settled_case_go_to_the_dialogue(citizen: CaseC
     assert "还没有工单" in said(stranger.says("我的工单")[0])
 
 
+def test_right_after_an_answer_the_words_are_about_the_answer(citizen: CaseCitizen) -> None:
+    citizen.staff(cases.reply, text="已处理", resolve=True)
+    citizen.room.dialogue.script = lambda text, metadata: [{"type": "faq_answer", "route": "faq"}]
+    citizen.says("身份证丢了怎么补办")
+    (answer,) = citizen.says("还没解决")
+    assert "没有帮到您" in answer.messages[0].text
+    assert citizen.case().status == "resolved"
+
+
 def test_somebody_else_s_case_is_as_good_as_none(citizen: CaseCitizen, room: Room) -> None:
     stranger = Citizen(room)
     for text in ("催一下", "撤回工单", "重新办理"):
