@@ -1,8 +1,11 @@
 # All set-up happens by itself; both targets may be run again at any time.
 PYTHON ?= python3
 HUIYING = .venv/bin/huiying
+SECONDS = 240
+SEED = 7
+PART = all
 
-.PHONY: run test setup check lock
+.PHONY: run test soak setup check lock
 
 run: setup
 	@exec $(HUIYING) up
@@ -15,6 +18,11 @@ test:
 	@bot/.venv/bin/python -m pytest -q -c /dev/null --rootdir . tests/bot
 	@$(if $(TESTS),.venv/bin/python -m pytest $(TESTS),.venv/bin/python -m pytest tests/e2e)
 	@$(if $(TESTS),:,.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/web)
+
+# Minutes of faults on servers of its own (docs/time-limits.md): make soak SECONDS=600 SEED=11 PART=kills
+soak:
+	@$(PYTHON) setup_runtimes.py --dev
+	@.venv/bin/python -m tests.soak --seconds $(SECONDS) --seed $(SEED) --part $(PART)
 
 check:
 	@$(PYTHON) setup_runtimes.py --dev

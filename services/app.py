@@ -14,6 +14,7 @@ from services import health
 from services.accounts import endpoints as accounts
 from services.appointments import endpoints as appointments
 from services.cases import endpoints as cases
+from services.cases import identifier_endpoints as identifiers
 from services.cases import supervision_endpoints as supervision
 from services.channels.web import attachments
 from services.channels.web import cases as citizen_cases
@@ -80,6 +81,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         attachments,
         appointments,
         cases,
+        identifiers,
         supervision,
         knowledge,
         menus,

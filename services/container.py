@@ -117,12 +117,17 @@ class Container:
         )
 
     @cached_property
-    def gateway(self) -> Gateway:
+    def named_secrets(self) -> dict[str, str]:
+        """Keys of systems of others, by the names that a city's files call them by; CONNECTOR_SECRET_NAME wins."""
         known = {name: secret.get_secret_value() for name, secret in self.settings.connector_secrets.items()}
+        return known | secrets_from(os.environ)
+
+    @cached_property
+    def gateway(self) -> Gateway:
         connectors = load_connectors(
             self.city_dir / "connectors",
             {"sandbox_url": self.settings.sandbox_url},
-            known | secrets_from(os.environ),
+            self.named_secrets,
         )
         return Gateway(connectors, rates=SharedRate(self.signals.client))
 
@@ -187,9 +192,7 @@ class Container:
             url, name = f"{settings.sandbox_url.rstrip('/')}/sms/send", "sandbox"
         if not url:
             return None
-        key = secrets_from(os.environ).get(name)
-        if key is None and name in settings.connector_secrets:
-            key = settings.connector_secrets[name].get_secret_value()
+        key = self.named_secrets.get(name)
         # The machine's proxy settings are not meant for the gateway.
         client = httpx.Client(trust_env=False)
         return send_by_http(client, url, key or "", self.secrets, self.clock.now)

@@ -7,14 +7,16 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 import redis
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from services import senders
 from services.appointments import tasks as appointment_tasks
 from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
@@ -23,7 +25,7 @@ from services.container import Container, build_container
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
-from services.core.signals import CONVERSATION, OUTBOX, connect
+from services.core.signals import OUTBOX, connect
 from services.knowledge import tasks as knowledge_tasks
 from services.lookups import tasks as lookup_tasks
 from services.notifications import service as notifications
@@ -31,44 +33,50 @@ from services.notifications import service as notifications
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_KEY = "huiying:worker:heartbeat"
-OUTBOX_SECONDS = 2.0
-SWEEP_SECONDS = 10.0
-APPOINTMENT_SECONDS = 10.0
-DESK_SECONDS = 15.0
-LOOKUP_SECONDS = 1.0
-SYSTEMS_SECONDS = 15.0
-BINDING_SECONDS = 30.0
 BINDING_ASK_SECONDS = 10.0
-KNOWLEDGE_SECONDS = 5.0
-DAY_SECONDS = 24 * 3600.0
+# Seconds between two rounds of each job.
+PERIODS: Mapping[str, float] = {
+    "outbox": 2.0,
+    **dict.fromkeys(notifications.OUTSIDE, 2.0),
+    "sweep": 10.0,
+    "appointments": 10.0,
+    "desk": 15.0,
+    "bindings": 30.0,
+    "lookups": 1.0,
+    "systems": 15.0,
+    "knowledge": 5.0,
+    "tidy": 24 * 3600.0,
+}
 FAILURE_PAUSE = 3.0
 
 
 class Worker:
-    """Independent loops in threads; each job takes its own short transactions."""
+    """Independent loops in threads; each job takes its own short transactions. `periods` are seconds per job."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, periods: Mapping[str, float] = PERIODS) -> None:
         self._container = container
+        self._periods = {**PERIODS, "heartbeat": container.settings.worker_heartbeat_seconds, **periods}
         self._stop = threading.Event()
         self._outbox_grew = threading.Event()
-        self._sms = container.sms_sender()
+        self._inside, self._outside = senders.inside(container), senders.outside(container)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self) -> None:
         """Work until `stop` is called."""
         loops = [
-            threading.Thread(target=self._repeat, args=(name, job, seconds, wake), name=name, daemon=True)
-            for name, job, seconds, wake in (
-                ("outbox", self._send, OUTBOX_SECONDS, self._outbox_grew),
-                ("sweep", self._sweep, SWEEP_SECONDS, None),
-                ("appointments", self._sweep_appointments, APPOINTMENT_SECONDS, None),
-                ("desk", self._keep_desk, DESK_SECONDS, None),
-                ("bindings", self._scan_bindings, BINDING_SECONDS, None),
-                ("lookups", self._finish_lookups, LOOKUP_SECONDS, None),
-                ("systems", self._watch_systems, SYSTEMS_SECONDS, None),
-                ("knowledge", self._finish_publication, KNOWLEDGE_SECONDS, None),
-                ("tidy", self._tidy, DAY_SECONDS, None),
-                ("heartbeat", self._beat, self._container.settings.worker_heartbeat_seconds, None),
+            threading.Thread(target=self._repeat, args=(name, job, wake), name=name, daemon=True)
+            for name, job, wake in (
+                ("outbox", self._send, self._outbox_grew),
+                *((channel, partial(self._send_outside, channel), None) for channel in notifications.OUTSIDE),
+                ("sweep", self._sweep, None),
+                ("appointments", self._sweep_appointments, None),
+                ("desk", self._keep_desk, None),
+                ("bindings", self._scan_bindings, None),
+                ("lookups", self._finish_lookups, None),
+                ("systems", self._watch_systems, None),
+                ("knowledge", self._finish_publication, None),
+                ("tidy", self._tidy, None),
+                ("heartbeat", self._beat, None),
             )
         ]
         loops.append(threading.Thread(target=self._listen, name="listen", daemon=True))
@@ -83,14 +91,14 @@ class Worker:
     def stop(self) -> None:
         self._stop.set()
 
-    def _repeat(self, name: str, job: Callable[[], object], seconds: float, wake: threading.Event | None) -> None:
+    def _repeat(self, name: str, job: Callable[[], object], wake: threading.Event | None) -> None:
         while not self._stop.is_set():
-            pause = seconds
+            pause = self._periods[name]
             try:
                 job()
             except Exception as error:  # the next round tries again; nothing is lost, all state is in the database
                 log.error("worker job failed", job=name, kind=type(error).__name__)
-                pause = max(seconds, FAILURE_PAUSE)
+                pause = max(pause, FAILURE_PAUSE)
             if wake is not None:
                 wake.wait(pause)
                 wake.clear()
@@ -98,14 +106,15 @@ class Worker:
                 self._stop.wait(pause)
 
     def _send(self) -> None:
-        container = self._container
-        senders: dict[str, notifications.Sender] = {
-            "web": lambda row: container.signals.publish(CONVERSATION + row.recipient),
-            "staff": notifications.deliver_to_staff(container.database),
-        }
-        if self._sms is not None:
-            senders["sms"] = self._sms
-        while notifications.send_due(container.database, senders, container.clock.now()):
+        the, leave = self._container, notifications.OUTSIDE
+        while notifications.send_due(the.database, self._inside, the.clock.now(), leave=leave):
+            if self._stop.is_set():
+                return
+
+    def _send_outside(self, channel: str) -> None:
+        """What goes through a system of others, which may be slow, holds up nothing else."""
+        the = self._container
+        while notifications.send_due(the.database, self._outside, the.clock.now(), limit=20, only=[channel]):
             if self._stop.is_set():
                 return
 
@@ -190,13 +199,15 @@ class Worker:
 
 def main() -> None:
     configure_logging("worker")
-    container = build_container(Settings())
     try:
+        container = build_container(Settings())
         # A mistake in a connector is said at once, in one line, instead of by every round of a loop.
         log.info("connectors read", kinds=sorted(container.gateway.connectors))
+        worker = Worker(container)
     except HuiyingError as error:
         sys.exit(f"worker: {error.detail}")
-    worker = Worker(container)
+    except ValueError as error:  # a setting that is none
+        sys.exit(f"worker: {error}")
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         worker.stop()

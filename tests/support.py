@@ -1,8 +1,12 @@
 """Helpers that several tests share."""
 
+import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from services.core.errors import Conflict
 
 T = TypeVar("T")
 
@@ -17,3 +21,18 @@ def wait_for(condition: Callable[[], T], *, seconds: float = 10.0, step: float =
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s in vain")
         time.sleep(step)
+
+
+def outcomes(*actions: Callable[[], Any]) -> list[Any]:
+    """Run the actions at the same moment; each gives its result or its Conflict."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Any]) -> Any:
+        barrier.wait()
+        try:
+            return action()
+        except Conflict as conflict:
+            return conflict
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions))

@@ -129,7 +129,7 @@ def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
             channel="staff",
             recipient=recipient,
             kind="case_urgent",
-            body={"case_no": case.case_no, "conversation_id": case.conversation_id},
+            body={**timekeeping.about(case), "conversation_id": case.conversation_id},
             dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
             now=now,
         )

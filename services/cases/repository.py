@@ -24,6 +24,9 @@ from services.cases.models import (
     StaffAbsence,
     SupervisionReport,
 )
+from services.core.audit import AuditRow
+
+REVEAL_LOCK = 7_203_115
 
 
 def _insert(session: Session, table: type[Any]) -> Any:
@@ -50,19 +53,17 @@ def insert_alert(session: Session, clock: CaseClock, level: str, planned_at: dat
     return session.execute(statement.returning(CaseAlert.id)).first() is not None
 
 
-def raised_levels_of(session: Session, clock_ids: Sequence[int]) -> dict[int, set[str]]:
-    """The levels that each of the clocks has raised; none for one that has raised nothing."""
-    found: dict[int, set[str]] = {clock_id: set() for clock_id in clock_ids}
+def raised_levels_of(session: Session, clock_ids: Sequence[int]) -> dict[int, dict[str, datetime]]:
+    """The levels that each of the clocks has raised, with the moment each was planned for; {} for none."""
+    found: dict[int, dict[str, datetime]] = {clock_id: {} for clock_id in clock_ids}
     rows = session.execute(
-        sa.select(CaseAlert.clock_id, CaseAlert.level).where(CaseAlert.clock_id.in_(list(clock_ids)))
+        sa.select(CaseAlert.clock_id, CaseAlert.level, CaseAlert.planned_at).where(
+            CaseAlert.clock_id.in_(list(clock_ids))
+        )
     )
-    for clock_id, level in rows:
-        found[clock_id].add(level)
+    for clock_id, level, planned_at in rows:
+        found[clock_id][level] = planned_at
     return found
-
-
-def raised_levels(session: Session, clock_id: int) -> set[str]:
-    return set(session.scalars(sa.select(CaseAlert.level).where(CaseAlert.clock_id == clock_id)))
 
 
 def lock_case(session: Session, case_no: str) -> Case | None:
@@ -349,6 +350,20 @@ def last_press(session: Session, case_id: int, actor: str) -> CaseEvent | None:
         .order_by(CaseEvent.seq.desc())
         .limit(1)
     ).first()
+
+
+def lock_reveals(session: Session) -> None:
+    """Two of one clerk's at once would both count the one before; the second waits here (SQLite has one writer)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": REVEAL_LOCK})
+
+
+def reveals_since(session: Session, actor: str, since: datetime) -> int:
+    """How many identifiers somebody has had shown since then."""
+    rows = sa.select(sa.func.count()).where(
+        AuditRow.at > since, AuditRow.actor == actor, AuditRow.action == "case.revealed"
+    )
+    return session.scalar(rows) or 0
 
 
 def alert_levels(session: Session, limit: int) -> Sequence[AlertLevel]:

@@ -29,6 +29,7 @@ from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
+from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.views import get_case, hidden_until, list_cases
 from services.cases.waiting import hold, resume
@@ -37,6 +38,7 @@ from services.core.database import UnitOfWork
 from services.core.errors import NotFound
 
 __all__ = [
+    "STATUS_NAMES",
     "CaseDetail",
     "CaseList",
     "CaseOut",
@@ -72,6 +74,7 @@ __all__ = [
     "hidden_until",
     "hold",
     "import_past_cases",
+    "is_confidential",
     "list_cases",
     "merge",
     "must_see",
@@ -106,6 +109,12 @@ def conversation_for(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> str |
     must_see(uow, case_no=case_no, user=user)
     case = repository.find_case(uow.session, case_no)
     return case.conversation_id if case else None
+
+
+def is_confidential(uow: UnitOfWork, case_no: str) -> bool:
+    """Whether what is said about a case must not leave this house; True as well for one that there is not."""
+    case = repository.find_case(uow.session, case_no)
+    return case is None or case.confidential
 
 
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:

@@ -26,6 +26,7 @@ EventType = Literal[
     "extension_refused",
     "extended",
     "access_changed",
+    "revealed",
     "resolved",
     "confirmed",
     "rated",
@@ -72,6 +73,7 @@ EVENT_NAMES: dict[EventType, str] = {
     "extension_refused": "不同意延期",
     "extended": "延期",
     "access_changed": "变更知悉范围",
+    "revealed": "查看身份信息",
     "resolved": "办结",
     "confirmed": "市民确认",
     "rated": "市民评价",
@@ -129,6 +131,7 @@ def next_status(status: Status | None, event: EventType) -> Status:
             | "extension_asked"
             | "extension_refused"
             | "extended"
+            | "revealed"
             | "absorbed"
             | "warned"
             | "breached"

@@ -1,6 +1,6 @@
 """The clocks of a case: started, stopped, paused, recomputed, and the levels that they raise."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
@@ -238,7 +238,7 @@ def raise_levels(
     now: datetime,
     *,
     skip_warning: bool = False,
-    before: Collection[str] | None = None,
+    before: Mapping[str, datetime] | None = None,
     away: Collection[str] | None = None,
 ) -> list[Level]:
     """Raise the levels whose moment has passed, each once, with its event and its outbox rows.
@@ -247,12 +247,13 @@ def raise_levels(
     and `away`, who is absent. Returns the levels that were new.
     """
     raised: list[Level] = []
-    known = set(before if before is not None else repository.raised_levels(uow.session, clock.id))
+    known = dict(before if before is not None else _raised(uow, clock))
     plan = moments(clock)
+    left = _levels_left(clock, known)
     for level in rules.levels_reached(plan, now):
-        if level in known or (level == "warning" and skip_warning):
+        if level not in left or (level == "warning" and skip_warning):
             continue
-        known.add(level)
+        known[level] = plan.at(level)
         if repository.insert_alert(uow.session, clock, level, plan.at(level), now):
             raised.append(level)
             case_log.append(uow, case, LEVEL_EVENTS[level], actor="system", now=now, data={"target": clock.target})
@@ -262,7 +263,7 @@ def raise_levels(
                     channel="staff",
                     recipient=recipient,
                     kind=f"case_{level}",
-                    body={"case_no": case.case_no, "target": clock.target, "due_at": clock.due_at.isoformat()},
+                    body={**about(case), "target": clock.target, "due_at": clock.due_at.isoformat()},
                     dedupe_key=f"case-clock:{clock.id}:{level}:{recipient}",
                     now=now,
                 )
@@ -301,16 +302,32 @@ def set_plan(clock: CaseClock, policy: Policy, plan: Plan, calendar_id: int) -> 
     clock.provisional, clock.calendar, clock.calendar_id = plan.provisional, policy.calendar, calendar_id
 
 
-def plan_next_check(uow: UnitOfWork, case: Case, clock: CaseClock, raised: Collection[str] | None = None) -> None:
+def plan_next_check(
+    uow: UnitOfWork, case: Case, clock: CaseClock, raised: Mapping[str, datetime] | None = None
+) -> None:
     """When the sweep must look at a running clock again; `raised` are its levels so far, looked up when not given. The
     first cycle of an imported case is history: never."""
     if case.source_no is not None and clock.cycle == 1:
         clock.next_check_at = None
         return
-    if raised is None:
-        raised = repository.raised_levels(uow.session, clock.id)
     plan = moments(clock)
-    clock.next_check_at = next((plan.at(level) for level in rules.LEVELS if level not in raised), None)
+    left = _levels_left(clock, raised if raised is not None else _raised(uow, clock))
+    clock.next_check_at = next((plan.at(level) for level in left), None)
+
+
+def _raised(uow: UnitOfWork, clock: CaseClock) -> dict[str, datetime]:
+    return repository.raised_levels_of(uow.session, [clock.id])[clock.id]
+
+
+def _levels_left(clock: CaseClock, raised: Mapping[str, datetime]) -> list[Level]:
+    """The levels that may still be raised; `raised` with their planned moments. One is overtaken when a later one was
+    raised for the same moment without it: who has heard of a breach is not warned of it."""
+    plan = moments(clock)
+    return [
+        level
+        for position, level in enumerate(rules.LEVELS)
+        if level not in raised and not any(raised.get(later) == plan.at(later) for later in rules.LEVELS[position:])
+    ]
 
 
 def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime, away: Collection[str] | None) -> list[str]:
@@ -335,6 +352,13 @@ def responsible(uow: UnitOfWork, case: Case, now: datetime, away: Collection[str
     return [f"user:{case.assignee}", *(queue if absent else [])]
 
 
+def about(case: Case) -> dict[str, object]:
+    """What a notice to staff says of its case; of a confidential one that it is, which keeps the rest in this house."""
+    if case.confidential:
+        return {"case_no": case.case_no, "confidential": True}
+    return {"case_no": case.case_no, "department": case.department}
+
+
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:
     """Tell staff that something happened to the case; the event's number makes it once."""
     for recipient in access.recipients(uow, case, recipients):
@@ -343,7 +367,7 @@ def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], no
             channel="staff",
             recipient=recipient,
             kind=kind,
-            body={"case_no": case.case_no, **body},
+            body={**about(case), **body},
             dedupe_key=f"{kind}:{case.case_no}:{case.event_seq}:{recipient}",
             now=now,
         )

@@ -9,10 +9,12 @@ from services.appointments import service as appointments
 from services.citizens import service as citizens
 from services.commands.console import container
 from services.menus import service as menus
+from services.notifications import service as notifications
 from services.sla import service
 
 app = typer.Typer(
-    help="City configuration: departments, policies, calendar, menus, appointments.", no_args_is_help=True
+    help="City configuration: departments, policies, calendar, menus, appointments, notifications.",
+    no_args_is_help=True,
 )
 
 
@@ -27,6 +29,7 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
     parts = container()
     with parts.database.unit_of_work() as uow:
         applied = service.apply_city(uow, directory, parts.clock.now())
+        applied += notifications.apply_city(uow, directory, parts.clock.now())
         accounts = menus.apply_menus(uow, directory, parts.clock.now())
         applied += appointments.apply_city(uow, directory, parts.clock.now())
         applied += citizens.apply_city(uow, directory, parts.clock.now())

@@ -101,6 +101,10 @@ class Decider:
             return await self._after_consent(context, consent, deferred)
         short = shortcuts.decide(context, self._knowledge.current)
         if isinstance(short, TurnOutcome):
+            if short.case_action is not None and short.case_action.what == "withdraw" and context.requested_slot:
+                # A form may be asking about the very case that is withdrawn: it is left, without a word of its own.
+                left = await self._dialogue_turn(context, CANCEL, [], has_consent=context.has_consent)
+                short.requested_slot = left.requested_slot
             return short
         context = short or context
         intent = binding.understood(context)

@@ -9,7 +9,10 @@ HELPFUL_TITLE, NOT_HELPFUL_TITLE = "有帮助", "没帮助"
 # Whole messages, right after an answer; anything longer is a question or a complaint of its own.
 YES_WORDS = frozenset(["有帮助", "有用", "很有帮助", "很有用", "解决了", "已解决"])
 NO_WORDS = frozenset(
-    ["没帮助", "没有帮助", "没用", "没有用", "不对", "不是这个", "答非所问", "没解决", "没有解决", "未解决", "帮助不大"]
+    [
+        *("没帮助", "没有帮助", "帮助不大", "没用", "没有用", "不对", "不是这个", "答非所问"),
+        *(f"{still}{word}解决" for still in ("", "还") for word in ("没", "没有", "未")),
+    ]
 )
 
 

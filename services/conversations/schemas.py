@@ -148,6 +148,15 @@ class RatedAnswer:
 
 
 @dataclass(frozen=True)
+class CaseAction:
+    """What a citizen does with an own case; `text` is what is added, or the score of a rating."""
+
+    what: Literal["list", "press", "withdraw", "add", "confirm", "reopen", "rate"]
+    case_no: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Shortcuts:
     """What is known for settling a message before the classifier (shortcuts.py).
 
@@ -164,6 +173,8 @@ class Shortcuts:
     rating: RatedAnswer | None = None
     department: str | None = None
     region: str | None = None
+    case: CaseAction | Outgoing | None = None
+    """What a typed word about an own case comes to."""
 
 
 @dataclass
@@ -227,6 +238,7 @@ class TurnOutcome:
     menu_place: str | None = None
     rating: Rating | None = None
     topic: str | None = None
+    case_action: CaseAction | None = None
     additions: list[str] = field(default_factory=list)
     """What goes into the open case, without identifiers in the clear."""
     talked: Talked | None = None

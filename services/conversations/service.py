@@ -4,13 +4,24 @@ Nothing here waits for anything but the database; `turns.TurnRunner` does the wa
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.bindings import service as bindings
 from services.cases import service as cases
-from services.conversations import attachments, binding, feedback, repository, shortcuts, texts, vault
+from services.conversations import (
+    attachments,
+    binding,
+    case_words,
+    feedback,
+    own_cases,
+    repository,
+    shortcuts,
+    texts,
+    vault,
+)
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
@@ -23,6 +34,7 @@ from services.conversations.schemas import (
     Option,
     Outgoing,
     SendAnswer,
+    Shortcuts,
     TurnContext,
     TurnOutcome,
 )
@@ -30,7 +42,7 @@ from services.conversations.urgency import LASTS, Urgency, company_reply, detect
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, HuiyingError, NotFound, TooManyRequests, Unauthorized, Unprocessable
+from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
 from services.lookups import service as lookups
 from services.menus import service as menus
 from services.notifications import service as notifications
@@ -211,6 +223,9 @@ class Conversations:
         )
         uow.session.add(message)
         uow.session.flush()
+        if row.channel != "web":
+            # A page that is open asks for what it missed; elsewhere it may have waited for this.
+            notifications.citizen_is_back(uow, row.id, now)
         if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
             self._act_on_case(uow, row, message, inbound.choice, now)
         elif inbound.choice is not None and inbound.choice.startswith(texts.WATCH_CHOICE):
@@ -218,7 +233,7 @@ class Conversations:
             reply = texts.WATCHED if watched else texts.ALREADY_BACK
             self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
             message.state = repository.DONE
-        elif row.case_no is not None:
+        elif row.case_no is not None and not self._only_asks(row, inbound.text):
             # A case that waits for its citizen goes on, whoever holds the conversation.
             cases.citizen_wrote(uow, conversation_id=row.id, now=now)
         urgency = detect(inbound.text) if inbound.text else None
@@ -272,6 +287,13 @@ class Conversations:
     def attachment(self, uow: UnitOfWork, conversation_id: str, attachment_id: str) -> tuple[str, bytes] | None:
         """Media type and content of what the citizen of this conversation sent, or None."""
         return attachments.read(uow, self._secrets, conversation_id, attachment_id)
+
+    def _only_asks(self, row: Conversation, text: str | None) -> bool:
+        """Whether a message only does something with a case: that is no answer to what its clerk asked."""
+        word = (
+            case_words.read(text, in_form=row.requested_slot is not None) if text and row.handler != "human" else None
+        )
+        return word is not None and word.what != "add"
 
     def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
         if inbound.location is not None:
@@ -336,29 +358,9 @@ class Conversations:
         message.case_no = case.case_no
 
     def _act_on_case(self, uow: UnitOfWork, row: Conversation, message: Message, choice: str, now: datetime) -> None:
-        """What the citizen chose about a case; a refusal is said, with its reason, instead of failing the message."""
-        case_no, _, what = choice.removeprefix(texts.CASE_CHOICE).partition(":")
-        who = {"case_no": case_no, "conversation_id": row.id}
-        reply: Outgoing | None = None
-        try:
-            # A savepoint: what a refused action had begun is undone, the message stays.
-            with uow.session.begin_nested():
-                if what.startswith("rate") and what[4:].isdigit():
-                    cases.citizen_rates(uow, self._secrets, **who, score=int(what[4:]), now=now)
-                    reply = texts.CASE_RATED
-                elif what == "confirm":
-                    cases.citizen_confirms(uow, self._secrets, **who, now=now)
-                elif what == "reopen":
-                    cases.citizen_reopens(uow, self._secrets, **who, reason="市民表示问题没有解决", now=now)
-                elif what == "press":
-                    cases.citizen_presses(uow, self._secrets, **who, now=now)
-                    reply = texts.CASE_PRESSED
-                elif what == "withdraw":
-                    cases.citizen_withdraws(uow, self._secrets, **who, now=now)
-                else:
-                    reply = texts.ENTRY_GONE
-        except HuiyingError as refused:
-            reply = Outgoing(refused.detail, sender="system")
+        """What the citizen chose about a case."""
+        action = own_cases.chosen(choice)
+        reply = own_cases.act(uow, self._secrets, row.id, action, now) if action is not None else texts.ENTRY_GONE
         if reply is not None:
             self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
@@ -441,7 +443,7 @@ class Conversations:
             deferred_seq=row.deferred_seq,
             deferred_payloads=row.deferred_payloads,
             case_no=row.case_no,
-            shortcuts=shortcuts.load(uow, row, message, text, entities, now),
+            shortcuts=self._shortcuts(uow, row, message, text, entities, now),
             idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
             topic=row.topic,
             at=now,
@@ -453,6 +455,23 @@ class Conversations:
     def check_phone(self, uow: UnitOfWork, conversation_id: str, code: str, now: datetime) -> str:
         """Try the code of a booking (`services.citizens.schemas.Checked`)."""
         return self._talks.check_phone(uow, conversation_id, code, now)
+
+    def _shortcuts(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Message,
+        text: str,
+        entities: list[dict[str, Any]],
+        now: datetime,
+    ) -> Shortcuts:
+        found = shortcuts.load(uow, row, message, text, entities, now)
+        if message.extra.get("choice") is not None or row.handler == "human":
+            return found
+        word = case_words.read(text, in_form=row.requested_slot is not None)
+        if word is None:
+            return found
+        return replace(found, case=own_cases.meant(uow, self._secrets, row.id, word, now))
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
         """Text and entities of the message that waited for consent."""
@@ -485,6 +504,10 @@ class Conversations:
         if outcome.talked is not None:
             for reply in binding.take_step(uow, self._talks, self._secrets, row, outcome.talked, now):
                 self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
+        if outcome.case_action is not None:
+            reply_to_act = own_cases.act(uow, self._secrets, row.id, outcome.case_action, now)
+            if reply_to_act is not None:
+                self._messages.say(uow, row, reply_to_act, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
             case = self._open_case(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no
@@ -534,9 +557,17 @@ class Conversations:
     # -- what comes from elsewhere ------------------------------------------------------------------------------
 
     def deliver(
-        self, uow: UnitOfWork, conversation_id: str, messages: Iterable[Outgoing], now: datetime, dedupe: str
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        messages: Sequence[Outgoing],
+        now: datetime,
+        dedupe: str,
+        *,
+        kind: str = "conversation.message",
+        case_no: str | None = None,
     ) -> None:
-        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row."""
+        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row of that kind."""
         row = repository.lock(uow.session, conversation_id)
         if row is None:
             return
@@ -546,8 +577,8 @@ class Conversations:
             uow,
             channel=row.channel,
             recipient=row.id,
-            kind="conversation.message",
-            body={"seq": row.last_seq},
+            kind=kind,
+            body={"seq": row.last_seq, "count": len(messages), "case_no": case_no},
             dedupe_key=dedupe,
             now=now,
         )

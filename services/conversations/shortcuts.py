@@ -1,8 +1,9 @@
 """What is settled before the classifier: ratings of answers, menus, keyword replies. None of it touches an open form.
 
 The order (docs/menus.md): a human who holds the conversation, then danger, then an open question for consent come
-before this module. Then: tapped options of menus and ratings; a rating typed right after an answer; an open form,
-which only "菜单" passes; the list shown last and the menu; keyword replies. What is left goes to the dialogue.
+before this module. Then: tapped options of menus and ratings; a rating typed right after an answer; words about an own
+case (case_words.py); an open form, which only "菜单" passes; the list shown last and the menu; keyword replies. What is
+left goes to the dialogue.
 """
 
 from dataclasses import replace
@@ -15,7 +16,15 @@ from services.conversations import menus as menu_texts
 from services.conversations.extraction import IDENTIFIER_TYPES, extract
 from services.conversations.models import Conversation, Message
 from services.conversations.outcomes import unchanged
-from services.conversations.schemas import Outgoing, RatedAnswer, Rating, Shortcuts, TurnContext, TurnOutcome
+from services.conversations.schemas import (
+    CaseAction,
+    Outgoing,
+    RatedAnswer,
+    Rating,
+    Shortcuts,
+    TurnContext,
+    TurnOutcome,
+)
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
 from services.knowledge import service as knowledge_service
@@ -143,6 +152,8 @@ def decide(context: TurnContext, knowledge: KnowledgeBase | None) -> TurnOutcome
         return _rate(context, found.rating, knowledge)
     if context.kind == "choice":
         return _tapped(context, knowledge) if context.text.startswith(menu_texts.PAYLOAD) else None
+    if found.case is not None:
+        return _about_case(context, found.case)
     if context.requested_slot is not None:
         asked = found.command is not None and found.command.kind == "show"
         return _shown(context, ()) if asked and found.account and found.account.menu else None
@@ -164,6 +175,15 @@ def rating_of(context: TurnContext) -> Rating | None:
     """The rating that a message is, to be kept even while a person holds the conversation."""
     rated = context.shortcuts.rating
     return Rating(rated.seq, rated.helpful) if rated else None
+
+
+def _about_case(context: TurnContext, found: CaseAction | Outgoing) -> TurnOutcome:
+    outcome = unchanged(context, route="query_progress")
+    if isinstance(found, Outgoing):
+        outcome.replies = [found]
+    else:
+        outcome.case_action = found
+    return outcome
 
 
 def _rate(context: TurnContext, rated: RatedAnswer, knowledge: KnowledgeBase | None) -> TurnOutcome:

@@ -1,6 +1,6 @@
 """What happens to a conversation when its case moves: handlers of the cases' events, wired by the container."""
 
-from datetime import datetime
+from dataclasses import replace
 
 from services.cases.events import (
     CaseAssigned,
@@ -9,6 +9,7 @@ from services.cases.events import (
     CaseExtended,
     CaseHeld,
     CaseMerged,
+    CaseNews,
     CaseReopened,
     CaseReplied,
     CaseResolved,
@@ -18,80 +19,82 @@ from services.conversations import texts
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
 from services.core.database import UnitOfWork
+from services.notifications import service as notifications
 
 
 class Takeover:
-    """Listens to cases inside their transactions: the clerk's reply and its outbox row are one change."""
+    """Listens to cases inside their transactions: the clerk's reply and its outbox row are one change.
+
+    A case without a conversation has nobody to tell. What is told, in whose words, is said in docs/notifications.md.
+    """
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
 
     def claimed(self, uow: UnitOfWork, event: CaseClaimed) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
-        self._say(uow, event.conversation_id, texts.claimed(event.actor), event.at, f"{event.case_no}:claimed")
+        if event.conversation_id is not None:
+            self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
+        self._tell(uow, event, "claimed", texts.claimed(event.actor), clerk=event.actor)
 
     def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
-        reply = Outgoing(event.text, sender="clerk", case_no=event.case_no)
-        self._say(uow, event.conversation_id, reply, event.at, f"{event.case_no}:reply:{event.conversation_id}")
+        self._clerk_spoke(uow, event)
+        self._tell(uow, event, "reply", Outgoing(event.text, sender="clerk", case_no=event.case_no))
 
     def resolved(self, uow: UnitOfWork, event: CaseResolved) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.give_back(uow, event.conversation_id)
-        self._say(uow, event.conversation_id, texts.resolved(event.case_no), event.at, f"{event.case_no}:resolved")
+        self._give_back(uow, event)
+        self._tell(uow, event, "resolved", texts.resolved(event.case_no))
 
     def closed(self, uow: UnitOfWork, event: CaseClosed) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.give_back(uow, event.conversation_id)
-        message = texts.closed(event.case_no, event.how)
-        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:closed")
+        self._give_back(uow, event)
+        self._tell(uow, event, event.how, texts.closed(event.case_no, event.how))
 
     def assigned(self, uow: UnitOfWork, event: CaseAssigned) -> None:
         """Until the new clerk takes the case the bot goes on answering."""
-        if event.conversation_id is None:
-            return
-        self._conversations.give_back(uow, event.conversation_id)
+        self._give_back(uow, event)
         message = texts.assigned(event.case_no, event.department)
-        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:assigned")
+        self._tell(uow, event, "assigned", message, department=event.department)
 
     def held(self, uow: UnitOfWork, event: CaseHeld) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
-        question = Outgoing(event.text, sender="clerk", case_no=event.case_no)
-        self._say(uow, event.conversation_id, question, event.at, f"{event.case_no}:question")
-        message = texts.held(event.case_no, event.until)
-        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:held")
+        self._clerk_spoke(uow, event)
+        self._tell(uow, event, "question", Outgoing(event.text, sender="clerk", case_no=event.case_no))
+        until = texts.moment(event.until) if event.until is not None else ""
+        self._tell(uow, event, "held", texts.held(event.case_no, event.until), until=until)
 
     def extended(self, uow: UnitOfWork, event: CaseExtended) -> None:
-        if event.conversation_id is not None:
-            message = texts.extended(event.case_no, event.due_at, event.reason)
-            self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:extended")
+        message = texts.extended(event.case_no, event.due_at, event.reason)
+        due = texts.moment(event.due_at) if event.due_at is not None else ""
+        self._tell(uow, event, "extended", message, due=due, reason=event.reason)
 
     def merged(self, uow: UnitOfWork, event: CaseMerged) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.give_back(uow, event.conversation_id)
-        message = texts.merged(event.case_no, event.into)
-        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:merged")
+        self._give_back(uow, event)
+        self._tell(uow, event, "merged", texts.merged(event.case_no, event.into), into=event.into)
 
     def transferred(self, uow: UnitOfWork, event: CaseTransferred) -> None:
-        if event.conversation_id is None:
-            return
-        self._conversations.give_back(uow, event.conversation_id)
+        self._give_back(uow, event)
         message = texts.transferred(event.case_no, event.department)
-        self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:transferred")
+        self._tell(uow, event, "transferred", message, department=event.department)
 
     def reopened(self, uow: UnitOfWork, event: CaseReopened) -> None:
-        if event.conversation_id is not None:
-            message = texts.reopened(event.case_no)
-            self._say(uow, event.conversation_id, message, event.at, f"{event.case_no}:reopened")
+        self._tell(uow, event, "reopened", texts.reopened(event.case_no))
 
-    def _say(self, uow: UnitOfWork, conversation_id: str, message: Outgoing, at: datetime, what: str) -> None:
-        self._conversations.deliver(uow, conversation_id, [message], at, f"{what}:{at.isoformat()}")
+    def _clerk_spoke(self, uow: UnitOfWork, event: CaseNews) -> None:
+        if event.conversation_id is not None:
+            self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
+
+    def _give_back(self, uow: UnitOfWork, event: CaseNews) -> None:
+        if event.conversation_id is not None:
+            self._conversations.give_back(uow, event.conversation_id)
+
+    def _tell(self, uow: UnitOfWork, event: CaseNews, what: str, message: Outgoing, **fields: str) -> None:
+        """Say `message` in the case's conversation, in the city's own words where it has some for `case.WHAT`."""
+        if event.conversation_id is None:
+            return
+        kind = f"case.{what}"
+        words = notifications.citizen_words(uow, kind, {"case_no": event.case_no, **fields})
+        if words is not None:
+            message = replace(message, text=words)
+        # One reply reaches several conversations when cases were merged.
+        dedupe = f"{event.case_no}:{what}:{event.conversation_id}:{event.at.isoformat()}"
+        self._conversations.deliver(
+            uow, event.conversation_id, [message], event.at, dedupe, kind=kind, case_no=event.case_no
+        )

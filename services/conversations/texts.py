@@ -117,12 +117,12 @@ def assigned(case_no: str, department: str) -> Outgoing:
 def held(case_no: str, until: datetime | None) -> Outgoing:
     text = f"工单 {case_no} 正在等您补充，直接在这里回复即可。"
     if until is not None:
-        text += f"{_moment(until)} 前没有收到补充，将按现有情况继续办理。"
+        text += f"{moment(until)} 前没有收到补充，将按现有情况继续办理。"
     return Outgoing(text, sender="system", case_no=case_no)
 
 
 def extended(case_no: str, due_at: datetime | None, reason: str) -> Outgoing:
-    when = f"，最迟于 {_moment(due_at)} 前回复您" if due_at is not None else ""
+    when = f"，最迟于 {moment(due_at)} 前回复您" if due_at is not None else ""
     return Outgoing(f"工单 {case_no} 经批准延期{when}。原因：{reason}", sender="system", case_no=case_no)
 
 
@@ -144,6 +144,18 @@ def system_back(text: str, again: str) -> Outgoing:
     return Outgoing(text, type="options", options=(Option(title=again, payload=again),))
 
 
+NO_CASES = Outgoing("您还没有工单。需要工作人员帮助时，请说“转人工”。")
+NO_OPEN_CASE = Outgoing("您没有正在办理的工单。回复“我的工单”可以查看以前的工单。")
+
+
+def added(case_no: str) -> Outgoing:
+    return Outgoing(f"已补充到工单 {case_no}，工作人员会一并看到。", sender="system", case_no=case_no)
+
+
+def case_line(case_no: str, status: str, due_at: datetime | None) -> str:
+    return f"{case_no} {status}" + (f"，最迟于 {moment(due_at)} 前回复" if due_at is not None else "")
+
+
 CASE_RATED = Outgoing("谢谢您的评价。")
 CASE_PRESSED = Outgoing("已为您催办，工作人员会尽快处理。", sender="system")
 
@@ -160,13 +172,14 @@ def promise(case_no: str, due_at: datetime | None, opening: datetime | None, *, 
     """The case's number and the time by which it is answered; `opening` is when a closed hall opens again."""
     text = f"已记入您正在办理的工单 {case_no}" if reused else f"已为您转给服务大厅，工单号 {case_no}"
     if due_at is not None:
-        text += f"，最迟于 {_moment(due_at)} 前回复您"
+        text += f"，最迟于 {moment(due_at)} 前回复您"
     text += "。"
     if opening is not None:
-        text += f"现在是非工作时间，大厅将于 {_moment(opening)} 开始受理。"
+        text += f"现在是非工作时间，大厅将于 {moment(opening)} 开始受理。"
     return text + "工作人员接入前，您可以继续向我提问。"
 
 
-def _moment(moment: datetime) -> str:
-    local = moment.astimezone(SHANGHAI)
+def moment(at: datetime) -> str:
+    """A moment as a citizen reads it."""
+    local = at.astimezone(SHANGHAI)
     return f"{local.month}月{local.day}日 {local:%H:%M}"

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     sandbox_url: str = ""
     connector_secrets: dict[str, SecretStr] = Field({}, description="by name; CONNECTOR_SECRET_NAME wins")
     sms_url: str = Field("", description="gateway of text messages; empty: the sandbox")
+    smtp_url: SecretStr = Field(SecretStr(""), description="smtp://host:25, smtps://name:password@host:465")
+    mail_sender: str = Field("", description="the address that mail comes from")
+    wechat_url: str = Field("https://api.weixin.qq.com", description="of official accounts")
+    wecom_url: str = Field("https://qyapi.weixin.qq.com", description="of group robots of enterprise WeChat")
     worker_heartbeat_seconds: float = 5.0
 
     secret_keys: SecretStr = SecretStr("")

@@ -20,6 +20,7 @@ class OutboxRow(Base):
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
         ),
+        sa.Index("ix_outbox_parked", "recipient", sqlite_where=sa.text("parked"), postgresql_where=sa.text("parked")),
         sa.Index("ix_outbox_dead", "id", sqlite_where=sa.text("dead"), postgresql_where=sa.text("dead")),
     )
 
@@ -35,6 +36,8 @@ class OutboxRow(Base):
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dead: Mapped[bool] = mapped_column(sa.Boolean, default=False)
     last_error: Mapped[str | None] = mapped_column(sa.String(200))
+    # The channel lets nothing through until the citizen speaks again.
+    parked: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
 
 
 class StaffNotice(Base):
@@ -47,3 +50,15 @@ class StaffNotice(Base):
     kind: Mapped[str] = mapped_column(sa.String(40))
     body: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReachableAt(Base):
+    """How a citizen is reached on a channel that knows them by an id of its own, such as WeChat's openid."""
+
+    __tablename__ = "reachable_at"
+
+    recipient: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    channel: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    account: Mapped[str] = mapped_column(sa.String(32))
+    address_encrypted: Mapped[str] = mapped_column(sa.Text)
+    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)

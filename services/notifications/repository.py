@@ -1,6 +1,6 @@
 """All SQL of notifications."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.core.database import Base
-from services.notifications.models import OutboxRow, StaffNotice
+from services.notifications.models import OutboxRow, ReachableAt, StaffNotice
 
 
 def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> None:
@@ -18,10 +18,14 @@ def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -
     session.execute(dialect.insert(model).values(**values).on_conflict_do_nothing())
 
 
-def due_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
+def due_ids(
+    session: Session, now: datetime, limit: int, only: Collection[str] | None, leave: Collection[str]
+) -> Sequence[int]:
+    wanted = [OutboxRow.channel.in_(only)] if only is not None else []
     return session.scalars(
         sa.select(OutboxRow.id)
-        .where(OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now)
+        .where(OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now, *wanted)
+        .where(OutboxRow.channel.not_in(leave))
         .order_by(OutboxRow.next_attempt_at, OutboxRow.id)
         .limit(limit)
     ).all()
@@ -45,6 +49,25 @@ def dead_rows(session: Session, limit: int, offset: int) -> tuple[Sequence[Outbo
 
 def lock_dead(session: Session, row_id: int) -> OutboxRow | None:
     return session.scalar(sa.select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.dead).with_for_update())
+
+
+def release_parked(session: Session, recipient: str, now: datetime) -> None:
+    """Note that a citizen was heard, and free what waited for that. In this order: see `lock_reach`."""
+    session.execute(sa.update(ReachableAt).where(ReachableAt.recipient == recipient).values(heard_at=now))
+    session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.recipient == recipient, OutboxRow.parked, OutboxRow.done_at.is_(None))
+        .values(parked=False, next_attempt_at=now)
+    )
+
+
+def lock_reach(session: Session, recipient: str) -> Sequence[ReachableAt]:
+    """Locked, so that a citizen who speaks while something is parked is either known here or finds it parked."""
+    return session.scalars(sa.select(ReachableAt).where(ReachableAt.recipient == recipient).with_for_update()).all()
+
+
+def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt | None:
+    return session.get(ReachableAt, (recipient, channel))
 
 
 def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:

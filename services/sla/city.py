@@ -32,11 +32,11 @@ def read_city(directory: Path) -> CityFiles:
 
     Raises Unprocessable with one line that names the file and the field.
     """
-    departments = _read(directory / "departments.yaml", DepartmentsFile)
-    calendar = _read(directory / "calendar.yaml", CalendarFile)
-    policies = _read(directory / "policies.yaml", PoliciesFile)
-    roster = _read(directory / "roster.yaml", RosterFile) if (directory / "roster.yaml").exists() else None
-    desk = _read(directory / "desk.yaml", DeskFile) if (directory / "desk.yaml").exists() else None
+    departments = read(directory / "departments.yaml", DepartmentsFile)
+    calendar = read(directory / "calendar.yaml", CalendarFile)
+    policies = read(directory / "policies.yaml", PoliciesFile)
+    roster = read(directory / "roster.yaml", RosterFile) if (directory / "roster.yaml").exists() else None
+    desk = read(directory / "desk.yaml", DeskFile) if (directory / "desk.yaml").exists() else None
     shifts = {shift.name for shift in calendar.shifts}
     known = {department.name for department in departments.departments} | {UNASSIGNED, SEVERAL_DEPARTMENTS}
     for set_index, policy in enumerate(policies.policies):
@@ -61,7 +61,8 @@ def digest(content: BaseModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read(path: Path, model: type[M]) -> M:
+def read(path: Path, model: type[M]) -> M:
+    """One file of a city, checked. Raises Unprocessable with one line that names the file and the field."""
     try:
         document = yaml_lines.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -202,6 +202,7 @@ class DeskFile(Written):
     extensions: int = Field(1, ge=0, le=10)
     extension_days: int = Field(15, ge=1, le=366)
     confidential_readers: list[Name] = []
+    reveals_per_hour: int = Field(20, ge=0, le=1000)
     report_times: list[Annotated[int, BeforeValidator(_minute_of_day)]] = Field([9 * 60, 17 * 60], min_length=2)
     source: str = "系统默认规则"
 
@@ -261,4 +262,5 @@ class DeskRules:
     extensions: int
     extension_days: int
     confidential_readers: tuple[str, ...]
+    reveals_per_hour: int
     report_minutes: tuple[int, ...]

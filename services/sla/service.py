@@ -12,6 +12,7 @@ from services.core.errors import BadRequest, Conflict, NotFound
 from services.sla import clocks, repository
 from services.sla.calendar import DayOverride, Span, WorkingCalendar
 from services.sla.city import digest, read_city
+from services.sla.city import read as read_document
 from services.sla.models import CalendarDayRow, CityVersion, DepartmentRow, PolicyRow
 from services.sla.policies import (
     SEVERAL_DEPARTMENTS,
@@ -47,6 +48,7 @@ __all__ = [
     "SEVERAL_DEPARTMENTS",
     "TARGETS",
     "UNASSIGNED",
+    "AppliedDocument",
     "Calendars",
     "DeskRules",
     "Kind",
@@ -56,12 +58,14 @@ __all__ = [
     "RosterFile",
     "Target",
     "apply_city",
+    "apply_document",
     "calendar_version",
     "choose",
     "clocks",
     "department_named",
     "departments",
     "desk_rules",
+    "document",
     "due",
     "duty_departments",
     "effective_priority",
@@ -72,6 +76,7 @@ __all__ = [
     "load_policies",
     "parse_kind",
     "policies_by_id",
+    "read_document",
     "roster",
 ]
 
@@ -121,6 +126,17 @@ def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[AppliedD
     return applied
 
 
+def apply_document(uow: UnitOfWork, document: str, content: BaseModel, now: datetime) -> AppliedDocument:
+    """Make a document of another room the current version of what the city says about it."""
+    repository.lock_versions(uow.session)
+    return _apply(uow, document, "default", content, now)
+
+
+def document(uow: UnitOfWork, name: str) -> CityVersion | None:
+    """The current version of a document that another room had applied; its content is in `settings`."""
+    return repository.current(uow.session, name, "default")
+
+
 def load_calendar(uow: UnitOfWork) -> WorkingCalendar:
     """The city's office hours; raises Conflict when no city has been applied."""
     return load_calendars(uow).office
@@ -168,6 +184,7 @@ def desk_rules(uow: UnitOfWork) -> DeskRules:
         extensions=rules.extensions,
         extension_days=rules.extension_days,
         confidential_readers=tuple(rules.confidential_readers),
+        reveals_per_hour=rules.reveals_per_hour,
         report_minutes=tuple(sorted(set(rules.report_times))),
     )
 
@@ -281,7 +298,7 @@ def _apply(
     uow: UnitOfWork,
     document: str,
     name: str,
-    content: DepartmentsFile | CalendarFile | PolicySetIn | RosterFile | DeskFile,
+    content: BaseModel,
     now: datetime,
 ) -> AppliedDocument:
     mark = digest(content)
@@ -319,14 +336,12 @@ def _settings(content: BaseModel) -> dict[str, object]:
             "source": content.source,
             "shifts": shifts,
         }
-    if isinstance(content, RosterFile | DeskFile):
-        return content.model_dump(mode="json")
-    return {}
+    if isinstance(content, DepartmentsFile | PolicySetIn):
+        return {}
+    return content.model_dump(mode="json")
 
 
-def _rows(
-    content: DepartmentsFile | CalendarFile | PolicySetIn | RosterFile | DeskFile, version_id: int
-) -> list[DepartmentRow] | list[CalendarDayRow] | list[PolicyRow]:
+def _rows(content: BaseModel, version_id: int) -> list[DepartmentRow] | list[CalendarDayRow] | list[PolicyRow]:
     match content:
         case DepartmentsFile():
             return [
@@ -349,7 +364,7 @@ def _rows(
                 PolicyRow(version_id=version_id, amount=row.limit, **row.model_dump(exclude={"limit"}))
                 for row in content.rows
             ]
-        case RosterFile() | DeskFile():
+        case _:
             # Read as a whole, so they live in the version's settings.
             return []
 

@@ -94,6 +94,28 @@ def test_a_citizen_chats_a_clerk_answers_and_a_manager_sees_it(browser: Browser,
     assert desk_errors == []
 
 
+def test_a_clerk_in_charge_reads_a_number_in_the_clear_for_a_reason(browser: Browser, system: System) -> None:
+    citizen = system.citizen().consented()
+    citizen.send("转人工")
+    case_no = citizen.send("补充：路灯坏了，请打13800138000")["case_no"]
+    desk = open_page(browser, system, "/staff", DESK)
+    errors = problems(desk)
+    log_in(desk, system, "clerk")
+    desk.goto(f"{system.url}/staff/cases/{case_no}")
+    facts = desk.locator(".facts")
+    expect(facts).to_contain_text("138****8000")
+    # Not before the case is in the clerk's own hands.
+    expect(desk.locator(".reveal")).to_have_count(0)
+    desk.get_by_role("button", name="认领").first.click()
+    desk.locator(".reveal").first.click()
+    desk.locator("#dialog textarea").fill("需要电话核实地点")
+    keep(desk, "reveal-desk")
+    desk.locator("#dialog button[type=submit]").click()
+    expect(facts).to_contain_text("13800138000")
+    expect(facts).to_contain_text("需要电话核实地点")
+    assert errors == []
+
+
 def test_every_page_has_room_on_a_phone_and_at_a_desk(browser: Browser, system: System) -> None:
     case_no = system.citizen().send("举报楼下烧烤店半夜占道经营，噪音扰民，希望尽快处理")["case_no"]
     system.citizen().send("转人工")

@@ -3,7 +3,8 @@
 Of a turn: `say` (text; {code} is the newest one-time code to `phone`), `choose` (an option), `tap` (an option by its
 title) or `at` (a position), `after_minutes` of silence before it. Expected of
 its answer: `route`, `has` and `lacks` (texts), `asks` (the last message asks this), `result` (a result with this text),
-`offers: human`, `case: true` (a case number). `case_has` and `case_lacks` are about what the citizen added to the case.
+`offers: human`, `case: true` (a case number), `heard` (said in the conversation by then, as a case's news is).
+`case_has` and `case_lacks` are about what the citizen added to the case.
 """
 
 import json
@@ -95,6 +96,8 @@ def test_a_citizen_is_understood_when(system: System, rows: Database, conversati
             known["code"] = system.code_to(turn["phone"])
         answer = take_turn(citizen, turn, known)
         check(turn, answer)
+        if "heard" in turn:
+            assert any(turn["heard"] in message["text"] for message in citizen.messages()), turn
         if answer["case_no"]:
             known["case"] = answer["case_no"]
     if "case_has" in conversation:

@@ -29,6 +29,7 @@ ON_TOP = {
     "services.evaluation",
     "services.health",
     "services.schema",
+    "services.senders",
     "services.supervision",
     "services.worker",
 }

@@ -1,8 +1,5 @@
 """Two sessions at one case at once, on PostgreSQL."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,23 +8,9 @@ from services.cases import service as cases
 from services.cases import tasks
 from services.core.clock import parse_moment
 from services.core.errors import Conflict
+from tests.support import outcomes
 
 ROSTER = "queues: [{department: 市民政局, assign: round_robin, members: [{name: a}, {name: b}, {name: c}]}]\n"
-
-
-def outcomes(*actions: Callable[[], Any]) -> list[Any]:
-    """Run the actions at the same moment; each gives its result or its Conflict."""
-    barrier = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], Any]) -> Any:
-        barrier.wait()
-        try:
-            return action()
-        except Conflict as conflict:
-            return conflict
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(run, actions))
 
 
 def test_cases_opened_at_once_are_dealt_evenly(postgres_desk: Any, tmp_path: Path) -> None:

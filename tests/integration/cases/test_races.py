@@ -1,8 +1,6 @@
 """Two real sessions on PostgreSQL at once. Each race is forced: the second waits at the first one's lock."""
 
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -17,23 +15,9 @@ from services.cases import service as cases
 from services.cases.models import Case, CaseAlert
 from services.cases.tasks import sweep
 from services.core.errors import Conflict
+from tests.support import outcomes
 
 ROUNDS = 8
-
-
-def outcomes(*actions: Callable[[], Any]) -> list[Any]:
-    """Run the actions at the same moment; each gives its result or its Conflict."""
-    barrier = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], Any]) -> Any:
-        barrier.wait()
-        try:
-            return action()
-        except Conflict as conflict:
-            return conflict
-
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return list(pool.map(run, actions))
 
 
 def wait_until_somebody_waits(desk: Any) -> None:

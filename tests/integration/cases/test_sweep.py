@@ -72,6 +72,20 @@ def test_a_raised_level_stays_raised_when_the_clock_is_recomputed(desk: Any) -> 
     assert desk.events(case.case_no)[-1] == "breached"
 
 
+def test_nobody_is_warned_of_a_breach_that_they_have_heard_of(desk: Any) -> None:
+    case_no = desk.open(conversation_id="c1").case_no
+    desk.do(cases.claim, case_no, desk.li)
+    # Nobody swept between the warning and the breach, which the question to the citizen raises.
+    desk.at("2026-11-23T18:00").do(cases.hold, case_no, desk.li, question="请补充")
+    assert desk.events(case_no)[-1] == "breached"
+    assert desk.sweep().raised == 0
+    desk.at("2026-12-31T10:00").sweep()
+    assert [event for event in desk.events(case_no) if event in ("warned", "breached", "escalated")] == [
+        "breached",
+        "escalated",
+    ]
+
+
 def test_the_new_cycle_of_a_reopened_case_warns_again(desk: Any) -> None:
     case_no = desk.open().case_no
     desk.at("2026-11-23T16:00").sweep()

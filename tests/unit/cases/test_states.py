@@ -20,6 +20,7 @@ TELLING: tuple[EventType, ...] = (
     "extension_asked",
     "extension_refused",
     "extended",
+    "revealed",
     "absorbed",
     "warned",
     "breached",

@@ -7,6 +7,7 @@ import { clockState, isOpen, tags, timeTag } from "./common.js";
 import { draftButton, moreActions, notices } from "./actions.js";
 
 const TAKE_OVER = ["supervisor", "admin"]; // who may take a case out of another's hands
+const REVEALED_FOR = 60_000; // how long an identifier stays in the clear
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
 
 export class Detail {
@@ -16,11 +17,13 @@ export class Detail {
     this.caseNo = "";
     this.shown = {};
     this.drafts = new Map(); // case number -> text not yet sent
+    this.revealed = new Map(); // placeholder -> value, for a minute
   }
 
   async open(caseNo) {
     this.caseNo = caseNo;
     this.shown = {};
+    this.revealed.clear();
     byId("detail-empty").hidden = Boolean(caseNo);
     byId("detail-body").hidden = !caseNo;
     byId("detail-body").replaceChildren();
@@ -65,7 +68,7 @@ export class Detail {
     }
     const { clocks, events, transcript, identifiers, present: _present, ...head } = kase;
     this.update("head", [head, (clocks || []).map(({ remaining_minutes: _, ...clock }) => clock)], () => this.head(kase));
-    this.update("facts", [identifiers, events], () => this.facts(kase));
+    this.update("facts", [identifiers, events, kase.assignee, [...this.revealed.keys()]], () => this.facts(kase));
     const atEnd = this.parts.talk.scrollHeight - this.parts.talk.scrollTop - this.parts.talk.clientHeight < 80;
     this.update("talk", transcript, () => this.talk(transcript || []));
     this.update("foot", [kase.status, kase.assignee, kase.extension, kase.priority, kase.kind, kase.confidential, kase.readers, kase.draft, kase.first_response_at, kase.undecided, kase.proposal], () => this.foot(kase));
@@ -115,13 +118,33 @@ export class Detail {
     return [
       h("section", { class: "card" }, h("h2", {}, "身份信息"),
         kase.identifiers?.length
-          ? h("dl", { class: "pairs" }, kase.identifiers.map((one) => h("div", {}, h("dt", {}, word("identifier", one.type)), h("dd", {}, one.masked, h("small", { class: "muted" }, ` ${one.placeholder}`)))))
+          ? h("dl", { class: "pairs" }, kase.identifiers.map((one) => h("div", {}, h("dt", {}, word("identifier", one.type)), h("dd", {}, this.revealed.get(one.placeholder) || one.masked, h("small", { class: "muted" }, ` ${one.placeholder}`), this.revealButton(kase, one)))))
           : h("p", { class: "muted small" }, "市民没有提供")),
       h("section", { class: "card" }, h("h2", {}, "办理过程"),
         h("ol", { class: "timeline" }, [...(kase.events || [])].reverse().map((event) => h("li", {},
           h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${event.actor}`),
           event.text && h("p", { class: "timeline__text" }, event.text), h("p", { class: "muted small" }, timeTag(event.at)))))),
     ];
+  }
+
+  /** Only for the clerk in charge; each time is noted in the case with the reason. */
+  revealButton(kase, one) {
+    if (kase.assignee !== this.hooks.user || !isOpen(kase) || this.revealed.has(one.placeholder)) return null;
+    const caseNo = kase.case_no;
+    return h("button", {
+      type: "button", class: "reveal", on: {
+        click: () => ask({
+          title: "查看身份信息", text: "查看会记入办理过程，一分钟后重新隐藏。", confirm: "查看",
+          fields: [{ name: "reason", label: "查看原因", multiline: true, maxlength: 500 }],
+        }, async ({ reason }) => {
+          const { value } = await post(`/cases/${encodeURIComponent(caseNo)}/identifiers/reveal`, { placeholder: one.placeholder, reason });
+          if (caseNo !== this.caseNo) return;
+          this.revealed.set(one.placeholder, value);
+          setTimeout(() => { if (this.revealed.delete(one.placeholder)) this.load().catch(() => {}); }, REVEALED_FOR);
+          await this.load();
+        }),
+      },
+    }, "查看");
   }
 
   foot(kase) {
