@@ -142,12 +142,13 @@ def _fill(database: Database, low: int, high: int, now: datetime, progress: Prog
         "ahead": int(AHEAD.total_seconds()),
     }
     for start in range(low, high + 1, BATCH):
-        part = {**values, "low": start, "high": min(start + BATCH - 1, high)}
+        end = min(start + BATCH - 1, high)
+        part = {**values, "low": start, "high": end}
         with database.engine.begin() as connection:
             for statement in (_CASES, _EVENTS, _CLOCKS):
                 connection.execute(sa.text(statement), part)
         if progress is not None:
-            progress(part["high"], high)
+            progress(end, high)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
 
