@@ -135,10 +135,11 @@ class LiveClassifier:
             embedder = self._embedder()
             if embedder.identity != model.embedder:
                 return None
-            return embedder.embed_passages([text])[0]
+            vectors = embedder.embed_passages([text])
         except KnowledgeBaseError as error:
             log.warning("case text not embedded", kind=type(error).__name__)
             return None
+        return vectors.reshape(-1)
 
 
 def kind_of(label: str, mapping: Mapping[str, Mapping[str, Any]]) -> Kind | None:

@@ -29,7 +29,7 @@ MOST_GRAMS: Final = 100_000
 RANDOM_STATE: Final = 7
 GRAM_STRENGTHS: Final = (0.3, 1.0)
 VECTOR_STRENGTHS: Final = (0.002, 0.005, 0.01)
-SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SHARPNESSES: Final = (0.3, 0.5, 0.7, 1.0, 1.3, 1.7, 2.2, 3.0)
 # A support vector machine's scores are in margins; this makes them comparable with logarithms of probabilities.
 MARGIN: Final = 3.0
@@ -153,7 +153,9 @@ def _choose(
         for strength, out in by_grams.items():
             weights, bias = _fit_grams(rows[train], wanted[train], labels, strength)
             out[test] = log_shares(rows[test] @ weights + bias)
-        for strength, out in by_vectors.items() if vectors is not None else ():
+        if vectors is None:
+            continue
+        for strength, out in by_vectors.items():
             weights, bias = _fit_vectors(vectors[train], wanted[train], labels, strength)
             out[test] = log_shares(vectors[test] @ weights + bias)
     best: tuple[float, Chosen, Floats, Floats] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ class Head:
         return np.exp(log_shares((own * (1 - self.share) + other * self.share) * self.sharpness))
 
 
-def log_shares(scores: Floats) -> Floats:
+def log_shares(scores: npt.NDArray[np.floating[Any]]) -> Floats:
     """Logarithms of the softmax over the last axis."""
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)

@@ -114,10 +114,10 @@ def test_one_clock_that_fails_does_not_hold_up_the_others(desk: Any, monkeypatch
     bad, good = desk.open().case_no, desk.open().case_no
     original = tasks.timekeeping.raise_levels
 
-    def raising(uow: Any, case: Any, clock: Any, now: Any) -> Any:
+    def raising(uow: Any, case: Any, clock: Any, now: Any, **known: Any) -> Any:
         if case.case_no == bad:
             raise OperationalError("statement", {}, Exception("broken"))
-        return original(uow, case, clock, now)
+        return original(uow, case, clock, now, **known)
 
     monkeypatch.setattr(tasks.timekeeping, "raise_levels", raising)
     assert desk.at("2026-11-23T16:00").sweep() == tasks.Swept(due=2, raised=1, failed=1)
