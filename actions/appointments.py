@@ -376,7 +376,12 @@ class _Turn:
         lines.append("到场请出示签到码或二维码。改时间请说“改预约时间”，不来请说“取消预约”。")
         picture = f"/api/v1/conversations/{self._id}/appointments/{one.no}/qr.svg"
         data = {"kind": "appointment", "no": one.no, "status": one.status, "qr": picture}
-        told = {"type": "lookup_result", "route": BookAppointment.route, "text": "\n".join(lines), "data": data}
+        told: dict[str, Any] = {
+            "type": "lookup_result",
+            "route": BookAppointment.route,
+            "text": "\n".join(lines),
+            "data": data,
+        }
         if not self._desk.is_reminded(self._id):
             told["options"] = [{"title": "前一天提醒我", "payload": REMIND}]
         return told
