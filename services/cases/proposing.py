@@ -17,6 +17,7 @@ from knowledge_base import Embedder, KnowledgeBaseError
 from services.cases import repository
 from services.cases.classifier import CaseModel
 from services.cases.classifier.model import Floats, ModelDamaged
+from services.cases.tip_offs import is_confidential
 from services.core.database import Database, UnitOfWork
 from services.sla import service as sla
 from services.sla.policies import KIND_NAMES, UNASSIGNED, Kind
@@ -73,8 +74,11 @@ class InUse:
         """`vector`: the embedding of `text` by the model's embedder, if at hand."""
         guesses = self.model.predict(text, vector)
         kind, department = guesses[KIND], guesses.get(DEPARTMENT)
+        meant = kind_of(kind.label, self.mapping)
+        if meant == "report" and not is_confidential(text):
+            meant = "complaint"
         return Proposal(
-            kind=kind_of(kind.label, self.mapping),
+            kind=meant,
             kind_label=kind.label,
             kind_confidence=kind.confidence,
             department=self.mapping.get("departments", {}).get(department.label, department.label)

@@ -11,6 +11,9 @@ from services.conversations.schemas import MessageView, Option, Outgoing, Source
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 
+# So many of the newest messages are looked through for what somebody chose or wants.
+RECENT_MESSAGES = 20
+
 
 class Messages:
     """Writes and reads the messages of conversations; texts, entities and results are encrypted at rest."""

@@ -15,13 +15,14 @@ from services.conversations import (
     attachments,
     binding,
     case_words,
-    feedback,
     own_cases,
     repository,
     shortcuts,
-    texts,
     vault,
 )
+from services.conversations.arrivals import Arrivals
+from services.conversations.case_opening import CaseOpener
+from services.conversations.claims import lapse_claim
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
@@ -31,32 +32,21 @@ from services.conversations.schemas import (
     InboundMessage,
     MessageView,
     NewConversation,
-    Option,
     Outgoing,
     SendAnswer,
     Shortcuts,
     TurnContext,
     TurnOutcome,
 )
-from services.conversations.urgency import LASTS, Urgency, company_reply, detect, emergency_reply, following
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, NotFound, TooManyRequests, Unauthorized, Unprocessable
-from services.lookups import service as lookups
+from services.core.errors import NotFound, Unauthorized
 from services.menus import service as menus
 from services.notifications import service as notifications
-from services.sla import service as sla
-from services.sla.policies import Kind
 
-QUEUE_LIMIT = 50
 PLACEHOLDER_BRACKET = "【"
 LEASE = timedelta(seconds=30)
-RECENT_MESSAGES = 20
-# The newest of these tell what a case is about.
-CASE_MESSAGES = 5
-# Up to here a message says "hello" or "a person, please" and not what it is about.
-SHORT_WORDS = 6
 
 
 class LeaseLost(Exception):
@@ -78,8 +68,11 @@ class Conversations:
     ) -> None:
         self._secrets = secrets
         self._messages = Messages(secrets)
+        self._opener = CaseOpener(secrets, self._messages)
+        self._arrivals = Arrivals(
+            secrets, self._messages, self._opener, message_limit=message_limit, claim_lapse=claim_lapse
+        )
         self._city_name = city_name
-        self._message_limit = message_limit
         self._claim_lapse = claim_lapse
         self._retention = retention
         self._talks = talks or bindings.Talks(secrets, city_name)
@@ -175,74 +168,8 @@ class Conversations:
     # -- receiving ----------------------------------------------------------------------------------------------
 
     def arrive(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, now: datetime) -> Arrival:
-        """Store an inbound message once, identifiers hidden; danger to life is answered in the same transaction.
-
-        Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
-        """
-        text = self._text_of(uow, conversation_id, inbound)
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
-        known = repository.by_client_id(uow.session, conversation_id, inbound.client_message_id)
-        if known is not None:
-            return Arrival(known.seq, fresh=False)
-        if repository.pending_count(uow.session, conversation_id) >= QUEUE_LIMIT:
-            raise TooManyRequests("消息发得太快了，请等前面的消息处理完")
-        row.last_seq += 1
-        seq = row.last_seq
-        entities: list[dict[str, Any]] = []
-        if inbound.text is not None:
-            hidden = vault.hide(
-                uow,
-                self._secrets,
-                conversation_id=row.id,
-                seq=seq,
-                text=text,
-                now=now,
-                expected=binding.expected(row, now),
-            )
-            text, entities = hidden.text, hidden.entities
-        elif inbound.location is not None:
-            # Four decimals are some ten metres: enough for the nearest counter.
-            place = f"{inbound.location.lat:.4f},{inbound.location.lng:.4f}"
-            if inbound.location.coordinates == "wgs84":
-                place += ";wgs84"
-            start = len(text) + 1
-            entities = [{"type": "location", "value": place, "start": start, "end": start + len(place)}]
-            text = f"{text} {place}"
-        message = Message(
-            conversation_id=row.id,
-            seq=seq,
-            sender="citizen",
-            type="feedback" if feedback.chosen(inbound.choice) else "text",
-            text_encrypted=self._secrets.encrypt(text),
-            extra=self._messages.seal(entities, inbound.choice),
-            created_at=now,
-            state=repository.RECEIVED,
-            client_message_id=inbound.client_message_id,
-        )
-        uow.session.add(message)
-        uow.session.flush()
-        if row.channel != "web":
-            # A page that is open asks for what it missed; elsewhere it may have waited for this.
-            notifications.citizen_is_back(uow, row.id, now)
-        if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
-            self._act_on_case(uow, row, message, inbound.choice, now)
-        elif inbound.choice is not None and inbound.choice.startswith(texts.WATCH_CHOICE):
-            watched = lookups.watch(uow, row.id, inbound.choice.removeprefix(texts.WATCH_CHOICE), now)
-            reply = texts.WATCHED if watched else texts.ALREADY_BACK
-            self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
-            message.state = repository.DONE
-        elif row.case_no is not None and not self._only_asks(row, inbound.text):
-            # A case that waits for its citizen goes on, whoever holds the conversation.
-            cases.citizen_wrote(uow, conversation_id=row.id, now=now)
-        urgency = detect(inbound.text) if inbound.text else None
-        if urgency is not None:
-            self._answer_urgency(uow, row, message, urgency, now)
-        elif row.handler != "human" and row.case_no is not None and inbound.choice is None:
-            self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
-        uow.collect(ConversationChanged(row.id))
-        return Arrival(seq, fresh=True, done=message.state == repository.DONE)
+        """See `Arrivals.arrive`."""
+        return self._arrivals.arrive(uow, conversation_id, inbound, now)
 
     @staticmethod
     def checked_file(upload: bytes) -> attachments.Content:
@@ -252,119 +179,16 @@ class Conversations:
     def attach(
         self, uow: UnitOfWork, conversation_id: str, content: attachments.Content, client_message_id: str, now: datetime
     ) -> int:
-        """Store a photo or document once, with the word that it has come; the message's place.
-
-        It takes no turn: nothing of it can be read here. Raises NotFound, TooManyRequests.
-        """
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
-        known = repository.by_client_id(uow.session, conversation_id, client_message_id)
-        if known is not None:
-            return known.seq
-        row.last_seq += 1
-        described = attachments.keep(
-            uow, self._secrets, conversation_id=row.id, seq=row.last_seq, content=content, now=now
-        )
-        message = self._messages.hear_file(uow, row, attachments.WORDS[content.kind], described, client_message_id, now)
-        self._lapse_claim(uow, row, now)
-        added = cases.add_from_citizen(
-            uow,
-            self._secrets,
-            conversation_id=row.id,
-            text=f"市民发来{attachments.WORDS[content.kind]}",
-            upto=message.seq,
-            now=now,
-        )
-        if added is not None:
-            cases.citizen_wrote(uow, conversation_id=row.id, now=now)
-        if row.handler == "bot":
-            self._messages.say(uow, row, texts.file_received(added), now, in_reply_to=message.seq)
-        message.case_no = added
-        uow.collect(ConversationChanged(row.id))
-        return message.seq
+        """See `Arrivals.attach`."""
+        return self._arrivals.attach(uow, conversation_id, content, client_message_id, now)
 
     def attachment(self, uow: UnitOfWork, conversation_id: str, attachment_id: str) -> tuple[str, bytes] | None:
         """Media type and content of what the citizen of this conversation sent, or None."""
         return attachments.read(uow, self._secrets, conversation_id, attachment_id)
 
-    def _only_asks(self, row: Conversation, text: str | None) -> bool:
-        """Whether a message only does something with a case: that is no answer to what its clerk asked."""
-        word = (
-            case_words.read(text, in_form=row.requested_slot is not None) if text and row.handler != "human" else None
-        )
-        return word is not None and word.what != "add"
-
-    def _text_of(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage) -> str:
-        if inbound.location is not None:
-            return texts.LOCATION_TEXT
-        if inbound.choice is not None:
-            return self._title_of_choice(uow, conversation_id, inbound.choice)
-        text = (inbound.text or "").strip()
-        if not text:
-            raise Unprocessable("消息是空的，请输入您的问题")
-        if len(text) > self._message_limit:
-            raise Unprocessable(f"消息过长，请控制在 {self._message_limit} 字以内")
-        return text
-
-    def _title_of_choice(self, uow: UnitOfWork, conversation_id: str, payload: str) -> str:
-        rating = feedback.chosen(payload)
-        if rating is not None:
-            answer = repository.message(uow.session, conversation_id, rating[0])
-            if answer is not None and "entry" in answer.extra:
-                return feedback.title(rating[1])
-        recent = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
-        for message in reversed(recent):
-            for option in message.extra.get("options") or ():
-                if option["payload"] == payload:
-                    return str(option["title"])
-        raise BadRequest("这个选项已经失效，请重新提问")
-
-    def _answer_urgency(
-        self, uow: UnitOfWork, row: Conversation, message: Message, urgency: Urgency, now: datetime
-    ) -> None:
-        """DESIGN, life of a message, 2: a case of the highest priority, alerts and the emergency numbers at once."""
-        case = self._open_case(uow, row, "urgent", message.seq, now)
-        reply = Outgoing(emergency_reply(urgency), type="emergency", case_no=case.case_no)
-        self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
-        message.state = repository.DONE
-        message.route = "urgent"
-        message.case_no = case.case_no
-
-    def _keep_company(
-        self,
-        uow: UnitOfWork,
-        row: Conversation,
-        message: Message,
-        kinds: set[str],
-        inbound: InboundMessage,
-        now: datetime,
-    ) -> None:
-        """Until a clerk takes an urgent case over, what its citizen adds is answered with the danger in mind."""
-        case = cases.open_case_of(uow, self._secrets, conversation_id=row.id, now=now)
-        if case is None or case.priority != "urgent" or case.first_response_at is not None:
-            return
-        about = following(inbound.text or "", kinds, place=inbound.location is not None)
-        if about is None or now - case.created_at > LASTS:
-            return
-        if about == "place":
-            # The duty officer hears of it, and the case's transcript reaches up to it.
-            self._open_case(uow, row, "urgent", message.seq, now)
-        text = company_reply(about, detect(case.title), case.case_no)
-        reply = Outgoing(text, type="emergency", case_no=case.case_no)
-        self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
-        message.state = repository.DONE
-        message.route = "urgent"
-        message.case_no = case.case_no
-
-    def _act_on_case(self, uow: UnitOfWork, row: Conversation, message: Message, choice: str, now: datetime) -> None:
-        """What the citizen chose about a case."""
-        action = own_cases.chosen(choice)
-        reply = own_cases.act(uow, self._secrets, row.id, action, now) if action is not None else texts.ENTRY_GONE
-        if reply is not None:
-            self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
-        message.state = repository.DONE
-        message.route = "query_progress"
+    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
+        """See `CaseOpener.words_of`."""
+        return self._opener.words_of(uow, conversation_id, upto)
 
     # -- the turn -----------------------------------------------------------------------------------------------
 
@@ -384,7 +208,7 @@ class Conversations:
             row.lease_owner, row.lease_until = None, None
             return None
         row.lease_owner, row.lease_until = owner, now + LEASE
-        self._lapse_claim(uow, row, now)
+        lapse_claim(uow, self._messages, row, now, self._claim_lapse)
         return self._context(uow, row, message, now)
 
     def arrive_and_take(
@@ -509,9 +333,9 @@ class Conversations:
             if reply_to_act is not None:
                 self._messages.say(uow, row, reply_to_act, now, in_reply_to=context.seq)
         if outcome.case_kind is not None:
-            case = self._open_case(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
+            case = self._opener.open(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no
-            self._messages.say(uow, row, self._case_message(uow, case, now), now, in_reply_to=context.seq)
+            self._messages.say(uow, row, self._opener.message(uow, case, now), now, in_reply_to=context.seq)
         for reply in outcome.after_case:
             self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
         for text in outcome.additions:
@@ -613,64 +437,3 @@ class Conversations:
     def forget_identifiers(self, uow: UnitOfWork, now: datetime) -> int:
         """Delete identifiers past the retention that the citizen was told; returns how many."""
         return repository.delete_identifiers_before(uow.session, now - self._retention)
-
-    # -- inside -------------------------------------------------------------------------------------------------
-
-    def _lapse_claim(self, uow: UnitOfWork, row: Conversation, now: datetime) -> None:
-        """DESIGN, life of a message, 4: a claim lapses after 15 idle minutes."""
-        if row.handler == "human" and row.clerk_active_at and now - row.clerk_active_at > self._claim_lapse:
-            row.handler, row.clerk, row.clerk_active_at = "bot", None, None
-            self._messages.say(uow, row, texts.LAPSED, now)
-
-    def _open_case(
-        self,
-        uow: UnitOfWork,
-        row: Conversation,
-        kind: Kind,
-        upto: int,
-        now: datetime,
-        proposal: cases.Proposal | None = None,
-    ) -> cases.CaseOut:
-        case = cases.open_case(
-            uow,
-            self._secrets,
-            kind=kind,
-            conversation_id=row.id,
-            title=self._title(uow, row, upto),
-            transcript_upto=upto,
-            channel=row.channel,
-            now=now,
-            proposal=proposal,
-        )
-        row.case_no = case.case_no
-        return case
-
-    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
-        """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
-        messages with some substance, one a line."""
-        newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
-        words = [
-            " ".join(self._messages.read(message)[0].split())
-            for message in newest
-            if message.sender == "citizen" and "choice" not in message.extra and (upto is None or message.seq <= upto)
-        ]
-        return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
-
-    def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
-        """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
-        newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
-        words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
-        substantial = [text for text in words if len(text) > SHORT_WORDS]
-        return (substantial or words or ["（无文字）"])[-1][:60]
-
-    def _case_message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:
-        """The case's number and its promise; outside the hall's hours also when it opens (DESIGN, 4)."""
-        running = (clock for clock in case.clocks if clock.state == "running" and clock.target == "first_response")
-        due = next((clock.due_at for clock in running), None)
-        opening = sla.load_calendar(uow).next_opening(now)
-        promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
-        options = tuple(
-            Option(title=title, payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
-            for title, what in (("催办", "press"), ("撤回", "withdraw"))
-        )
-        return Outgoing(promise, type="case", case_no=case.case_no, options=options)

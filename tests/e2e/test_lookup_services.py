@@ -52,7 +52,7 @@ def test_a_citizen_is_told_since_when_a_system_is_down_and_once_when_it_is_back(
     citizen = system.citizen().consented()
     system.sandbox({"system": "outages", "error": "500"})
     try:
-        answer = citizen.send("查一下人民北路的停水通知")
+        answer = citizen.send("查一下创新二路的停水通知")
         assert "停供信息系统暂时没有回应" in texts(answer)
         assert "起）" in texts(answer)
         assert "12345" in texts(answer)
