@@ -21,6 +21,8 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 WARM_UP = 8
 SHORT = 10
 TAIL = 20
+# A citizen who asks about more different households a day is taken for one who tries numbers.
+HOUSEHOLDS_OF_ONE = 15
 
 
 class Served(NamedTuple):
@@ -38,8 +40,6 @@ def lookups() -> Iterator[str]:
     """Complete lookups, each about something else of the sandbox, so that no answer is kept from before."""
     kinds = ("水费", "电费", "燃气费", "供暖费")
     for number in itertools.count():
-        case = number % 60
-        yield f"查一下办件进度，编号BJ2026070{case % 9 + 1}{case:04d}"
         yield f"帮我查{kinds[number // 60 % 4]}，户号8003{number % 60:04d}"
 
 
@@ -50,7 +50,7 @@ def turns(
 
     The processor time of a question or a lookup is that of all processes of the system meanwhile.
     """
-    ours, looking, plain = Ours(system.url), Ours(system.url, consent=True), Plain(peer.url)
+    ours, looking, plain = Ours(system.url), Ours(system.url, consent=True, length=HOUSEHOLDS_OF_ONE), Plain(peer.url)
     asked = lookups()
     spent: dict[str, list[float]] = {"faq": [], "embedding": [], "plain_rasa": [], "lookup": []}
     worked: dict[str, list[float]] = {name: [] for name in spent}
