@@ -21,8 +21,6 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 WARM_UP = 8
 SHORT = 10
 TAIL = 20
-# A citizen who asks about more different households a day is taken for one who tries numbers.
-HOUSEHOLDS_OF_ONE = 15
 
 
 class Served(NamedTuple):
@@ -50,7 +48,7 @@ def turns(
 
     The processor time of a question or a lookup is that of all processes of the system meanwhile.
     """
-    ours, looking, plain = Ours(system.url), Ours(system.url, consent=True, length=HOUSEHOLDS_OF_ONE), Plain(peer.url)
+    ours, looking, plain = Ours(system.url), Ours(system.url, consent=True), Plain(peer.url)
     asked = lookups()
     spent: dict[str, list[float]] = {"faq": [], "embedding": [], "plain_rasa": [], "lookup": []}
     worked: dict[str, list[float]] = {name: [] for name in spent}
