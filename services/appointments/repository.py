@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.appointments.models import (
@@ -20,6 +19,7 @@ from services.appointments.models import (
     WaitingEntry,
 )
 from services.core.database import Base
+from services.core.sql import insert
 
 
 def _insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> int | None:
@@ -27,10 +27,9 @@ def _insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) 
 
     On PostgreSQL this waits for another transaction that is about to insert the same.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     key = sa.inspect(model).primary_key[0]
     return session.execute(
-        dialect.insert(model).values(**values).on_conflict_do_nothing().returning(key)
+        insert(session, model).values(**values).on_conflict_do_nothing().returning(key)
     ).scalar_one_or_none()
 
 
@@ -46,8 +45,7 @@ def newest_rules(session: Session) -> RulesVersion | None:
 
 def begin_request(session: Session, key: str, now: datetime) -> bool:
     """True when this key is new; the row becomes visible to others with the commit."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(AppointmentRequest).values(key=key, at=now).on_conflict_do_nothing()
+    statement = insert(session, AppointmentRequest).values(key=key, at=now).on_conflict_do_nothing()
     return session.execute(statement.returning(AppointmentRequest.key)).scalar_one_or_none() is not None
 
 

@@ -73,11 +73,12 @@ def of_citizen(uow: UnitOfWork, secrets: Secrets, citizen: str) -> list[Bound]:
     return [bound_of(secrets, row) for row in repository.of_citizen(uow.session, citizen)]
 
 
-def touch(uow: UnitOfWork, citizen: str, now: datetime) -> None:
-    """Note that the citizen is there; at most once a day, for the retention counts in days."""
+def visit(uow: UnitOfWork, secrets: Secrets, citizen: str, now: datetime) -> list[Bound]:
+    """As `of_citizen`, and note that the citizen is there; at most once a day, for the retention counts in days."""
     rows = repository.of_citizen(uow.session, citizen)
     if any(now - row.used_at > TOUCHED_EVERY for row in rows):
         repository.touch(uow.session, citizen, now)
+    return [bound_of(secrets, row) for row in rows]
 
 
 def look_anew(uow: UnitOfWork, citizen: str, kinds: Iterable[str]) -> None:

@@ -5,16 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.bindings.models import Binding, Scan
+from services.core.sql import insert
 
 
 def insert_binding(session: Session, values: dict[str, Any]) -> int | None:
     """The new binding's id; None when the citizen has bound this already."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(Binding).values(values).on_conflict_do_nothing().returning(Binding.id)
+    statement = insert(session, Binding).values(values).on_conflict_do_nothing().returning(Binding.id)
     return session.execute(statement).scalar_one_or_none()
 
 
@@ -50,9 +49,8 @@ def unused(session: Session, before: datetime, limit: int) -> Sequence[tuple[str
 
 
 def ensure_scan(session: Session, name: str) -> None:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     values = {"name": name, "round": 0, "after_id": 0, "looked": 0, "told": 0, "failed": 0}
-    session.execute(dialect.insert(Scan).values(values).on_conflict_do_nothing())
+    session.execute(insert(session, Scan).values(values).on_conflict_do_nothing())
 
 
 def lock_scan(session: Session, name: str) -> Scan:

@@ -7,7 +7,7 @@
 Never commits.
 """
 
-from services.bindings.keeping import bind, of_citizen, touch, unbind
+from services.bindings.keeping import bind, of_citizen, unbind, visit
 from services.bindings.schemas import TYPES, Answered, Bound, Check, Draft, Hidden, Intent, Reply, Said
 from services.bindings.talk import expected, is_open, needs_check, understand
 from services.bindings.turns import Talks
@@ -28,7 +28,7 @@ __all__ = [
     "is_open",
     "needs_check",
     "of_citizen",
-    "touch",
     "unbind",
     "understand",
+    "visit",
 ]

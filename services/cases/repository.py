@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.cases.models import (
@@ -25,19 +24,15 @@ from services.cases.models import (
     SupervisionReport,
 )
 from services.core.audit import AuditRow
+from services.core.sql import insert, is_postgresql
 
 REVEAL_LOCK = 7_203_115
-
-
-def _insert(session: Session, table: type[Any]) -> Any:
-    """Both databases know ON CONFLICT and RETURNING, each through its own construct."""
-    return postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def take_numbers(session: Session, day: str, count: int = 1) -> int:
     """Reserve `count` numbers of a day and return the first. The row stays locked until the commit, so the numbers
     of a rolled-back transaction are given out again."""
-    statement = _insert(session, CaseCounter).values(day=day, last=count)
+    statement = insert(session, CaseCounter).values(day=day, last=count)
     statement = statement.on_conflict_do_update(
         index_elements=[CaseCounter.day], set_={"last": CaseCounter.last + count}
     ).returning(CaseCounter.last)
@@ -46,7 +41,7 @@ def take_numbers(session: Session, day: str, count: int = 1) -> int:
 
 def insert_alert(session: Session, clock: CaseClock, level: str, planned_at: datetime, now: datetime) -> bool:
     """True when the level had not been raised for this clock before."""
-    statement = _insert(session, CaseAlert).values(
+    statement = insert(session, CaseAlert).values(
         clock_id=clock.id, case_id=clock.case_id, level=level, planned_at=planned_at, raised_at=now
     )
     statement = statement.on_conflict_do_nothing(index_elements=[CaseAlert.clock_id, CaseAlert.level])
@@ -218,7 +213,7 @@ def access_names(session: Session, case_id: int) -> Sequence[str]:
 
 
 def insert_access(session: Session, case_id: int, name: str, by: str, now: datetime) -> None:
-    statement = _insert(session, CaseAccess).values(case_id=case_id, name=name, granted_by=by, granted_at=now)
+    statement = insert(session, CaseAccess).values(case_id=case_id, name=name, granted_by=by, granted_at=now)
     session.execute(statement.on_conflict_do_nothing())
 
 
@@ -317,7 +312,7 @@ def cases_by_source(session: Session, source_numbers: Sequence[str]) -> dict[str
 
 def next_turn(session: Session, department: str) -> int:
     """How many cases the queue had dealt out before this one; its row stays locked until the commit."""
-    statement = _insert(session, CaseTurn).values(department=department, dealt=1)
+    statement = insert(session, CaseTurn).values(department=department, dealt=1)
     statement = statement.on_conflict_do_update(
         index_elements=[CaseTurn.department], set_={"dealt": CaseTurn.dealt + 1}
     ).returning(CaseTurn.dealt)
@@ -354,7 +349,7 @@ def last_press(session: Session, case_id: int, actor: str) -> CaseEvent | None:
 
 def lock_reveals(session: Session) -> None:
     """Two of one clerk's at once would both count the one before; the second waits here (SQLite has one writer)."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": REVEAL_LOCK})
 
 
@@ -378,7 +373,7 @@ def supervision_reports(session: Session, limit: int) -> Sequence[SupervisionRep
 
 def insert_report(session: Session, values: dict[str, Any]) -> bool:
     """True when this slot had not been written before."""
-    statement = _insert(session, SupervisionReport).values(**values)
+    statement = insert(session, SupervisionReport).values(**values)
     statement = statement.on_conflict_do_nothing(index_elements=[SupervisionReport.slot_at])
     return session.execute(statement.returning(SupervisionReport.id)).first() is not None
 

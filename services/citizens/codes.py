@@ -15,6 +15,7 @@ from services.core import audit
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import TooManyRequests, Unprocessable
+from services.core.sql import lock_hashes
 from services.notifications import service as notifications
 
 DIGITS = 6
@@ -56,9 +57,8 @@ def send_code(
     if not is_mobile(number):
         raise Unprocessable("这个不是手机号，请发 11 位手机号")
     hashed = phone_hash(secrets, number)
-    # Two locks in one order, whoever asks: nobody counts the same citizen's or phone's sends meanwhile.
-    for key in sorted([hashed, secrets.keyed_hash(f"sends:{citizen}")]):
-        repository.lock_key(uow.session, key)
+    # Nobody counts the same citizen's or phone's sends meanwhile.
+    lock_hashes(uow.session, hashed, secrets.keyed_hash(f"sends:{citizen}"))
     to_phone, by_citizen, newest = repository.sends(uow.session, since=now - HOUR, phone_hash=hashed, citizen=citizen)
     if to_phone >= rules.per_phone_hour or by_citizen >= rules.per_citizen_hour:
         raise TooManyRequests("验证码发送次数较多，请一小时后再试")

@@ -5,15 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.citizens.models import CitizenRules, PhoneCode, PhoneOwned, ReminderChoice, ReminderSent
-
-
-def _insert(session: Session, model: type[Any]) -> Any:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(model)
+from services.core.sql import insert
 
 
 def newest_rules(session: Session) -> CitizenRules | None:
@@ -21,12 +16,6 @@ def newest_rules(session: Session) -> CitizenRules | None:
 
 
 # -- codes ----------------------------------------------------------------------------------------------------------
-
-
-def lock_key(session: Session, hashed: str) -> None:
-    """Until the transaction ends nobody else counts by this hash (SQLite has one writer anyway)."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(hashed[:15], 16)})
 
 
 def sends(session: Session, *, since: datetime, phone_hash: str, citizen: str) -> tuple[int, int, datetime | None]:
@@ -57,7 +46,7 @@ def newest_code(session: Session, citizen: str, purpose: str) -> PhoneCode | Non
 def keep_phone(session: Session, values: dict[str, Any]) -> None:
     """The citizen has this phone since now; a number verified before gets the new moment."""
     fresh = {"phone_encrypted": values["phone_encrypted"], "verified_at": values["verified_at"]}
-    statement = _insert(session, PhoneOwned).values(values)
+    statement = insert(session, PhoneOwned).values(values)
     session.execute(statement.on_conflict_do_update(index_elements=["citizen", "phone_hash"], set_=fresh))
 
 
@@ -94,7 +83,7 @@ def choices(session: Session, citizens: Collection[str]) -> Sequence[tuple[str, 
 
 
 def choose(session: Session, citizen: str, kind: str, wanted: bool, now: datetime) -> None:
-    statement = _insert(session, ReminderChoice).values(citizen=citizen, kind=kind, wanted=wanted, at=now)
+    statement = insert(session, ReminderChoice).values(citizen=citizen, kind=kind, wanted=wanted, at=now)
     session.execute(
         statement.on_conflict_do_update(index_elements=["citizen", "kind"], set_={"wanted": wanted, "at": now})
     )
@@ -102,7 +91,7 @@ def choose(session: Session, citizen: str, kind: str, wanted: bool, now: datetim
 
 def note_sent(session: Session, values: dict[str, Any]) -> bool:
     """Note a reminder as sent; False when it was before."""
-    statement = _insert(session, ReminderSent).values(values).on_conflict_do_nothing().returning(ReminderSent.mark)
+    statement = insert(session, ReminderSent).values(values).on_conflict_do_nothing().returning(ReminderSent.mark)
     return session.execute(statement).scalar_one_or_none() is not None
 
 

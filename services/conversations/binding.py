@@ -103,13 +103,11 @@ def known(
 
     The numbers get placeholders of this conversation, which outlives what its vault keeps.
     """
-    mine = bindings.of_citizen(uow, secrets, row.id)
-    if not mine or row.consent_at is None:
+    if row.consent_at is None:
         return [], {}
-    bindings.touch(uow, row.id, now)
     records: list[dict[str, str]] = []
     shown: dict[str, str] = {}
-    for one in mine:
+    for one in bindings.visit(uow, secrets, row.id, now):
         record: dict[str, str] = {}
         for asked in bindings.TYPES[one.kind].asked:
             slot, value = asked.slot, one.values[asked.slot]

@@ -11,6 +11,7 @@ from services.core import audit
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
+from services.core.sql import lock_hashes
 from services.lookups import rendering, repository
 from services.lookups.events import LookupFinished
 from services.lookups.models import LookupJob
@@ -111,7 +112,8 @@ class Jobs:
         """Whether this citizen, or everybody at this identifier, has guessed wrongly too often, or this citizen has
         asked about too many identifiers."""
         citizen = self._secrets.keyed_hash(f"conversation:{conversation_id}")
-        repository.lock_guesses(uow.session, citizen, identifier_hash)
+        # Nobody counts guesses of this citizen or at this identifier meanwhile.
+        lock_hashes(uow.session, citizen, identifier_hash)
         counts = repository.count_guesses(
             uow.session,
             since=now - timedelta(hours=1),

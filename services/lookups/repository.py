@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from services.core.sql import insert
 from services.lookups.models import LookupJob, SystemOutage, SystemWatch
 
 UNFINISHED = ("running", "pending")
@@ -24,20 +23,9 @@ def find(session: Session, conversation_id: str, message_seq: int, kind: str) ->
 
 def add_once(session: Session, job: LookupJob) -> int | None:
     """Insert the job; None when there is one of its conversation, message and kind already."""
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     values = {column.name: getattr(job, column.key) for column in LookupJob.__table__.columns if column.name != "id"}
-    statement = insert(LookupJob).values(values).on_conflict_do_nothing().returning(LookupJob.id)
+    statement = insert(session, LookupJob).values(values).on_conflict_do_nothing().returning(LookupJob.id)
     return session.execute(statement).scalar_one_or_none()
-
-
-def lock_guesses(session: Session, *hashes: str) -> None:
-    """Until the transaction ends nobody else counts guesses of these hashes, those of a citizen and of an identifier.
-
-    Always taken in the same order. SQLite has one writer anyway.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        for key in sorted(int(one[:15], 16) for one in hashes):
-            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def count_guesses(session: Session, *, since: datetime, conversation_id: str, identifier_hash: str) -> tuple[int, int]:
@@ -105,16 +93,16 @@ def outages(session: Session) -> list[SystemOutage]:
 
 def note_outage(session: Session, kind: str, now: datetime, *, failed: bool) -> datetime:
     """Remember that a system is down; returns since when. `failed`: it has just been tried."""
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     latest = now if failed else SystemOutage.last_failure_at
     # One statement: between two of them the outage could be ended by somebody else.
     statement = (
-        insert(SystemOutage)
+        insert(session, SystemOutage)
         .values(kind=kind, since=now, last_failure_at=now)
         .on_conflict_do_update(index_elements=["kind"], set_={"last_failure_at": latest})
         .returning(SystemOutage.since)
     )
-    return session.execute(statement).scalar_one()
+    since: datetime = session.execute(statement).scalar_one()
+    return since
 
 
 def end_outage(session: Session, kind: str, *, unless_failed_after: datetime | None = None) -> None:
@@ -127,9 +115,8 @@ def end_outage(session: Session, kind: str, *, unless_failed_after: datetime | N
 
 def add_watch(session: Session, conversation_id: str, kind: str, now: datetime) -> None:
     """Once for each citizen and system."""
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
     values = {"conversation_id": conversation_id, "kind": kind, "asked_at": now}
-    session.execute(insert(SystemWatch).values(values).on_conflict_do_nothing())
+    session.execute(insert(session, SystemWatch).values(values).on_conflict_do_nothing())
 
 
 def fulfilled_watches(session: Session, limit: int) -> list[int]:

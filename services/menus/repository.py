@@ -6,12 +6,13 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from services.core.sql import is_postgresql
 from services.menus.models import AccountVersion, KeywordReply
 
 
 def lock_versions(session: Session) -> None:
     """Two appliers at once would both take the next version number; the second waits here (SQLite has one writer)."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(sa.text("LOCK TABLE channel_accounts IN SHARE ROW EXCLUSIVE MODE"))
 
 

@@ -5,17 +5,16 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.core.database import Base
+from services.core.sql import insert
 from services.notifications.models import OutboxRow, ReachableAt, StaffNotice
 
 
 def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> None:
     """INSERT ... ON CONFLICT DO NOTHING: the unique index is what makes a thing happen once."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(model).values(**values).on_conflict_do_nothing())
+    session.execute(insert(session, model).values(**values).on_conflict_do_nothing())
 
 
 def due_ids(

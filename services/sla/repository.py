@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from services.core.sql import is_postgresql
 from services.sla.models import CalendarDayRow, CityVersion, DepartmentRow, PolicyRow
 
 
 def lock_versions(session: Session) -> None:
     """Two appliers at once would both take the next version number; the second waits here (SQLite has one writer)."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(sa.text("LOCK TABLE city_versions IN SHARE ROW EXCLUSIVE MODE"))
 
 
