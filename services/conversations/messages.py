@@ -96,17 +96,19 @@ class Messages:
 
     def views(self, uow: UnitOfWork, conversation_id: str, rows: Sequence[Message]) -> list[MessageView]:
         """Messages as people read them, identifiers masked."""
-        identifiers = vault.masked_identifiers(uow, conversation_id)
-        return [self._view(row, identifiers) for row in rows]
+        texts = [self._secrets.decrypt(row.text_encrypted) for row in rows]
+        hidden = any(vault.BRACKET in text for text in texts)
+        identifiers = vault.masked_identifiers(uow, conversation_id) if hidden else []
+        return [self._view(row, vault.show_masked(text, identifiers)) for row, text in zip(rows, texts, strict=True)]
 
-    def _view(self, row: Message, identifiers: list[dict[str, str]]) -> MessageView:
+    def _view(self, row: Message, text: str) -> MessageView:
         options, source, data = (row.extra.get(name) for name in ("options", "source", "data"))
         return MessageView.model_validate(
             {
                 "id": row.seq,
                 "sender": row.sender,
                 "type": row.type,
-                "text": vault.show_masked(self._secrets.decrypt(row.text_encrypted), identifiers),
+                "text": text,
                 "options": [Option(**option) for option in options] if options else None,
                 "source": Source(**source) if source else None,
                 "case_no": row.case_no,

@@ -5,28 +5,21 @@ Nothing here waits for anything but the database; `turns.TurnRunner` does the wa
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.bindings import service as bindings
-from services.cases import service as cases
 from services.conversations import (
     attachments,
-    binding,
-    case_words,
-    own_cases,
     repository,
-    shortcuts,
     vault,
 )
 from services.conversations.arrivals import Arrivals
 from services.conversations.case_opening import CaseOpener
-from services.conversations.claims import lapse_claim
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
-from services.conversations.models import Conversation, Message
+from services.conversations.models import Conversation
 from services.conversations.schemas import (
     Arrival,
     InboundMessage,
@@ -34,23 +27,16 @@ from services.conversations.schemas import (
     NewConversation,
     Outgoing,
     SendAnswer,
-    Shortcuts,
     TurnContext,
     TurnOutcome,
 )
+from services.conversations.turn_taking import LeaseLost, TurnTaking
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound, Unauthorized
 from services.menus import service as menus
 from services.notifications import service as notifications
-
-PLACEHOLDER_BRACKET = "【"
-LEASE = timedelta(seconds=30)
-
-
-class LeaseLost(Exception):
-    """Another worker took this conversation over; what this one computed is dropped."""
 
 
 class Conversations:
@@ -76,6 +62,7 @@ class Conversations:
         self._claim_lapse = claim_lapse
         self._retention = retention
         self._talks = talks or bindings.Talks(secrets, city_name)
+        self._turns = TurnTaking(secrets, self._messages, self._opener, self._talks, claim_lapse=claim_lapse)
 
     # -- opening and reading ------------------------------------------------------------------------------------
 
@@ -193,23 +180,8 @@ class Conversations:
     # -- the turn -----------------------------------------------------------------------------------------------
 
     def take_turn(self, uow: UnitOfWork, conversation_id: str, owner: str, now: datetime) -> TurnContext | None:
-        """Lease the conversation and read its next message; None, with the lease given back, when none waits.
-
-        Raises LeaseLost while another worker holds the lease. Because arrivals and this function lock the same row,
-        a message is either seen here or finds the lease free.
-        """
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            return None
-        if row.lease_owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
-            raise LeaseLost
-        message = repository.next_pending(uow.session, conversation_id)
-        if message is None:
-            row.lease_owner, row.lease_until = None, None
-            return None
-        row.lease_owner, row.lease_until = owner, now + LEASE
-        lapse_claim(uow, self._messages, row, now, self._claim_lapse)
-        return self._context(uow, row, message, now)
+        """See `TurnTaking.take`."""
+        return self._turns.take(uow, conversation_id, owner, now)
 
     def arrive_and_take(
         self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, owner: str, now: datetime
@@ -220,82 +192,26 @@ class Conversations:
         caller looks again with `take_turn`.
         """
         arrival = self.arrive(uow, conversation_id, inbound, now)
+        # Locked by the arrival, so it is at hand.
+        row = repository.conversation(uow.session, conversation_id)
         try:
-            return arrival, self.take_turn(uow, conversation_id, owner, now)
+            return arrival, None if row is None else self._turns.take_locked(uow, row, owner, now)
         except LeaseLost:  # raised before anything is changed
             return arrival, None
 
     def finish_and_take(
         self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
-    ) -> TurnContext | None:
-        """`finish_turn`, and the next turn or the lease given back in the same transaction. Raises LeaseLost."""
-        self.finish_turn(uow, context, outcome, owner, now)
-        return self.take_turn(uow, context.conversation_id, owner, now)
+    ) -> tuple[SendAnswer, TurnContext | None]:
+        """See `TurnTaking.finish_and_take`."""
+        return self._turns.finish_and_take(uow, context, outcome, owner, now)
 
-    def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
-        text, entities = self._messages.read(message)
-        choice = message.extra.get("choice")
-        wanted = binding.expected(row, now)
-        if choice is None and wanted and PLACEHOLDER_BRACKET not in text:
-            # A bare answer ("3F07") that arrived before its question was known is recognised now.
-            hidden = vault.hide(
-                uow,
-                self._secrets,
-                conversation_id=row.id,
-                seq=message.seq,
-                text=text,
-                now=now,
-                expected=wanted,
-            )
-            if hidden.text != text:
-                text, entities = hidden.text, hidden.entities
-                message.text_encrypted = self._secrets.encrypt(text)
-                message.extra = self._messages.seal(entities, None)
-        before = repository.heard_before(uow.session, row.id, message.seq)
-        bound, shown = binding.known(uow, self._secrets, row, message.seq, now)
-        return TurnContext(
-            conversation_id=row.id,
-            seq=message.seq,
-            kind="choice" if choice is not None else "text",
-            text=choice if choice is not None else text,
-            entities=entities,
-            urgent=message.route == "urgent",
-            handler="human" if row.handler == "human" else "bot",
-            misses=row.misses,
-            requested_slot=row.requested_slot,
-            has_consent=row.consent_at is not None,
-            deferred_seq=row.deferred_seq,
-            deferred_payloads=row.deferred_payloads,
-            case_no=row.case_no,
-            shortcuts=self._shortcuts(uow, row, message, text, entities, now),
-            idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
-            topic=row.topic,
-            at=now,
-            talk=bindings.is_open(binding.draft_of(row), now),
-            bound=bound,
-            shown=shown,
-        )
+    def say_interim(self, uow: UnitOfWork, conversation_id: str, seq: int, reply: Outgoing, now: datetime) -> None:
+        """See `TurnTaking.say_interim`."""
+        self._turns.say_interim(uow, conversation_id, seq, reply, now)
 
-    def check_phone(self, uow: UnitOfWork, conversation_id: str, code: str, now: datetime) -> str:
-        """Try the code of a booking (`services.citizens.schemas.Checked`)."""
-        return self._talks.check_phone(uow, conversation_id, code, now)
-
-    def _shortcuts(
-        self,
-        uow: UnitOfWork,
-        row: Conversation,
-        message: Message,
-        text: str,
-        entities: list[dict[str, Any]],
-        now: datetime,
-    ) -> Shortcuts:
-        found = shortcuts.load(uow, row, message, text, entities, now)
-        if message.extra.get("choice") is not None or row.handler == "human":
-            return found
-        word = case_words.read(text, in_form=row.requested_slot is not None)
-        if word is None:
-            return found
-        return replace(found, case=own_cases.meant(uow, self._secrets, row.id, word, now))
+    def answer_of(self, uow: UnitOfWork, conversation_id: str, seq: int) -> SendAnswer:
+        """See `TurnTaking.answer_of`."""
+        return self._turns.answer_of(uow, conversation_id, seq)
 
     def deferred_message(self, uow: UnitOfWork, conversation_id: str, seq: int) -> tuple[str, list[dict[str, Any]]]:
         """Text and entities of the message that waited for consent."""
@@ -304,75 +220,9 @@ class Conversations:
             raise NotFound("没有这条消息")
         return self._messages.read(message)
 
-    def finish_turn(
-        self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
-    ) -> None:
-        """Store everything that a turn decided. Raises LeaseLost when the lease has gone to another worker."""
-        row = repository.lock(uow.session, context.conversation_id)
-        if row is None or row.lease_owner != owner:
-            raise LeaseLost
-        message = repository.message(uow.session, row.id, context.seq)
-        if message is None or message.state != repository.RECEIVED:
-            raise LeaseLost
-        row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
-        row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
-        shortcuts.store(uow, row, outcome, now)
-        row.topic = outcome.topic
-        if outcome.refuse_consent:
-            repository.delete_identifiers(uow.session, row.id)
-            audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
-        if outcome.closes_talk:
-            row.talk = None
-        for reply in outcome.replies:
-            self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
-        if outcome.talked is not None:
-            for reply in binding.take_step(uow, self._talks, self._secrets, row, outcome.talked, now):
-                self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
-        if outcome.case_action is not None:
-            reply_to_act = own_cases.act(uow, self._secrets, row.id, outcome.case_action, now)
-            if reply_to_act is not None:
-                self._messages.say(uow, row, reply_to_act, now, in_reply_to=context.seq)
-        if outcome.case_kind is not None:
-            case = self._opener.open(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
-            message.case_no = case.case_no
-            self._messages.say(uow, row, self._opener.message(uow, case, now), now, in_reply_to=context.seq)
-        for reply in outcome.after_case:
-            self._messages.say(uow, row, reply, now, in_reply_to=context.seq)
-        for text in outcome.additions:
-            shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
-            cases.add_from_citizen(uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now)
-        message.state = repository.DONE
-        message.route = outcome.route
-        message.confidence = outcome.confidence
-        uow.collect(ConversationChanged(row.id))
-
-    def say_interim(self, uow: UnitOfWork, conversation_id: str, seq: int, reply: Outgoing, now: datetime) -> None:
-        """Say once that a turn takes longer, if it still runs."""
-        row = repository.lock(uow.session, conversation_id)
-        message = repository.message(uow.session, conversation_id, seq)
-        first = repository.next_pending(uow.session, conversation_id)
-        if row is None or message is None or first is None or first.seq != seq:
-            return
-        if row.handler == "human" or repository.replies_to(uow.session, conversation_id, seq):
-            return
-        self._messages.say(uow, row, reply, now, in_reply_to=seq)
-        uow.collect(ConversationChanged(row.id))
-
-    def answer_of(self, uow: UnitOfWork, conversation_id: str, seq: int) -> SendAnswer:
-        """What was answered to a message so far; `pending` while its turn is not over."""
-        row = repository.conversation(uow.session, conversation_id)
-        message = repository.message(uow.session, conversation_id, seq)
-        if row is None or message is None:
-            raise NotFound("没有这条消息")
-        replies = repository.replies_to(uow.session, conversation_id, seq)
-        return SendAnswer(
-            messages=self._messages.views(uow, conversation_id, replies),
-            route=message.route,
-            confidence=message.confidence,
-            case_no=message.case_no or row.case_no,
-            handler="human" if row.handler == "human" else "bot",
-            pending=message.state != repository.DONE,
-        )
+    def check_phone(self, uow: UnitOfWork, conversation_id: str, code: str, now: datetime) -> str:
+        """Try the code of a booking (`services.citizens.schemas.Checked`)."""
+        return self._talks.check_phone(uow, conversation_id, code, now)
 
     def stranded(self, uow: UnitOfWork, now: datetime, limit: int = 100) -> Sequence[str]:
         """Conversations whose worker died: a message has waited for over three seconds and nobody has the lease."""

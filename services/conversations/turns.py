@@ -20,7 +20,8 @@ from services.cases.service import Proposal
 from services.conversations import binding, texts
 from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
-from services.conversations.service import Conversations, LeaseLost
+from services.conversations.service import Conversations
+from services.conversations.turn_taking import LeaseLost
 from services.core.clock import Clock
 from services.core.database import Database, UnitOfWork
 from services.core.signals import CONVERSATION, Signals
@@ -67,24 +68,26 @@ class TurnRunner:
         self._running: dict[str, asyncio.Task[None]] = {}
         # Conversations that got a message while this process was working on them.
         self._again: set[str] = set()
+        # Requests that wait for the answer to their message, by conversation and place.
+        self._awaited: dict[str, dict[int, asyncio.Future[SendAnswer | None]]] = {}
 
     async def receive(self, conversation_id: str, inbound: InboundMessage) -> SendAnswer:
         """Store a message, run its turn and answer; after `patience` the rest comes by the stream."""
         async with self._signals.listen(CONVERSATION + conversation_id) as news:
             arrival = await self._arrive(conversation_id, inbound)
             deadline = asyncio.get_running_loop().time() + self._patience
-            # A message just stored has no answer yet, unless it was answered on arrival (danger).
-            look = arrival.done or not arrival.fresh
+            if arrival.fresh and not arrival.done:
+                answer = await self._answered_here(conversation_id, arrival.seq)
+                if answer is not None:
+                    return answer
             while True:
                 left = deadline - asyncio.get_running_loop().time()
-                if not look:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(news.wait(), min(max(left, 0), POLL_SECONDS))
                 news.clear()
                 answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
                 if not answer.pending or left <= 0:
                     break
-                look = False
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), min(left, POLL_SECONDS))
         if answer.pending and arrival.fresh:
             await self._write(
                 lambda uow: self._conversations.say_interim(
@@ -93,6 +96,34 @@ class TurnRunner:
             )
             answer = await self._read(lambda uow: self._conversations.answer_of(uow, conversation_id, arrival.seq))
         return answer
+
+    async def _answered_here(self, conversation_id: str, seq: int) -> SendAnswer | None:
+        """The answer to a message just stored, as soon as this process has it; None when time is up or when another
+        process may be the one that answers: then the database knows."""
+        if not self._is_running(conversation_id):
+            return None
+        waiting: asyncio.Future[SendAnswer | None] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(conversation_id, {})[seq] = waiting
+        try:
+            return await asyncio.wait_for(waiting, self._patience)
+        except TimeoutError:
+            return None
+        finally:
+            others = self._awaited.get(conversation_id, {})
+            others.pop(seq, None)
+            if not others:
+                self._awaited.pop(conversation_id, None)
+
+    def _tell(self, conversation_id: str, seq: int, answer: SendAnswer) -> None:
+        waiting = self._awaited.get(conversation_id, {}).get(seq)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def _tell_to_look(self, conversation_id: str) -> None:
+        """Whoever waits for an answer from this process shall look into the database instead."""
+        for waiting in self._awaited.get(conversation_id, {}).values():
+            if not waiting.done():
+                waiting.set_result(None)
 
     async def _arrive(self, conversation_id: str, inbound: InboundMessage) -> Arrival:
         """Store the message and see that its turn comes: at once, when nobody works on this conversation."""
@@ -123,6 +154,7 @@ class TurnRunner:
 
     def _forget(self, conversation_id: str) -> None:
         del self._running[conversation_id]
+        self._tell_to_look(conversation_id)
         if conversation_id in self._again:
             self._again.discard(conversation_id)
             self.start(conversation_id)
@@ -179,6 +211,7 @@ class TurnRunner:
                 waited = 0.0
             except LeaseLost:
                 # Another replica works on it; look again until it is done or its lease has run out.
+                self._tell_to_look(conversation_id)
                 waited += LEASE_RETRY_SECONDS
                 if waited > 4 * self._turn_seconds:
                     return
@@ -211,9 +244,10 @@ class TurnRunner:
             outcome = self._late(context)
         if outcome.case_kind not in (None, "urgent"):
             outcome.proposal = await self._proposal(context.conversation_id)
-        following = await self._write(
+        answer, following = await self._write(
             lambda uow: self._conversations.finish_and_take(uow, context, outcome, owner, self._clock.now())
         )
+        self._tell(context.conversation_id, context.seq, answer)
         TURNS.labels(route=outcome.route or "none").inc()
         TURN_SECONDS.observe(time.perf_counter() - began)
         return following

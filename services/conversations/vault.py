@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from services.conversations import repository
@@ -9,6 +10,9 @@ from services.conversations.extraction import PLACEHOLDER_LABELS, Entity, mask, 
 from services.conversations.models import Identifier
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+
+BRACKET = "【"
+"""Begins every placeholder, and stands nowhere else in what a citizen wrote."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +37,13 @@ def hide(
 
     The same value keeps its number within the conversation. The caller holds the conversation's row lock.
     """
-    known = {
-        (row.type, row.value_hash): row.placeholder for row in repository.identifiers(uow.session, conversation_id)
-    }
-    counts: dict[str, int] = {}
-    for (kind, _), placeholder in known.items():
-        counts[kind] = max(counts.get(kind, 0), _number(placeholder))
-    numbers: dict[tuple[str, str], int] = {}
-
-    def numbering(kind: str, normalised: str) -> int:
-        value_hash = secrets.keyed_hash(f"{kind}:{normalised}")
-        if (kind, value_hash) in known:
-            return _number(known[kind, value_hash])
-        if (kind, value_hash) not in numbers:
-            counts[kind] = counts.get(kind, 0) + 1
-            numbers[kind, value_hash] = counts[kind]
-        return numbers[kind, value_hash]
-
-    hidden = pseudonymise(text, numbering, now=now, expected=expected)
+    numbers = _Numbers(uow, secrets, conversation_id)
+    hidden = pseudonymise(text, numbers.of, now=now, expected=expected)
     for placeholder, entity in hidden.identifiers:
         value_hash = secrets.keyed_hash(f"{entity.type}:{entity.normalised}")
-        if (entity.type, value_hash) in known:
-            continue
-        known[entity.type, value_hash] = placeholder
-        uow.session.add(_row(secrets, conversation_id, seq, placeholder, entity, value_hash))
+        if (entity.type, value_hash) in numbers.fresh:
+            numbers.fresh.discard((entity.type, value_hash))
+            uow.session.add(_row(secrets, conversation_id, seq, placeholder, entity, value_hash))
     return Hidden(
         hidden.text,
         [
@@ -64,6 +51,30 @@ def hide(
             for entity in hidden.entities
         ],
     )
+
+
+class _Numbers:
+    """The numbers of a conversation's identifiers. Most messages hold none, so the vault is read with the first one."""
+
+    def __init__(self, uow: UnitOfWork, secrets: Secrets, conversation_id: str) -> None:
+        self._uow = uow
+        self._secrets = secrets
+        self._conversation_id = conversation_id
+        self.fresh: set[tuple[str, str]] = set()
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], int]:
+        rows = repository.identifiers(self._uow.session, self._conversation_id)
+        return {(row.type, row.value_hash): _number(row.placeholder) for row in rows}
+
+    def of(self, kind: str, normalised: str) -> int:
+        """The number that this value has, or gets, among those of its kind."""
+        value = (kind, self._secrets.keyed_hash(f"{kind}:{normalised}"))
+        if value not in self._known:
+            last = max((number for (other, _), number in self._known.items() if other == kind), default=0)
+            self._known[value] = last + 1
+            self.fresh.add(value)
+        return self._known[value]
 
 
 def keep(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, seq: int, entity: Entity) -> tuple[str, str]:

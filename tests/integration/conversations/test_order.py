@@ -8,7 +8,7 @@ import pytest
 
 from services.conversations import repository
 from services.conversations.schemas import InboundMessage, SendAnswer, TurnContext
-from services.conversations.service import LeaseLost
+from services.conversations.turn_taking import LeaseLost
 from tests.integration.conversations.conftest import Room
 
 

@@ -1,0 +1,230 @@
+"""A turn as rows: the conversation leased, its next message read with all that is known, what was decided stored.
+
+Each in one short transaction of the caller's; `turns.TurnRunner` does the waiting between them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.bindings import service as bindings
+from services.cases import service as cases
+from services.conversations import binding, case_words, own_cases, repository, shortcuts, vault
+from services.conversations.case_opening import CaseOpener
+from services.conversations.claims import lapse_claim
+from services.conversations.events import ConversationChanged
+from services.conversations.messages import Messages
+from services.conversations.models import Conversation, Message
+from services.conversations.schemas import Outgoing, SendAnswer, Shortcuts, TurnContext, TurnOutcome
+from services.core import audit
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.core.errors import NotFound
+
+LEASE = timedelta(seconds=30)
+
+
+class LeaseLost(Exception):
+    """Another worker took this conversation over; what this one computed is dropped."""
+
+
+class TurnTaking:
+    """Takes and finishes turns; whoever holds a conversation's lease is the only one who does."""
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        messages: Messages,
+        opener: CaseOpener,
+        talks: bindings.Talks,
+        *,
+        claim_lapse: timedelta,
+    ) -> None:
+        self._secrets = secrets
+        self._messages = messages
+        self._opener = opener
+        self._talks = talks
+        self._claim_lapse = claim_lapse
+
+    def take(self, uow: UnitOfWork, conversation_id: str, owner: str, now: datetime) -> TurnContext | None:
+        """Lease the conversation and read its next message; None, with the lease given back, when none waits.
+
+        Raises LeaseLost while another worker holds the lease. Because arrivals and this function lock the same row,
+        a message is either seen here or finds the lease free.
+        """
+        row = repository.lock(uow.session, conversation_id)
+        return None if row is None else self.take_locked(uow, row, owner, now)
+
+    def take_locked(self, uow: UnitOfWork, row: Conversation, owner: str, now: datetime) -> TurnContext | None:
+        """`take` for a conversation whose row this transaction has locked already."""
+        if row.lease_owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
+            raise LeaseLost
+        message = repository.next_pending(uow.session, row.id)
+        if message is None:
+            row.lease_owner, row.lease_until = None, None
+            return None
+        row.lease_owner, row.lease_until = owner, now + LEASE
+        lapse_claim(uow, self._messages, row, now, self._claim_lapse)
+        return self._context(uow, row, message, now)
+
+    def finish_and_take(
+        self, uow: UnitOfWork, context: TurnContext, outcome: TurnOutcome, owner: str, now: datetime
+    ) -> tuple[SendAnswer, TurnContext | None]:
+        """Store everything that a turn decided: its answer, and the next turn or, when none waits, None with the lease
+        given back in the same transaction.
+
+        Raises LeaseLost when the lease has gone to another worker.
+        """
+        row = repository.lock(uow.session, context.conversation_id)
+        if row is None or row.lease_owner != owner:
+            raise LeaseLost
+        message = repository.message(uow.session, row.id, context.seq)
+        if message is None or message.state != repository.RECEIVED:
+            raise LeaseLost
+        replies = self._finish(uow, row, message, context, outcome, now)
+        answer = self._answer(uow, row, message, replies)
+        return answer, self.take_locked(uow, row, owner, now)
+
+    def answer_of(self, uow: UnitOfWork, conversation_id: str, seq: int) -> SendAnswer:
+        """What was answered to a message so far; `pending` while its turn is not over."""
+        row = repository.conversation(uow.session, conversation_id)
+        message = repository.message(uow.session, conversation_id, seq)
+        if row is None or message is None:
+            raise NotFound("没有这条消息")
+        return self._answer(uow, row, message, repository.replies_to(uow.session, conversation_id, seq))
+
+    def say_interim(self, uow: UnitOfWork, conversation_id: str, seq: int, reply: Outgoing, now: datetime) -> None:
+        """Say once that a turn takes longer, if it still runs."""
+        row = repository.lock(uow.session, conversation_id)
+        message = repository.message(uow.session, conversation_id, seq)
+        first = repository.next_pending(uow.session, conversation_id)
+        if row is None or message is None or first is None or first.seq != seq:
+            return
+        if row.handler == "human" or repository.replies_to(uow.session, conversation_id, seq):
+            return
+        self._messages.say(uow, row, reply, now, in_reply_to=seq)
+        uow.collect(ConversationChanged(row.id))
+
+    def _answer(self, uow: UnitOfWork, row: Conversation, message: Message, replies: Sequence[Message]) -> SendAnswer:
+        return SendAnswer(
+            messages=self._messages.views(uow, row.id, replies),
+            route=message.route,
+            confidence=message.confidence,
+            case_no=message.case_no or row.case_no,
+            handler="human" if row.handler == "human" else "bot",
+            pending=message.state != repository.DONE,
+        )
+
+    # -- taking -------------------------------------------------------------------------------------------------
+
+    def _context(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> TurnContext:
+        text, entities = self._messages.read(message)
+        choice = message.extra.get("choice")
+        wanted = binding.expected(row, now)
+        if choice is None and wanted and vault.BRACKET not in text:
+            # A bare answer ("3F07") that arrived before its question was known is recognised now.
+            hidden = vault.hide(
+                uow,
+                self._secrets,
+                conversation_id=row.id,
+                seq=message.seq,
+                text=text,
+                now=now,
+                expected=wanted,
+            )
+            if hidden.text != text:
+                text, entities = hidden.text, hidden.entities
+                message.text_encrypted = self._secrets.encrypt(text)
+                message.extra = self._messages.seal(entities, None)
+        before = repository.heard_before(uow.session, row.id, message.seq)
+        bound, shown = binding.known(uow, self._secrets, row, message.seq, now)
+        return TurnContext(
+            conversation_id=row.id,
+            seq=message.seq,
+            kind="choice" if choice is not None else "text",
+            text=choice if choice is not None else text,
+            entities=entities,
+            urgent=message.route == "urgent",
+            handler="human" if row.handler == "human" else "bot",
+            misses=row.misses,
+            requested_slot=row.requested_slot,
+            has_consent=row.consent_at is not None,
+            deferred_seq=row.deferred_seq,
+            deferred_payloads=row.deferred_payloads,
+            case_no=row.case_no,
+            shortcuts=self._shortcuts(uow, row, message, text, entities, now),
+            idle=max(0, int((message.created_at - before).total_seconds())) if before else 0,
+            topic=row.topic,
+            at=now,
+            talk=bindings.is_open(binding.draft_of(row), now),
+            bound=bound,
+            shown=shown,
+        )
+
+    def _shortcuts(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Message,
+        text: str,
+        entities: list[dict[str, Any]],
+        now: datetime,
+    ) -> Shortcuts:
+        found = shortcuts.load(uow, row, message, text, entities, now)
+        if message.extra.get("choice") is not None or row.handler == "human":
+            return found
+        word = case_words.read(text, in_form=row.requested_slot is not None)
+        if word is None:
+            return found
+        return replace(found, case=own_cases.meant(uow, self._secrets, row.id, word, now))
+
+    # -- finishing ----------------------------------------------------------------------------------------------
+
+    def _finish(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Message,
+        context: TurnContext,
+        outcome: TurnOutcome,
+        now: datetime,
+    ) -> list[Message]:
+        """Store what was decided; the replies in their order."""
+        row.misses, row.requested_slot = outcome.misses, outcome.requested_slot
+        row.deferred_seq, row.deferred_payloads = outcome.deferred_seq, outcome.deferred_payloads
+        shortcuts.store(uow, row, outcome, now)
+        row.topic = outcome.topic
+        if outcome.refuse_consent:
+            repository.delete_identifiers(uow.session, row.id)
+            audit.record(uow, actor="citizen", action="consent.refuse", subject=f"conversation:{row.id}", now=now)
+        if outcome.closes_talk:
+            row.talk = None
+        said: list[Message] = []
+
+        def say(reply: Outgoing) -> None:
+            said.append(self._messages.say(uow, row, reply, now, in_reply_to=context.seq))
+
+        for reply in outcome.replies:
+            say(reply)
+        if outcome.talked is not None:
+            for reply in binding.take_step(uow, self._talks, self._secrets, row, outcome.talked, now):
+                say(reply)
+        if outcome.case_action is not None:
+            reply_to_act = own_cases.act(uow, self._secrets, row.id, outcome.case_action, now)
+            if reply_to_act is not None:
+                say(reply_to_act)
+        if outcome.case_kind is not None:
+            case = self._opener.open(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
+            message.case_no = case.case_no
+            say(self._opener.message(uow, case, now))
+        for reply in outcome.after_case:
+            say(reply)
+        for text in outcome.additions:
+            shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
+            cases.add_from_citizen(uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now)
+        message.state = repository.DONE
+        message.route = outcome.route
+        message.confidence = outcome.confidence
+        uow.collect(ConversationChanged(row.id))
+        return said
