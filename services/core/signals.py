@@ -6,6 +6,8 @@ is logged and forgotten.
 
 import asyncio
 import contextlib
+import queue
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
@@ -20,6 +22,7 @@ OUTBOX = "huiying:wake:outbox"
 KNOWLEDGE = "huiying:wake:knowledge"
 SOCKET_TIMEOUT = 2.0
 RECONNECT_SECONDS = 1.0
+OUTGOING_LIMIT = 1000
 
 
 def connect(url: str) -> redis.Redis:
@@ -37,15 +40,45 @@ class Signals:
         self.client = connect(url)
         self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._outgoing: queue.Queue[str | None] = queue.Queue(OUTGOING_LIMIT)
+        self._sender: threading.Thread | None = None
 
     def publish(self, channel: str) -> None:
-        """Hint at `channel`, in this process at once and in the others through Redis. Callable from any thread."""
+        """Hint at `channel`, in this process at once and in the others through Redis. Callable from any thread.
+
+        Where `run` runs nobody waits for Redis: a thread of its own sends the hints.
+        """
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake, channel)
+        if self._sender is None:
+            self._send({channel})
+            return
         try:
-            self.client.publish(channel, "1")
+            self._outgoing.put_nowait(channel)
+        except queue.Full:
+            log.warning("hint not published", kind="Full")
+
+    def _send(self, channels: set[str]) -> None:
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for channel in channels:
+                    pipeline.publish(channel, "1")
+                pipeline.execute()
         except redis.RedisError as error:
             log.warning("hint not published", kind=type(error).__name__)
+
+    def _send_all(self) -> None:
+        """Send hints as they come until a None; those that came meanwhile go together, each channel once."""
+        while True:
+            waiting = [self._outgoing.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(waiting) < OUTGOING_LIMIT:
+                    waiting.append(self._outgoing.get_nowait())
+            channels = {channel for channel in waiting if channel is not None}
+            if channels:
+                self._send(channels)
+            if None in waiting:
+                return
 
     @contextlib.asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[asyncio.Event]:
@@ -66,6 +99,9 @@ class Signals:
     async def run(self) -> None:
         """Receive hints of other processes until cancelled; reconnects by itself."""
         self._loop = asyncio.get_running_loop()
+        if self._sender is None:
+            self._sender = threading.Thread(target=self._send_all, name="hints", daemon=True)
+            self._sender.start()
         while True:
             client = redis.asyncio.Redis.from_url(
                 self._url, socket_connect_timeout=SOCKET_TIMEOUT, health_check_interval=10, decode_responses=True
@@ -82,4 +118,9 @@ class Signals:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     def close(self) -> None:
+        """Send what is still to be sent, within a bounded time."""
+        if self._sender is not None:
+            with contextlib.suppress(queue.Full):
+                self._outgoing.put(None, timeout=SOCKET_TIMEOUT)
+            self._sender.join(timeout=SOCKET_TIMEOUT)
         self.client.close()
