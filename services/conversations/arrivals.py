@@ -44,14 +44,18 @@ class Arrivals:
 
         Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
         """
-        text = self._text_of(uow, conversation_id, inbound)
         row = repository.lock(uow.session, conversation_id)
         if row is None:
             raise NotFound("没有这个会话")
-        known = repository.by_client_id(uow.session, conversation_id, inbound.client_message_id)
+        return self.arrive_locked(uow, row, inbound, now)
+
+    def arrive_locked(self, uow: UnitOfWork, row: Conversation, inbound: InboundMessage, now: datetime) -> Arrival:
+        """`arrive` in a conversation whose row this transaction has locked already."""
+        text = self._text_of(uow, row.id, inbound)
+        known = repository.by_client_id(uow.session, row.id, inbound.client_message_id)
         if known is not None:
             return Arrival(known.seq, fresh=False)
-        if repository.pending_count(uow.session, conversation_id) >= QUEUE_LIMIT:
+        if repository.pending_count(uow.session, row.id) >= QUEUE_LIMIT:
             raise TooManyRequests("消息发得太快了，请等前面的消息处理完")
         row.last_seq += 1
         seq = row.last_seq

@@ -1,4 +1,7 @@
-"""All SQL of conversations."""
+"""All SQL of conversations.
+
+What every message asks is built once, below: building a statement takes longer than SQLite takes to answer it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +13,24 @@ from services.conversations.models import Attachment, Conversation, Identifier, 
 
 RECEIVED, DONE = "received", "done"
 
+_OF_CONVERSATION = Message.conversation_id == sa.bindparam("conversation_id")
+_LOCK = (
+    sa.select(Conversation)
+    .where(Conversation.id == sa.bindparam("conversation_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_BY_TOKEN_HASH = sa.select(Conversation).where(Conversation.token_hash == sa.bindparam("token_hash"))
+_BY_CLIENT_ID = sa.select(Message).where(_OF_CONVERSATION, Message.client_message_id == sa.bindparam("client_id"))
+_HEARD_BEFORE = (
+    sa.select(Message.created_at)
+    .where(_OF_CONVERSATION, Message.seq < sa.bindparam("seq"), Message.sender == "citizen")
+    .order_by(Message.seq.desc())
+    .limit(1)
+)
+_PENDING_COUNT = sa.select(sa.func.count()).where(_OF_CONVERSATION, Message.state == RECEIVED)
+_NEXT_PENDING = sa.select(Message).where(_OF_CONVERSATION, Message.state == RECEIVED).order_by(Message.seq).limit(1)
+
 
 def conversation(session: Session, conversation_id: str) -> Conversation | None:
     return session.get(Conversation, conversation_id)
@@ -17,24 +38,15 @@ def conversation(session: Session, conversation_id: str) -> Conversation | None:
 
 def lock(session: Session, conversation_id: str) -> Conversation | None:
     """The conversation with its row locked until the end of the transaction."""
-    return session.scalar(
-        sa.select(Conversation)
-        .where(Conversation.id == conversation_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    return session.scalar(_LOCK, {"conversation_id": conversation_id})
 
 
 def by_token_hash(session: Session, token_hash: str) -> Conversation | None:
-    return session.scalar(sa.select(Conversation).where(Conversation.token_hash == token_hash))
+    return session.scalar(_BY_TOKEN_HASH, {"token_hash": token_hash})
 
 
 def by_client_id(session: Session, conversation_id: str, client_message_id: str) -> Message | None:
-    return session.scalar(
-        sa.select(Message).where(
-            Message.conversation_id == conversation_id, Message.client_message_id == client_message_id
-        )
-    )
+    return session.scalar(_BY_CLIENT_ID, {"conversation_id": conversation_id, "client_id": client_message_id})
 
 
 def message(session: Session, conversation_id: str, seq: int) -> Message | None:
@@ -68,30 +80,15 @@ def latest_messages(session: Session, conversation_id: str, limit: int) -> Seque
 
 def heard_before(session: Session, conversation_id: str, seq: int) -> datetime | None:
     """When the citizen's message before this one came."""
-    return session.scalar(
-        sa.select(Message.created_at)
-        .where(Message.conversation_id == conversation_id, Message.seq < seq, Message.sender == "citizen")
-        .order_by(Message.seq.desc())
-        .limit(1)
-    )
+    return session.scalar(_HEARD_BEFORE, {"conversation_id": conversation_id, "seq": seq})
 
 
 def pending_count(session: Session, conversation_id: str) -> int:
-    return (
-        session.scalar(
-            sa.select(sa.func.count()).where(Message.conversation_id == conversation_id, Message.state == RECEIVED)
-        )
-        or 0
-    )
+    return session.scalar(_PENDING_COUNT, {"conversation_id": conversation_id}) or 0
 
 
 def next_pending(session: Session, conversation_id: str) -> Message | None:
-    return session.scalar(
-        sa.select(Message)
-        .where(Message.conversation_id == conversation_id, Message.state == RECEIVED)
-        .order_by(Message.seq)
-        .limit(1)
-    )
+    return session.scalar(_NEXT_PENDING, {"conversation_id": conversation_id})
 
 
 def stranded(session: Session, now: datetime, before: datetime, limit: int) -> Sequence[str]:

@@ -191,11 +191,12 @@ class Conversations:
         The caller must not be working on this conversation. No turn may mean that another worker has the lease: the
         caller looks again with `take_turn`.
         """
-        arrival = self.arrive(uow, conversation_id, inbound, now)
-        # Locked by the arrival, so it is at hand.
-        row = repository.conversation(uow.session, conversation_id)
+        row = repository.lock(uow.session, conversation_id)
+        if row is None:
+            raise NotFound("没有这个会话")
+        arrival = self._arrivals.arrive_locked(uow, row, inbound, now)
         try:
-            return arrival, None if row is None else self._turns.take_locked(uow, row, owner, now)
+            return arrival, self._turns.take_locked(uow, row, owner, now)
         except LeaseLost:  # raised before anything is changed
             return arrival, None
 

@@ -9,6 +9,13 @@ from sqlalchemy.orm import Session
 from services.core.sql import is_postgresql
 from services.menus.models import AccountVersion, KeywordReply
 
+_DEFAULT = (
+    sa.select(AccountVersion)
+    .where(AccountVersion.is_default.is_(True), AccountVersion.retired.is_(False))
+    .order_by(AccountVersion.id.desc())
+    .limit(1)
+)
+
 
 def lock_versions(session: Session) -> None:
     """Two appliers at once would both take the next version number; the second waits here (SQLite has one writer)."""
@@ -39,12 +46,7 @@ def current(session: Session) -> Sequence[AccountVersion]:
 
 
 def default(session: Session) -> AccountVersion | None:
-    return session.scalar(
-        sa.select(AccountVersion)
-        .where(AccountVersion.is_default.is_(True), AccountVersion.retired.is_(False))
-        .order_by(AccountVersion.id.desc())
-        .limit(1)
-    )
+    return session.scalar(_DEFAULT)
 
 
 def page(
@@ -81,20 +83,26 @@ def count(session: Session) -> int:
 def matching(session: Session, account: str, folded: str, today: date, *, contained: bool) -> KeywordReply | None:
     """The best reply to a folded message: an exact keyword before a contained one, then the account's own, then the
     longest, then the oldest. `contained` False looks for exact ones only."""
-    is_exact = sa.and_(KeywordReply.match == "exact", KeywordReply.folded == folded)
-    # "Without the keyword it is another text" is "contains", the same on both databases and without wildcards.
-    is_contained = sa.and_(
-        KeywordReply.match == "contains",
-        sa.func.replace(sa.literal(folded), KeywordReply.folded, "") != folded,
-    )
-    return session.scalar(
+    asked = {"account": account, "folded": folded, "today": today}
+    return session.scalar(_MATCHING if contained else _EXACTLY_MATCHING, asked)
+
+
+def _matching(*, contained: bool) -> sa.Select[KeywordReply]:
+    account, folded = sa.bindparam("account", type_=sa.String), sa.bindparam("folded", type_=sa.String)
+    today = sa.bindparam("today", type_=sa.Date)
+    fits = sa.and_(KeywordReply.match == "exact", KeywordReply.folded == folded)
+    if contained:
+        # "Without the keyword it is another text" is "contains", the same on both databases and without wildcards.
+        without = sa.func.replace(folded, KeywordReply.folded, "")
+        fits = sa.or_(fits, sa.and_(KeywordReply.match == "contains", without != folded))
+    return (
         sa.select(KeywordReply)
         .where(
-            KeywordReply.account.in_(("", account)),
+            sa.or_(KeywordReply.account == "", KeywordReply.account == account),
             KeywordReply.enabled.is_(True),
             sa.or_(KeywordReply.valid_from.is_(None), KeywordReply.valid_from <= today),
             sa.or_(KeywordReply.valid_to.is_(None), KeywordReply.valid_to >= today),
-            sa.or_(is_exact, is_contained) if contained else is_exact,
+            fits,
         )
         .order_by(
             sa.case((KeywordReply.match == "exact", 0), else_=1),
@@ -104,3 +112,8 @@ def matching(session: Session, account: str, folded: str, today: date, *, contai
         )
         .limit(1)
     )
+
+
+# Asked by nearly every message, so built once.
+_MATCHING = _matching(contained=True)
+_EXACTLY_MATCHING = _matching(contained=False)
