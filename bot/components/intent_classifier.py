@@ -24,6 +24,7 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from components.embedding_head import Training
 from components.model import IntentModel, Vector
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,13 @@ class CitizenIntentClassifier(GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Defaults of what config.yml may set; see `IntentModel.train`."""
-        return {"ngram_strength": 20.0, "embedding_strength": 0.03, "embedding_share": 0.5}
+        return {
+            "ngram_strength": 20.0,
+            "embedding_units": 256,
+            "embedding_penalty": 1.0,
+            "embedding_rounds": 40,
+            "embedding_share": 0.4,
+        }
 
     @classmethod
     def create(
@@ -71,7 +78,11 @@ class CitizenIntentClassifier(GraphComponent):
             labels,
             _training_embeddings(texts),
             ngram_strength=float(self._config["ngram_strength"]),
-            embedding_strength=float(self._config["embedding_strength"]),
+            training=Training(
+                int(self._config["embedding_units"]),
+                float(self._config["embedding_penalty"]),
+                int(self._config["embedding_rounds"]),
+            ),
             embedding_share=float(self._config["embedding_share"]),
         )
         with self._storage.write_to(self._resource) as folder:

@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 import pytest
+from components.embedding_head import EmbeddingHead, Training
 from components.features import shape_marks
 from components.intent_classifier import decode_embedding
 from components.model import IntentModel
@@ -11,12 +12,13 @@ from components.text import normalise
 
 TEXTS = ["查违章", "查一下违章", "帮我查违章", "转人工", "我要人工", "人工客服", "你好", "您好", "你好呀"]
 LABELS = ["query_violation"] * 3 + ["human"] * 3 + ["chitchat"] * 3
+TRAINING = Training(units=16, penalty=0.1, rounds=200)
 VECTORS = np.repeat(np.eye(3, 8, dtype=np.float32), 3, axis=0)
 
 
 @pytest.fixture
 def model():
-    return IntentModel.train(TEXTS, LABELS, VECTORS, ngram_strength=20, embedding_strength=1, embedding_share=0.5)
+    return IntentModel.train(TEXTS, LABELS, VECTORS, ngram_strength=20, training=TRAINING, embedding_share=0.5)
 
 
 def best(model, text, vector=None):
@@ -33,7 +35,7 @@ def test_the_embedding_decides_where_the_text_says_nothing(model):
 
 
 def test_it_works_when_no_embeddings_were_there_at_training():
-    plain = IntentModel.train(TEXTS, LABELS, None, ngram_strength=20, embedding_strength=1, embedding_share=0.5)
+    plain = IntentModel.train(TEXTS, LABELS, None, ngram_strength=20, training=TRAINING, embedding_share=0.5)
     assert plain.dimension is None
     assert best(plain, "人工", VECTORS[0]) == "human"
 
@@ -43,6 +45,16 @@ def test_a_saved_model_gives_the_same_probabilities(model, tmp_path):
     again = IntentModel.load(tmp_path)
     for vector in (None, VECTORS[6]):
         assert np.allclose(model.probabilities("您好", vector), again.probabilities("您好", vector), atol=1e-6)
+
+
+def test_the_embedding_head_tells_apart_what_no_line_separates_and_is_the_same_every_time():
+    corners = np.repeat(np.asarray([[1, 1], [-1, -1], [1, -1], [-1, 1]], dtype=np.float32), 4, axis=0)
+    sides = np.repeat(np.asarray([0, 0, 1, 1]), 4)
+    head, again = (EmbeddingHead.train(corners, sides, Training(16, 0.0001, 400)) for _ in range(2))
+    for corner, side in zip(corners, sides, strict=True):
+        assert int(head.probabilities(corner).argmax()) == side
+        assert np.array_equal(head.probabilities(corner), again.probabilities(corner))
+        assert abs(float(head.probabilities(corner).sum()) - 1) < 1e-5
 
 
 def test_an_embedding_of_another_size_or_not_of_numbers_is_ignored():
