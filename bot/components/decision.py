@@ -23,6 +23,8 @@ LOOKUPS: Final = frozenset(
 )
 BREAKING: Final = frozenset({"human", "urgent", "complaint", "suggestion"})
 """Intents that end a form when the classifier is reasonably sure."""
+GRIEVANCES: Final = frozenset({"complaint", "suggestion"})
+"""Intents that open a case at once: an unsure one gives way to an answer that is known."""
 MOST_PAUSED: Final = 2
 FORGOTTEN_AFTER: Final = 24 * 3600
 """Seconds of silence after which nothing of an earlier form or lookup is taken up again."""
@@ -43,8 +45,8 @@ _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 class Settings:
     """Thresholds; probabilities of the classifier and confidences of the knowledge base, both 0 to 1.
 
-    faq_certain: a hit at least this confident may turn an unsure lookup into a question.
-    lookup_sure: a lookup this probable stays one, whatever the knowledge base says.
+    faq_certain: a hit at least this confident may turn an unsure lookup or grievance into a question.
+    lookup_sure: a lookup or grievance this probable stays one, whatever the knowledge base says.
     faq_share: how probable faq must be at least for that turn.
     unsure: below this first choice a message outside a form is treated as a question.
     interrupt: how probable an intent must be to break into a form.
@@ -138,7 +140,7 @@ def _intent_outside(turn: Turn, settings: Settings) -> str:
     brief = not rest or (len(rest) <= settings.identifier_rest and turn.probability < settings.lookup_sure)
     if lead is not None and intent not in LOOKUPS and brief:
         return lead
-    if intent in LOOKUPS:
+    if intent in LOOKUPS or intent in GRIEVANCES:
         knows = turn.band == "answer" and turn.confidence >= settings.faq_certain
         if knows and turn.probability < settings.lookup_sure and turn.probability_of("faq") >= settings.faq_share:
             return "faq"

@@ -40,6 +40,13 @@ def test_a_certain_hit_turns_an_unsure_lookup_into_a_question_and_leaves_a_sure_
     assert final("查一下我的违章", ranking=sure, band="answer", confidence=0.96) == "query_violation"
 
 
+def test_an_unsure_grievance_gives_way_to_an_answer_that_is_known_and_opens_no_case():
+    unsure = (("complaint", 0.5), ("faq", 0.45))
+    assert final("路灯坏了报给谁", ranking=unsure, band="answer", confidence=0.96) == "faq_answer"
+    assert final("路灯坏了报给谁", ranking=unsure, band="candidates", confidence=0.7) == "complaint"
+    assert final("路灯坏了半年没人管", "complaint", 0.9, band="answer", confidence=0.96) == "complaint"
+
+
 def test_a_bare_identifier_leads_to_its_lookup():
     assert final("【车牌1】", "inform") == "query_violation"
     assert final("【户号1】 电", "inform", 0.4) == "query_bill"
