@@ -13,10 +13,10 @@ from typing import Any, Final
 URGENT: Final = "urgent"
 _SUREST: Final = 0.999
 # The service's opinion counts less than the one here, which knows the meaning of the whole sentence, and missing danger
-# is worse than a false alarm. Of 999 messages on which neither was trained and that the service had let pass (4 of
-# them told of danger) a share of 1/4 with this lean lost one and raised no alarm in vain; a share of 1 lost all four.
-_SHARE: Final = 0.25
-_LEAN: Final = 0.5
+# is worse than a false alarm. Of 1,775 messages on which neither was trained (348 of them told of danger) both together
+# found 341 with 23 alarms in vain; with a third of the lean 335 with 17, with two thirds 338 with 20.
+_SHARE: Final = 0.5
+_LEAN: Final = 1.5
 
 
 def weigh_danger(ranking: Sequence[Mapping[str, Any]], metadata: object) -> list[Mapping[str, Any]]:
