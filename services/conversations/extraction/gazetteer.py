@@ -69,11 +69,13 @@ class Words:
     strong: frozenset[str]
     never: tuple[str, ...]
     generic: frozenset[str]
-    common_heads: frozenset[str]
+    heads: re.Pattern[str]
     common_anchors: frozenset[str]
     ambiguous: frozenset[str]
     roads: frozenset[str]
     waters: frozenset[str]
+    whole: frozenset[str]
+    not_before: dict[str, str]
 
     def kind_of(self, suffix: str) -> str:
         """Family of a suffix: "water" needs more evidence than "named"."""
@@ -96,8 +98,16 @@ class Words:
         return ends
 
     def only_common(self, text: str) -> bool:
-        """True when the component is a general word after its first word is taken off ("老旧小区")."""
-        return any(text.endswith(word) and text[: -len(word)] in self.common_heads for word in self.generic)
+        """True when the component is a general word behind common ones ("老旧小区", "24小时自助图书馆")."""
+        return any(
+            text.endswith(word) and self.heads.fullmatch(text[: -len(word)]) is not None
+            for word in self.generic
+            if len(word) < len(text)
+        )
+
+    def followed_by_more(self, suffix: str, following: str) -> bool:
+        """True when the next character makes another word of a last word ("路" before "灯")."""
+        return following != "" and following in self.not_before.get(suffix, "")
 
 
 @cache
@@ -141,9 +151,11 @@ def load_words() -> Words:
         never=tuple(raw["never"]),
         tail=re.compile(alternatives(raw["tails"])),
         generic=frozenset(raw["generic"]),
-        common_heads=frozenset(raw["common_heads"]),
+        heads=re.compile(rf"(?:\d+|的|{alternatives(raw['common_heads'])})+"),
         common_anchors=frozenset(raw["generic"]) - {"火车站", "高铁站", "汽车站", "客运站", "机场", "口岸", "码头"},
         ambiguous=frozenset(raw["ambiguous"]),
         roads=frozenset(raw["roads"]),
         waters=frozenset(raw["waters"]),
+        whole=frozenset(raw["whole"]),
+        not_before=raw["not_before"],
     )
