@@ -16,11 +16,11 @@ _LEFT = re.compile(
 )
 _RIGHT = re.compile(
     r"(?:这儿|那儿|这|那)?(?:附近|旁边|周边|周围|一带|这边|那边|这头|那头|边边上|边边|边上|隔离|左近|最近(?=[的嘅])|最近|"
-    r"近|这块|那块|这片|那片|跟前|这儿|那一圈|这一圈|一圈|这一片|那一片)"
+    r"楼下|对面|近|这块|那块|这片|那片|跟前|这儿|那一圈|这一圈|一圈|这一片|那一片)"
 )
 _SEARCH = re.compile(
     r"附近|最近|就近|哪里|哪儿|哪有|边度|边有|旁边|周边|周围|怎么走|一带|几远|离|近|这边|那边|这头|那头|边上|跟前|边边|这块|"
-    r"那块|想找|找个|找一?家|搵"
+    r"那块|有没有|有冇|有没得|想找|找个|找一?家|搵"
 )
 _NOT_PLACE = re.compile(
     r"^(?:家|我家|公司|单位|小区|学校|这|那|我|你|外地|这里|那里|这儿|网上|线上|手机|微信|"
@@ -32,14 +32,16 @@ _NOT_PLACE = re.compile(
 _SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|号)$")
 # Hills, temples, islets: with "这儿" or after "在" these are names in any message
 _LANDFORM = "湖岭坪碑坡岗崖寺庙塘滩洲港屯庄寨堡堰坝沟湾山峰岛"
+_ON = re.compile(r"(?:脚下|脚底下|上面|下面|里面|里头|外面|[上下里])$")
+_NAME_END = "铺坪嘴坝垭塘店集口岭湾里营坊庄门"
 _LAND_RIGHT = re.compile(
     rf"(?:(?<![\u4e00-\u9fff])|(?<=[在到去住]))([\u4e00-\u9fff]{{1,3}}[{_LANDFORM}])(?=这儿|那儿|这边|那边|那一[圈片带]|这一[圈片带]|一带|附近)"
 )
 _LAND_LEFT = re.compile(
     rf"(?:在|位于|困在)([\u4e00-\u9fff]{{2,3}}[{_LANDFORM}])(?=后山|山上|山里|上(?!班|学)|这|那|附近|里|顶|脚下|$)"
 )
-_BUILDING = re.compile(r"[\u4e00-\u9fff]{2,6}(?=(?:\d{1,3}|[A-Z])(?:栋|幢|号楼|号院|座)(?!的?[别房]))")
-_NO_BUILDING = re.compile(r"^(?:[上下前后东西南北中里外]|.*(?:小区|公寓|大厦|家|楼|我们|社区|单元|宿舍|这|那|第|号|共|了|一))$")
+_BUILDING = re.compile(r"[\u4e00-\u9fff]{2,6}(?=(?:\d{1,3}|[A-Z])(?:栋|幢|号楼|号院|座)(?!的?[别房])|[一二三四五六]期(?![间货限]))")
+_NO_BUILDING = re.compile(r"^(?:[上下前后东西南北中里外]|.*(?:小区|公寓|大厦|家|楼|我们|社区|单元|宿舍|这|那|第|号|共|了|一|项目|工程|房|线))$")
 _HALL = re.compile(r"(?:(?<![\u4e00-\u9fff])|(?<=[去到在]))([\u4e00-\u9fff]{2,4})那个(?:大厅|窗口|网点|办事处|办事点|点|厅)")
 _HALL_NAME = re.compile(r".*(?:[区镇乡城县村]|街道)|[\u4e00-\u9fff]?[东西南北][\u4e00-\u9fff]?|[江河湖海城滨][东西南北]")
 
@@ -91,7 +93,7 @@ def _left_of(run: str, text: str, found: Sequence[_Span], words: Words) -> list[
         joined = next(((start, end) for start, end in found if end < right.start() and end >= max([0, *stops])), None)
         left = joined[1] if joined else max([0, *stops])
         name = run[left : right.start()]
-        if joined and not 2 <= len(name) <= 4:
+        if joined and not (2 <= len(name) <= 4 or (len(name) == 1 and name in _NAME_END)):
             continue
         # "那边" points at anything ("年审那边说"), unless one is there or goes there
         pointed = right.group().startswith("那") and left and not joined and not re.search(r"[在到去从住回来]$", run[:left])
@@ -101,7 +103,7 @@ def _left_of(run: str, text: str, found: Sequence[_Span], words: Words) -> list[
         if near and right.group() == "最近" and run[right.end() : right.end() + 1] in "的嘅" and run[right.end() :]:
             near = left > 0 or _SOUGHT.search(name) is not None or len(name) > 5
         if (
-            2 <= len(name) <= 8
+            (joined or 2 <= len(name) <= 8)
             and not pointed
             and not near
             and not _NOT_PLACE.match(name)
@@ -117,6 +119,6 @@ def _right_of(run: str, words: Words) -> list[_Span]:
     anchor = _LEFT.search(run)
     if anchor is None:
         return []
-    name = anchor[1]
+    name = _ON.sub("", anchor[1])
     known = not _NOT_PLACE.match(name) and not words.stop_ends(name) and name not in words.generic
-    return [anchor.span(1)] if known else []
+    return [(anchor.start(1), anchor.start(1) + len(name))] if known and len(name) > 1 else []

@@ -153,7 +153,11 @@ _RECURRING = re.compile(
 )
 _ELAPSED = re.compile(r"(?:等|排|拖|搞|闹|吵|忙|干|施工|营业|持续|响|唱|跳|一直)到(?:了)?$|直到$")
 _BOOKING = re.compile(r"约|号|有空|名额|改到|换成|换到|取消|可以吗|行吗|行不|得唔得|好吗|^就|吧$|来得及")
-_SMALL_TALK = re.compile(r"(?:天气)?(?:可?真|好|太|这么)(?:冷|热|好|累|开心|高兴|暖和|舒服)|天气")
+_SMALL_TALK = re.compile(
+    r"(?:你|我|的)?(?:天气)?(?:(?:可?真|好|太|这么)(?:冷|热|好|累|开心|高兴|暖和|舒服|无聊|烦)|天气|心情|愉快|快乐|会?不?会?下[雨雪]|"
+    r"会?[冷热]不[冷热]|[是]?(?:几号|几月|星期几|周几|礼拜几|什么日子|啥日子)|过得|吃(?:什么|啥|了))"
+)
+_AGE = re.compile(r"(?:都|才|刚|已经)?(?:\d+|[一二三四五六七八九十]+)岁|(?:多大|几岁)")
 _COUNTED = re.compile(r"\s*(?:建议|意见|要求|问题|原因|希望|诉求|疑问|想法|理由|半?水|也不)")
 
 
@@ -216,7 +220,9 @@ def _acceptable(run: list[Part], text: str, *, alone: bool, asked: bool) -> bool
         if _ELAPSED.search(before[-6:]):
             return False
         return "时" not in word or ":" in word
-    if kinds == {"relday"} and _SMALL_TALK.match(after):
+    if kinds <= {"relday", "weekend", "relpart", "part"} and _SMALL_TALK.match(after):
+        return False
+    if kinds == {"year"} and _AGE.match(after):
         return False
     if kinds == {"part"} and first.text in {"前晌", "后晌"}:
         return True

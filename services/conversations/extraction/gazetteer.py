@@ -27,6 +27,8 @@ _GROUPS = (
 _LEVEL = re.compile(
     rf"(?:{_GROUPS})?(?:特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|新区|林区|特区|省|市|区|县|盟|旗)$"
 )
+# "市一中": these follow the short name of a school
+_SCHOOL = "(?=$|[门附旁对那这校的北南东西周边后前放初高])"
 _SKIPPED = {
     "市辖区",
     "县",
@@ -123,7 +125,7 @@ def load_gazetteer() -> Gazetteer:
                 continue
             names[name] = "full"
             short = _LEVEL.sub("", name)
-            if len(short) >= 2 and short not in ambiguous and short not in names:
+            if len(short) >= 2 and short not in ambiguous and (top or short not in names):
                 names[short] = "city" if top else "short"
             if name.endswith("市") and top and short not in ambiguous and len(short) >= 2:
                 names[short] = "city"
@@ -143,7 +145,7 @@ def load_words() -> Words:
         return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
 
     return Words(
-        suffix=re.compile(alternatives(suffixes)),
+        suffix=re.compile(rf"{alternatives(suffixes)}|[一二三四五六七八]中{_SCHOOL}"),
         last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),
         stops=re.compile(alternatives(raw["stops"])),
         kept=tuple(raw["kept"]),

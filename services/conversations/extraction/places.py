@@ -207,6 +207,8 @@ def _extend(run: str, end: int, words: Words) -> int:
     section = _SECTION.match(run, end) if run[:end].endswith(("高速", "公路", "大道", "高架", "快速路")) else None
     if section:
         return section.end()
+    if run.startswith("段", end) and re.search("高速|公路|大道|路", run[max(0, end - 8) : end]):
+        return end + 1
     while True:
         further = _extend_detail(run, end)
         tail = words.tail.match(run, further)

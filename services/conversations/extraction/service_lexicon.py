@@ -1,6 +1,6 @@
 """The grammar of service names, compiled from data/services.toml.
 
-A name is a run of neighbours: leads ("补办"), names ("身份证"), things that become a service by what is
+A name is a run of neighbours: leads ("补办"), modifiers ("机动车"), names ("身份证"), things that become a service by what is
 done with them ("摩托车" before "注销") and actions ("换领"), at the end a dose ("第三针").
 """
 
@@ -52,11 +52,12 @@ def load_lexicon() -> Lexicon:
     actions, describing = alternatives(raw["actions"]), alternatives([*raw["medical"], *raw["venues"]])
     name = alternatives([*raw["names"], *raw["medical"], *raw["venues"]])
     thing = rf"{alternatives(raw['objects'])}(?=(?:{actions}))"
+    before = rf"(?:{alternatives(raw['modifiers'])})?"
     latin = "|".join(word.upper().replace(" ", " ?") for word in sorted(raw["latin"], key=len, reverse=True))
     return Lexicon(
         re.compile(
-            rf"(?<![可能以])(?:{alternatives(raw['leads'])})?(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
-            rf"|(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
+            rf"(?:(?<![可能以])领取?|{alternatives(raw['leads'])})?{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
+            rf"|{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
             rf"|(?<![A-Z])(?:{latin})(?![A-Z])"
         ),
         re.compile(f"(?:{describing})"),
