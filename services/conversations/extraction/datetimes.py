@@ -220,7 +220,7 @@ def _acceptable(run: list[Part], text: str, *, alone: bool, asked: bool) -> bool
         if _ELAPSED.search(before[-6:]):
             return False
         return "时" not in word or ":" in word
-    if kinds <= {"relday", "weekend", "relpart", "part"} and _SMALL_TALK.match(after):
+    if kinds <= {"relday", "weekday", "weekend", "relpart", "part"} and _SMALL_TALK.match(after):
         return False
     if kinds == {"year"} and _AGE.match(after):
         return False

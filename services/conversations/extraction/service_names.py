@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from services.conversations.extraction.service_lexicon import load_lexicon
+from services.conversations.extraction.service_lexicon import UNLISTED, load_lexicon
 from services.conversations.extraction.spans import Claims
 
 _BOOKING = re.compile(
@@ -63,6 +63,8 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
         return
     found = list(load_lexicon().pattern.finditer(claims.masked()))
     if not found:
+        if books or _FOLLOWING.search(text):
+            _find_unlisted(claims)
         return
     searches = not books and not asked and _SEARCHING.search(text) is not None
     wanted = asked or books or searches or _FOLLOWING.search(text) or _DOING.search(text)
@@ -76,6 +78,13 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
         # "结婚证撕坏了，约个补领结婚证": the second says what is wanted of the first
         if not any(match.group() != other.group() and match.group() in other.group() for other in kept):
             claims.claim("service", match.start(), match.end(), match.group())
+
+
+def _find_unlisted(claims: Claims) -> None:
+    """A service that no list has, by its last word and what stands beside it ("约个骨髓配型检查，明天")."""
+    match = UNLISTED.search(claims.masked())
+    if match and match.lastgroup:
+        claims.claim("service", *match.span(match.lastgroup), match[match.lastgroup])
 
 
 def is_service_name(folded: str) -> bool:
