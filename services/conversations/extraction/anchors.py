@@ -32,10 +32,12 @@ _NOT_PLACE = re.compile(
 _SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|号)$")
 # Hills, temples, islets: with "这儿" or after "在" these are names in any message
 _LANDFORM = "湖岭坪碑坡岗崖寺庙塘滩洲港屯庄寨堡堰坝沟湾山峰岛"
+# a clause of its own in a search: "最近的药店 新街口"
+_ALONE = re.compile(r"(?!.*(?:门口|路口|里面|这里|那里|哪里|[出入进]口))[\u4e00-\u9fff]{1,3}[口门坪湾岭庄屯集嘴坝铺]")
 _ON = re.compile(r"(?:脚下|脚底下|上面|下面|里面|里头|外面|[上下里])$")
 _NAME_END = "铺坪嘴坝垭塘店集口岭湾里营坊庄门"
 _LAND_RIGHT = re.compile(
-    rf"(?:(?<![\u4e00-\u9fff])|(?<=[在到去住]))([\u4e00-\u9fff]{{1,3}}[{_LANDFORM}])(?=这儿|那儿|这边|那边|那一[圈片带]|这一[圈片带]|一带|附近)"
+    rf"(?:(?<![\u4e00-\u9fff])|(?<=[在到去住]))([\u4e00-\u9fff]{{1,3}}[{_LANDFORM}])(?=脚下|脚底|这儿|那儿|这边|那边|那一[圈片带]|这一[圈片带]|一带|附近)"
 )
 _LAND_LEFT = re.compile(
     rf"(?:在|位于|困在)([\u4e00-\u9fff]{{2,3}}[{_LANDFORM}])(?=后山|山上|山里|上(?!班|学)|这|那|附近|里|顶|脚下|$)"
@@ -55,6 +57,8 @@ def find_anchored(run: str, text: str, found: Sequence[_Span], words: Words, *, 
     spans = [*_landforms(run, words), *_buildings(run, found, words), *_halls(run)]
     if short and _SEARCH.search(text):
         spans += [*_left_of(run, text, found, words), *_right_of(run, words)]
+        if _ALONE.fullmatch(run) and run not in words.generic and not _NOT_PLACE.match(run):
+            spans.append((0, len(run)))
     return spans
 
 

@@ -60,10 +60,13 @@ _CASE_DASHED = re.compile(r"(?<![\dA-Z])(?:1\d{4}-)?((?:19|20)\d{6})-\d{3,8}(?!\
 # prefix and groups: SQ2026-11-0073, BJ2026/0409/771
 _CASE_GROUPED = re.compile(r"(?<![A-Z0-9])[A-Z]{2,6}[-/]?20\d\d(?:[-/]\d{1,8}){1,3}(?![\dA-Z])")
 _OFFICE_WORDS = r"[府诉信访受复议字第办督政行民劳人社仲裁案立监投市区局公安法初终执消函告决申理件转]"
-# as offices number their papers: 沪信访2026第0123号, 粤府诉〔2026〕318号, 浙02受2026-00974
+# As offices number their papers: 沪信访2026第0123号, 粤府诉〔2026〕318号, 浙02受2026-00974. At most eight digits
+# in a row, so that no identifier passes as one.
+_PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 _CASE_WRITTEN = re.compile(
-    rf"(?:[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]\d{{0,4}})?{_OFFICE_WORDS}{{1,8}}"
-    r"(?:[〔\[(]20\d\d[〕\])]|20\d\d)(?:年?第?\d{1,7}(?:-\d+)?号|-\d{3,8}(?!\d))"
+    rf"(?:{_PROVINCE}\d{{0,4}})?{_OFFICE_WORDS}{{1,8}}(?:[〔\[(]20[0-3]\d[〕\])]年?第?|20[0-3]\d年?第)\d{{1,7}}(?:-\d+)?号|"
+    rf"[(〔\[]20[0-3]\d[)〕\]]{_PROVINCE}\d{{0,4}}{_OFFICE_WORDS}{{1,4}}\d{{1,7}}号|"
+    rf"{_PROVINCE}\d{{2,4}}{_OFFICE_WORDS}{{1,4}}20[0-3]\d-\d{{3,8}}(?!\d)"
 )
 _CASE_LABEL = re.compile(
     r"(?:受理|办件|办理|工单|案件|业务|流水|回执|查询|申请|投诉|信访件?|登记|报案|申报|申办|"

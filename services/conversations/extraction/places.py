@@ -80,7 +80,7 @@ def _in_run(run: str, gazetteer: Gazetteer, words: Words) -> list[tuple[int, int
         end = _extend(run, end, words)
         if len(group) == 1 and not _stands_alone(run, first, end, words):
             continue
-        if {item.kind for item in group} == {"city"} and not _gone_to(run, start, end):
+        if {item.kind for item in group} == {"city"} and not _gone_to(run, start, end, stops):
             continue
         if len(group) == 1 and first.kind == "short" and end == first.end:
             end = _unknown_tail(run, first, words)
@@ -233,10 +233,13 @@ def _stands_alone(run: str, component: _Component, end: int, words: Words) -> bo
     return bool(name) and name not in words.generic and not words.only_common(text) and not is_service_name(name)
 
 
-def _gone_to(run: str, start: int, end: int) -> bool:
+def _gone_to(run: str, start: int, end: int, stops: list[int]) -> bool:
     """A city or province on its own is a place where one is or goes to, not "成都哪个好玩"."""
     before, after = run[:start], run[end:]
-    return (not before and not after) or _TO_CITY.search(before) is not None or _OF_CITY.match(after) is not None
+    return (not before and not after) or _TO_CITY.search(before) is not None or (
+        # "临江门附近" is not near 江门
+        (not before or start in stops) and _OF_CITY.match(after) is not None
+    )
 
 
 def _unknown_tail(run: str, component: _Component, words: Words) -> int:

@@ -47,6 +47,7 @@ _OFFICE = re.compile(
     r"(?:管理|服务)?(?:分?局|所(?!有)|科(?!目|技)|站(?!有)|院|屋|厅级|车(?!辆)|点(?![到钟半]|[一二三四五六七八九十])|协会|学校|公司|机构)"
 )
 _PLACE = re.compile(r"(?<!登记)处(?!理)|门诊|的?.{0,4}(?:医院|诊所)|中心|仪|照片|照相|场|馆|食堂")
+_DESK = re.compile(r"(?:办证|办事|服务|政务|受理)?(?:大厅|窗口|自助机|网点)")
 _LABELS = {"身份证", "驾驶证", "驾照", "档案", "社保卡", "护照", "通行证", "证件"}
 
 
@@ -70,10 +71,14 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
     wanted = asked or books or searches or _FOLLOWING.search(text) or _DOING.search(text)
     if not wanted and not _PERSON.search(text):
         dated = claims.has("datetime") and len(text) <= 30 and not _GENERAL.search(text)
-        wanted = dated or _names_only(text, found)
+        wanted = dated or (_names_only(text, found) and not claims.has("license_file_no"))
     if not wanted:
         return
     kept = [match for match in found if _is_service(claims, match, searches=searches)]
+    at_desk = [match for match in kept if _DESK.match(text, match.end())]
+    if len(at_desk) < len(kept):
+        # "社保大厅办退休": the hall is where, the other is what
+        kept = [match for match in kept if match not in at_desk]
     for match in kept:
         # "结婚证撕坏了，约个补领结婚证": the second says what is wanted of the first
         if not any(match.group() != other.group() and match.group() in other.group() for other in kept):
