@@ -12,7 +12,9 @@ _KIND = (
     r"ROAD|STREET|SQUARE|PLAZA|PARK|MALL|STATION|AVENUE|TOWER"
 )
 _BESIDE = re.compile(rf"(?<![A-Z])({_NAME})(?=\s?(?:附近|旁边|边上|周边|周围|这边|那边|门口))")
-_NEAR = re.compile(rf"(?<![A-Z])(?:NEAR(?:EST)? .{{0,30}}?(?:TO|AT|IN|NEAR|FROM)|NEAR|CLOSE TO|I'M AT|I AM AT) ({_NAME})(?![A-Z])")
+_NEAR = re.compile(
+    rf"(?<![A-Z])(?:NEAR(?:EST)? .{{0,30}}?(?:TO|AT|IN|NEAR|FROM)|NEAR|CLOSE TO|I'M AT|I AM AT) ({_NAME})(?![A-Z])"
+)
 _NAMED = re.compile(rf"(?:^|(?<=[，,。.!?；;\u4e00-\u9fff]))\s*((?:[A-Z]+ ){{1,2}}(?:{_KIND}))(?![A-Z])")
 _NOBODY = re.compile(r"(?:ME|HERE|MY|US|YOU|THE|A|MY HOME|MY PLACE|WIFI|ATM|KTV|WO|WO JIA)(?: .*)?$")
 

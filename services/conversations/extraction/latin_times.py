@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 _WEEKDAYS = {
-    "MONDAY": "一", "TUESDAY": "二", "WEDNESDAY": "三", "THURSDAY": "四", "FRIDAY": "五", "SATURDAY": "六", "SUNDAY": "日",
+    "MONDAY": "一", "TUESDAY": "二", "WEDNESDAY": "三", "THURSDAY": "四", "FRIDAY": "五", "SATURDAY": "六",
+    "SUNDAY": "日",
 }  # fmt: skip
 _MONTHS = (
     "JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER", "NOVEMBER",
@@ -36,7 +37,8 @@ _PART = r"(?: (?:MORNING|AFTERNOON|EVENING|NIGHT|NOON))?"
 _ENGLISH = (
     rf"(?:(?:NEXT|THIS|LAST) )?(?:{_DAY}){_PART}|(?:NEXT|THIS|LAST) (?:WEEKEND|WEEK|MONTH)|"
     rf"(?:(?:THE )?DAY AFTER TOMORROW|TOMORROW|TODAY|YESTERDAY){_PART}|TONIGHT|THIS (?:MORNING|AFTERNOON|EVENING)|"
-    rf"(?:{'|'.join(month for month in _MONTHS if month != 'MAY')}|MAY(?= \d)|MARCH(?= \d))(?: \d{{1,2}}(?:ST|ND|RD|TH)?)?"
+    rf"(?:{'|'.join(month for month in _MONTHS if month not in {'MAY', 'MARCH'})}|(?:MAY|MARCH)(?= \d))"
+    r"(?: \d{1,2}(?:ST|ND|RD|TH)?)?"
 )
 PATTERN = rf"(?<![A-Z\d])(?:{_ENGLISH}|{_PINYIN})(?![A-Z])"
 _TOKEN = re.compile(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from services.conversations.extraction.anchors import find_anchored
+from services.conversations.extraction.anchors import ON, SEARCH, find_anchored
 from services.conversations.extraction.gazetteer import Gazetteer, Words, load_gazetteer, load_words
 from services.conversations.extraction.latin_places import find_latin_places
 from services.conversations.extraction.service_names import is_service_name
@@ -28,7 +28,9 @@ _SHORT_CLAUSE = 24
 _SHORT_MESSAGE = 80
 _DIRECTIONS = "东西南北中"
 _COMPASS_ROAD = re.compile(r"^[东西南北中](?:路|街|大道|大街)$")
-_NAMED_ROAD = re.compile(r"(?:花园|公园|学院|大学|机场|水厂|电厂|广场|车站|码头|口岸)[东西南北中]?[一二三四]?(?:路|街|大道)")
+_NAMED_ROAD = re.compile(
+    r"(?:花园|公园|学院|大学|机场|水厂|电厂|广场|车站|码头|口岸)[东西南北中]?[一二三四]?(?:路|街|大道)"
+)
 # Last words that may follow another one: "新桥" + "镇", "文化街" + "站"
 _CARRIED_ON = frozenset("镇乡村站路街巷")
 _ZONE = re.compile(r"高新区?|经开区?|自贸区|新区")
@@ -56,20 +58,19 @@ def find_locations(claims: Claims) -> None:
     gazetteer, words = load_gazetteer(), load_words()
     find_latin_places(claims)
     text = claims.masked()
+    searched = len(text) <= _SHORT_MESSAGE and SEARCH.search(text) is not None
     for match in _RUN.finditer(text):
         run, offset = match.group(), match.start()
-        spans = _in_run(run, gazetteer, words)
-        spans += [
-            (start, _extend(run, end, words))
-            for start, end in find_anchored(run, text, spans, words, short=len(text) <= _SHORT_MESSAGE)
-        ]
+        stops = words.stop_ends(run)
+        spans = _in_run(run, stops, gazetteer, words)
+        anchored = find_anchored(run, spans, stops, words, searched=searched)
+        spans += [(start, _extend(run, end, words)) for start, end in anchored]
         # longest first: "朝阳区望京" covers "朝阳区"
         for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             claims.claim("location", offset + start, offset + end, run[start:end])
 
 
-def _in_run(run: str, gazetteer: Gazetteer, words: Words) -> list[tuple[int, int]]:
-    stops = words.stop_ends(run)
+def _in_run(run: str, stops: list[int], gazetteer: Gazetteer, words: Words) -> list[tuple[int, int]]:
     components = _administrative(run, gazetteer, words)
     components = _named(run, components, stops, words)
     found = [match.span() for match in _HIGHWAY.finditer(run)]
@@ -151,7 +152,14 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
         adjoining = bool(components) and _extend_detail(run, components[-1].end) == left
         # "路口" after "天河路", "河边" after "李家村": the word points, it names nothing
         last = components[-1] if components else None
-        if begin == left and last and last.end == begin and last.kind == "named" and suffix in _CARRIED_ON and not run.startswith("口", end):
+        if (
+            begin == left
+            and last
+            and last.end == begin
+            and last.kind == "named"
+            and suffix in _CARRIED_ON
+            and not run.startswith("口", end)
+        ):
             last.end = floor = end
             continue
         bare = begin == left and end - begin == 1 and not (adjoining and components[-1].kind != "named")
@@ -236,9 +244,13 @@ def _stands_alone(run: str, component: _Component, end: int, words: Words) -> bo
 def _gone_to(run: str, start: int, end: int, stops: list[int]) -> bool:
     """A city or province on its own is a place where one is or goes to, not "成都哪个好玩"."""
     before, after = run[:start], run[end:]
-    return (not before and not after) or _TO_CITY.search(before) is not None or (
-        # "临江门附近" is not near 江门
-        (not before or start in stops) and _OF_CITY.match(after) is not None
+    return (
+        (not before and not after)
+        or _TO_CITY.search(before) is not None
+        or (
+            # "临江门附近" is not near 江门
+            (not before or start in stops) and _OF_CITY.match(after) is not None
+        )
     )
 
 
@@ -247,5 +259,5 @@ def _unknown_tail(run: str, component: _Component, words: Words) -> int:
     before = run[: component.start]
     rest = run[component.end :]
     if 2 <= len(rest) <= 4 and re.search(r"(?:住在?|在|位于|从|离|到|去)$", before) and not words.stop_ends(rest):
-        return len(run)
+        return component.end + len(ON.sub("", rest))
     return component.end

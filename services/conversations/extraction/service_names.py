@@ -68,7 +68,7 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
             _find_unlisted(claims)
         return
     searches = not books and not asked and _SEARCHING.search(text) is not None
-    wanted = asked or books or searches or _FOLLOWING.search(text) or _DOING.search(text)
+    wanted = asked or books or searches or any(pattern.search(text) for pattern in (_FOLLOWING, _DOING))
     if not wanted and not _PERSON.search(text):
         dated = claims.has("datetime") and len(text) <= 30 and not _GENERAL.search(text)
         wanted = dated or (_names_only(text, found) and not claims.has("license_file_no"))
