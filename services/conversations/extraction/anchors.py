@@ -47,7 +47,7 @@ _LAND_LEFT = re.compile(
     rf"(?:在|位于|困在)([\u4e00-\u9fff]{{2,3}}[{_LANDFORM}])(?=后山|山上|山里|上(?!班|学)|这|那|附近|里|顶|脚下|$)"
 )
 _BUILDING = re.compile(
-    r"[\u4e00-\u9fff]{2,6}(?=(?:\d{1,3}|[A-Z])(?:栋|幢|号楼|号院|座)(?!的?[别房])|[一二三四五六]期(?![间货限]))"
+    r"[\u4e00-\u9fff]{2,6}(?=(?:\d{1,3}|[A-Z])(?:栋|幢|号楼|号院|座)(?!的?[别房])|\d期(?=\d)|[一二三四五六]期(?![间货限]))"
 )
 _NO_BUILDING = re.compile(
     r"^(?:[上下前后东西南北中里外]|.*(?:小区|公寓|大厦|家|楼|我们|社区|单元|宿舍|这|那|第|号|共|了|一|项目|工程|房|线))$"
@@ -122,6 +122,8 @@ def _left_of(run: str, found: Sequence[_Span], stops: Sequence[int], words: Word
 def _only_points(run: str, left: int, right: re.Match[str]) -> bool:
     """True when the word behind a name shows no place: "年审那边说", "就近", "税务局最近的在哪"."""
     word, name = right.group(), run[left : right.start()]
+    if word in {"那边", "这边"} and left == 0 and _SOUGHT.search(name):
+        return True
     if word.startswith("那"):
         return left > 0 and re.search(r"[在到去从住回来]$", run[:left]) is None
     if word not in {"近", "最近"} or re.search(r"[离距]$", run[:left]):

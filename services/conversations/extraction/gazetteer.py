@@ -71,7 +71,7 @@ class Words:
     suffix: re.Pattern[str]
     last_suffix: re.Pattern[str]
     stops: re.Pattern[str]
-    kept: tuple[str, ...]
+    kept: re.Pattern[str]
     tail: re.Pattern[str]
     strong: frozenset[str]
     never: tuple[str, ...]
@@ -94,15 +94,12 @@ class Words:
 
     def stop_ends(self, run: str) -> list[int]:
         """Offsets behind each word that no place name continues across."""
-        ends = []
-        position = 0
-        while match := self.stops.search(run, position):
-            if any(run.startswith(name, match.start()) for name in self.kept):
-                position = match.start() + 1
-                continue
-            ends.append(match.end())
-            position = match.end()
-        return ends
+        kept = [match.span() for match in self.kept.finditer(run)]
+        return [
+            match.end()
+            for match in self.stops.finditer(run)
+            if not any(start <= match.start() < end for start, end in kept)
+        ]
 
     def only_common(self, text: str) -> bool:
         """True when the component is a general word behind common ones ("老旧小区", "24小时自助图书馆")."""
@@ -153,7 +150,7 @@ def load_words() -> Words:
         suffix=re.compile(rf"{alternatives(suffixes)}|[一二三四五六七八]中{_SCHOOL}"),
         last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),
         stops=re.compile(alternatives(raw["stops"])),
-        kept=tuple(raw["kept"]),
+        kept=re.compile(alternatives(raw["kept"])),
         strong=frozenset(raw["strong"]),
         never=tuple(raw["never"]),
         tail=re.compile(alternatives(raw["tails"])),

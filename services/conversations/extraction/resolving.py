@@ -75,7 +75,7 @@ def number(text: str) -> int:
 
 
 def _lead(text: str) -> int:
-    match = re.search(r"\d+|[一二三四五六七八九十廿两零]+", text)
+    match = re.search(r"\d+|[一二三四五六七八九十廿两零]+", text.replace("俩", "两"))
     return number(match.group()) if match else 1
 
 
