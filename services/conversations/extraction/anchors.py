@@ -29,7 +29,7 @@ _NOT_PLACE = re.compile(
     r"现|现在|上班|同城|厅|大厅|窗口|路上|就|离家|旁|门|门口|楼下|楼上|路|河|山|湖|.*(?:哪|什么|怎么|有没|是不|可以|需要|时候|多少|办|"
     r"吗|呢|想|要|了|过|着|没|不|最).*)$"
 )
-# What is looked for, not where: "税务局最近的在哪条街"
+# What is looked for, not where: "派出所最近的是哪个"
 _SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|号)$")
 # Hills, temples, islets: with "这儿" or after "在" these are names in any message
 _LANDFORM = "湖岭坪碑坡岗崖寺庙塘滩洲港屯庄寨堡堰坝沟湾山峰岛"
@@ -67,7 +67,7 @@ def find_anchored(
 
     stops: offsets in the run behind which a name may begin. searched: the message looks for something (`SEARCH`), so
     "附近" and the like count.
-    A name that touches one already found is returned joined to it ("朝阳区" + "望京").
+    A name that touches one already found is returned joined to it ("滨湖区" + "云谷").
     """
     spans = [*_landforms(run, words), *_buildings(run, found, stops, words), *_halls(run)]
     if searched:
@@ -120,7 +120,7 @@ def _left_of(run: str, found: Sequence[_Span], stops: Sequence[int], words: Word
 
 
 def _only_points(run: str, left: int, right: re.Match[str]) -> bool:
-    """True when the word behind a name shows no place: "年审那边说", "就近", "税务局最近的在哪"."""
+    """True when the word behind a name shows no place: "年审那边说", "就近", "派出所最近的是哪个"."""
     word, name = right.group(), run[left : right.start()]
     if word in {"那边", "这边"} and left == 0 and _SOUGHT.search(name):
         return True

@@ -1,4 +1,4 @@
-"""Places in Latin letters: "Raffles City附近", "nearest bank to Wangfujing", "wanda guangchang"."""
+"""Places in Latin letters: "Lakeside Plaza附近", "nearest bank to Xinjiekou", "renmin guangchang"."""
 
 from __future__ import annotations
 

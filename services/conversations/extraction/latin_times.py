@@ -1,4 +1,4 @@
-"""Times in Latin letters: English ("next Monday", "tomorrow morning") and pinyin ("xia zhou wu", "5yue20").
+"""Times in Latin letters: English ("next Monday", "tomorrow morning") and pinyin ("xia zhou wu", "6yue18").
 
 `PATTERN` finds one in a folded text (upper case); `translate` gives its Chinese words, which the rest understands.
 """
@@ -49,8 +49,8 @@ _TOKEN = re.compile(
 def translate(folded: str) -> str:
     """The Chinese words of a found time.
 
-    >>> translate("NEXT MONDAY"), translate("TOMORROW MORNING"), translate("5YUE20")
-    ('下个星期一', '明天上午', '5月20号')
+    >>> translate("NEXT MONDAY"), translate("TOMORROW MORNING"), translate("6YUE18")
+    ('下个星期一', '明天上午', '6月18号')
     """
     month = re.fullmatch(rf"({'|'.join(_MONTHS)})(?: (\d+).*)?", folded)
     if month:

@@ -57,10 +57,10 @@ _ISOLATED = re.compile(r"(?<![^\s,，。;；、/])(?=[A-Z]*\d)(?:[0-9A-Z]{4}|[0-
 
 _CASE_PREFIXED = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}-?\d{6,20}(?:-\d{1,8})*(?![\dA-Z])")
 _CASE_DASHED = re.compile(r"(?<![\dA-Z])(?:1\d{4}-)?((?:19|20)\d{6})-\d{3,8}(?!\d)")
-# prefix and groups: SQ2026-11-0073, BJ2026/0409/771
+# prefix and groups: LD2025-08-0031, ZX2025/0612/18
 _CASE_GROUPED = re.compile(r"(?<![A-Z0-9])[A-Z]{2,6}[-/]?20\d\d(?:[-/]\d{1,8}){1,3}(?![\dA-Z])")
 _OFFICE_WORDS = r"[府诉信访受复议字第办督政行民劳人社仲裁案立监投市区局公安法初终执消函告决申理件转]"
-# As offices number their papers: 沪信访2026第0123号, 粤府诉〔2026〕318号, 浙02受2026-00974. At most eight digits
+# As offices number their papers: 豫信访2025第0456号, 苏府复〔2025〕77号, 皖03受2025-00123. At most eight digits
 # in a row, so that no identifier passes as one.
 _PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 _CASE_WRITTEN = re.compile(

@@ -22,7 +22,9 @@ _UNIT = (
     r"(?:号院|号楼|号线|号|弄|栋|幢|座|楼|单元|室|层|期|区|组|队|社|房|门|口|米)(?![点钟])|T\d(?!\d)"
 )
 _DETAIL = re.compile(rf"(?:{_UNIT})+(?:\d{{3,4}})?")
-_CROSSING = re.compile(r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处|(?<=[路街巷村])口(?![岸子味])")
+_CROSSING = re.compile(
+    r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处|(?<=[路街巷村])口(?![岸子味])"
+)
 _JOIN = re.compile(r"[与和跟、到至]")
 _SHORT_CLAUSE = 24
 _SHORT_MESSAGE = 80
@@ -65,7 +67,7 @@ def find_locations(claims: Claims) -> None:
         spans = _in_run(run, stops, gazetteer, words)
         anchored = find_anchored(run, spans, stops, words, searched=searched)
         spans += [(start, _extend(run, end, words)) for start, end in anchored]
-        # longest first: "朝阳区望京" covers "朝阳区"
+        # longest first: "滨湖区云谷" covers "滨湖区"
         for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             claims.claim("location", offset + start, offset + end, run[start:end])
 
@@ -242,7 +244,7 @@ def _stands_alone(run: str, component: _Component, end: int, words: Words) -> bo
 
 
 def _gone_to(run: str, start: int, end: int, stops: list[int]) -> bool:
-    """A city or province on its own is a place where one is or goes to, not "成都哪个好玩"."""
+    """A city or province on its own is a place where one is or goes to, not "西安冷不冷"."""
     before, after = run[:start], run[end:]
     return (
         (not before and not after)

@@ -21,7 +21,8 @@ _FOLLOWING = re.compile(
     r"[办做制弄搞](?:好|完|结|成|妥)|[办做]出来|办理情况|制证|好了没|好了吗|好未|好没|成没|出来没|出来了|出证|出结论|出结果|"
     r"到账|发了没|发了吗|发放|发下来|可以领|能领|能取|能拿|几时[领攞拿]|寄出|寄到|寄了|邮寄|通过|过了[吗没不]|过咗未|受理|结果|"
     r"下文|状态|跟进|阶段|哪一步|哪步|环节|卡在|批次|报上去|报到|报批|转到|退回|打回|驳回|动静|有没有信|"
-    r"(?:什么时候|啥时候|何时|几时|多久)(?:能|会|可以)?[批下发到]|打款|没出来|还没[批下发到出审]|进展|转好|上会|咋样了|怎样了|怎么样了|如何了|过会|等了.{0,6}[天月周]|多久能[拿领下]|催[一下办]|"
+    r"(?:什么时候|啥时候|何时|几时|多久)(?:能|会|可以)?[批下发到]|打款|没出来|还没[批下发到出审]|进展|转好|上会|"
+    r"咋样了|怎样了|怎么样了|如何了|过会|等了.{0,6}[天月周]|多久能[拿领下]|催[一下办]|"
     r"交的.{0,6}材料|递的|递交|提交|交上去|BANHAO|APPLICATION|STATUS|APPROVED|READY"
 )
 _SEARCHING = re.compile(
@@ -41,7 +42,7 @@ _GENERAL = re.compile(
 )
 _PERSON = re.compile(r"人工|真人|客服|坐席")
 _ONLY = re.compile(r"(?:我.{0,8}|帮我|给我|想|要|去)?(?:办|办理|是|就|约|挂|做)?[个下]?\0[的吧呀啊号了。.!~\s]*")
-# What may stand beside a service in an order like "灵活就业参保，3/12，姑苏区".
+# What may stand beside a service in an order like "公司核名，9/12，滨湖区".
 _CLAUSE = re.compile(r"[，,。!！?？;；~\s]+")
 _OFFICE = re.compile(
     r"(?:管理|服务)?(?:分?局|所(?!有)|科(?!目|技)|站(?!有)|院|屋|厅级|车(?!辆)|点(?![到钟半]|[一二三四五六七八九十])|协会|学校|公司|机构)"
@@ -80,7 +81,7 @@ def find_services(claims: Claims, *, asked: bool = False) -> None:
         # "社保大厅办退休": the hall is where, the other is what
         kept = [match for match in kept if match not in at_desk]
     for match in kept:
-        # "结婚证撕坏了，约个补领结婚证": the second says what is wanted of the first
+        # "户口本丢了，约个补办户口本": the second says what is wanted of the first
         if not any(match.group() != other.group() and match.group() in other.group() for other in kept):
             claims.claim("service", match.start(), match.end(), match.group())
 

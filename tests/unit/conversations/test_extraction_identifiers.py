@@ -188,7 +188,7 @@ def test_a_long_number_that_nothing_explains_is_hidden_all_the_same() -> None:
         ("苏e d 1 2 3 4 5", "苏ED12345"),
         ("WJ12·34567占了车位", "WJ1234567"),
         ("赣E挂1234", "赣E挂1234"),
-        ("京X0317应急", "京X0317应急"),
+        ("京X0568应急", "京X0568应急"),
         ("沪Ａ·Ｆ１２３４５", "沪AF12345"),
     ],
 )
@@ -200,9 +200,9 @@ def test_a_plate_with_gaps_or_of_an_older_series_is_found_whole(text: str, plate
     "number",
     [
         "豫信访2026第0456号",
-        "粤府诉〔2025〕77号",
+        "苏府复〔2025〕77号",
         "(2026)粤0106民初1234号",
-        "浙02受2026-00123",
+        "皖03受2025-00123",
         "12345-20260701-0042",
         "ZX2026/0315/08",
         "SQ2026-10-0042",
@@ -219,10 +219,10 @@ def test_words_of_an_office_before_a_long_number_do_not_unhide_it(text: str) -> 
 
 
 def test_a_number_called_编号_is_what_the_talk_is_about() -> None:
-    assert found("编号6600112233的水费有没有滞纳金", "household_no") == ["6600112233"]
+    assert found("编号7711223344的水费欠没欠", "household_no") == ["7711223344"]
     assert found("驾照上的编号610103440001，扣了几分", "license_file_no") == ["610103440001"]
-    assert found("流水号2026080500031122，居住证批了没", "case_no") == ["2026080500031122"]
+    assert found("流水号2026080500031122，护照批了没", "case_no") == ["2026080500031122"]
 
 
 def test_a_counted_word_behind_a_number_is_not_its_last_digit() -> None:
-    assert found("查51300946同51300947两户水费", "household_no") == ["51300946", "51300947"]
+    assert found("60031121和60031122两户的水费", "household_no") == ["60031121", "60031122"]
