@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
+from services.conversations.extraction.word_tree import alternatives
+
 PlaceKind = Literal["full", "city", "short", ""]
 
 _NAMES = re.compile(r'(\d\d(?:\d\d)?) (province|county)="([^"]*)"')
@@ -142,10 +144,6 @@ def load_words() -> Words:
     """The place words of data/places.toml, compiled once."""
     raw = tomllib.loads(resources.files(__package__).joinpath("data/places.toml").read_text("utf-8"))
     suffixes = [word for family in ("roads", "areas", "estates", "facilities", "waters") for word in raw[family]]
-
-    def alternatives(words: list[str]) -> str:
-        return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
-
     return Words(
         suffix=re.compile(rf"{alternatives(suffixes)}|[一二三四五六七八]中{_SCHOOL}"),
         last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),

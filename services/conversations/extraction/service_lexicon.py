@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+from services.conversations.extraction.word_tree import alternatives
 
 _DOSE = r"(?:第?[一二三四1-4](?:针|剂)次?)?"
 
@@ -43,27 +44,6 @@ UNLISTED = re.compile(
     r"(?:^|[，,。\s]|我.{0,2}[的嘅]|我(?:家|妈|爸)?|孩子的?|[递报办交弄]的|申请的)"
     rf"(?P<followed>{_INNER}{{2,9}}(?:{_FOLLOWED}))(?=申请|审[批核到]|批[了下没]|[办下走]|到哪|进度|结果|出来|通过|公示|发[了放]|好了)"
 )
-
-
-def alternatives(words: Iterable[str]) -> str:
-    """A regular expression for any of `words`, longest first, as a tree of shared beginnings.
-
-    >>> alternatives(["护照", "护照换发", "户口"])
-    '(?:户口|护照(?:换发)?)'
-    """
-    words = sorted(set(words))
-    if len(words) == 1:
-        return re.escape(words[0])
-    by_first: dict[str, list[str]] = {}
-    for word in words:
-        if word:
-            by_first.setdefault(word[0], []).append(word[1:])
-    branches = []
-    for first, rests in by_first.items():
-        while all(rests) and len({rest[0] for rest in rests}) == 1:
-            first, rests = first + rests[0][0], [rest[1:] for rest in rests]
-        branches.append(re.escape(first) + ("" if rests == [""] else alternatives(rests)))
-    return f"(?:{'|'.join(branches)}){'' if words[0] else '?'}"
 
 
 @cache

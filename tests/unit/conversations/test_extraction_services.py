@@ -7,7 +7,8 @@ import re
 import pytest
 
 from services.conversations.extraction import extract
-from services.conversations.extraction.service_lexicon import alternatives, load_lexicon
+from services.conversations.extraction.service_lexicon import load_lexicon
+from services.conversations.extraction.word_tree import alternatives
 
 
 def services(text: str) -> list[str]:
