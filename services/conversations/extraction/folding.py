@@ -14,7 +14,8 @@ from functools import cache, lru_cache
 import opencc
 
 _SPELLED = str.maketrans("零〇一二三四五六七八九幺两", "0012345678912")
-_SPELLED_RUN = re.compile(r"[0-9零〇一二三四五六七八九幺两]{7,}")
+# a 两 behind ASCII digits counts what follows ("60031122两户")
+_SPELLED_RUN = re.compile(r"[0-9零〇一二三四五六七八九幺两]{6,}(?:[零〇一二三四五六七八九幺]|(?<![0-9])两|[0-9])")
 
 
 @cache

@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
+from services.conversations.extraction.word_tree import alternatives
+
 PlaceKind = Literal["full", "city", "short", ""]
 
 _NAMES = re.compile(r'(\d\d(?:\d\d)?) (province|county)="([^"]*)"')
@@ -27,6 +29,8 @@ _GROUPS = (
 _LEVEL = re.compile(
     rf"(?:{_GROUPS})?(?:特别行政区|自治区|自治州|自治县|自治旗|联合旗|地区|新区|林区|特区|省|市|区|县|盟|旗)$"
 )
+# "市一中": these follow the short name of a school
+_SCHOOL = "(?=$|[门附旁对那这校的北南东西周边后前放初高])"
 _SKIPPED = {
     "市辖区",
     "县",
@@ -38,6 +42,11 @@ _SKIPPED = {
     "自治区直辖县级行政区划",
     "新区",
     "特区",
+    "东区",
+    "西区",
+    "南区",
+    "北区",
+    "中区",
 }
 
 
@@ -64,16 +73,18 @@ class Words:
     suffix: re.Pattern[str]
     last_suffix: re.Pattern[str]
     stops: re.Pattern[str]
-    kept: tuple[str, ...]
+    kept: re.Pattern[str]
     tail: re.Pattern[str]
     strong: frozenset[str]
     never: tuple[str, ...]
     generic: frozenset[str]
-    common_heads: frozenset[str]
+    heads: re.Pattern[str]
     common_anchors: frozenset[str]
     ambiguous: frozenset[str]
     roads: frozenset[str]
     waters: frozenset[str]
+    whole: frozenset[str]
+    not_before: dict[str, str]
 
     def kind_of(self, suffix: str) -> str:
         """Family of a suffix: "water" needs more evidence than "named"."""
@@ -85,19 +96,24 @@ class Words:
 
     def stop_ends(self, run: str) -> list[int]:
         """Offsets behind each word that no place name continues across."""
-        ends = []
-        position = 0
-        while match := self.stops.search(run, position):
-            if any(run.startswith(name, match.start()) for name in self.kept):
-                position = match.start() + 1
-                continue
-            ends.append(match.end())
-            position = match.end()
-        return ends
+        kept = [match.span() for match in self.kept.finditer(run)]
+        return [
+            match.end()
+            for match in self.stops.finditer(run)
+            if not any(start <= match.start() < end for start, end in kept)
+        ]
 
     def only_common(self, text: str) -> bool:
-        """True when the component is a general word after its first word is taken off ("老旧小区")."""
-        return any(text.endswith(word) and text[: -len(word)] in self.common_heads for word in self.generic)
+        """True when the component is a general word behind common ones ("老旧小区", "24小时自助图书馆")."""
+        return any(
+            text.endswith(word) and self.heads.fullmatch(text[: -len(word)]) is not None
+            for word in self.generic
+            if len(word) < len(text)
+        )
+
+    def followed_by_more(self, suffix: str, following: str) -> bool:
+        """True when the next character makes another word of a last word ("路" before "灯")."""
+        return following != "" and following in self.not_before.get(suffix, "")
 
 
 @cache
@@ -113,7 +129,7 @@ def load_gazetteer() -> Gazetteer:
                 continue
             names[name] = "full"
             short = _LEVEL.sub("", name)
-            if len(short) >= 2 and short not in ambiguous and short not in names:
+            if len(short) >= 2 and short not in ambiguous and (top or short not in names):
                 names[short] = "city" if top else "short"
             if name.endswith("市") and top and short not in ambiguous and len(short) >= 2:
                 names[short] = "city"
@@ -128,22 +144,20 @@ def load_words() -> Words:
     """The place words of data/places.toml, compiled once."""
     raw = tomllib.loads(resources.files(__package__).joinpath("data/places.toml").read_text("utf-8"))
     suffixes = [word for family in ("roads", "areas", "estates", "facilities", "waters") for word in raw[family]]
-
-    def alternatives(words: list[str]) -> str:
-        return "|".join(map(re.escape, sorted(set(words), key=len, reverse=True)))
-
     return Words(
-        suffix=re.compile(alternatives(suffixes)),
+        suffix=re.compile(rf"{alternatives(suffixes)}|[一二三四五六七八]中{_SCHOOL}"),
         last_suffix=re.compile(f"(?:{alternatives(suffixes)})$"),
         stops=re.compile(alternatives(raw["stops"])),
-        kept=tuple(raw["kept"]),
+        kept=re.compile(alternatives(raw["kept"])),
         strong=frozenset(raw["strong"]),
         never=tuple(raw["never"]),
         tail=re.compile(alternatives(raw["tails"])),
         generic=frozenset(raw["generic"]),
-        common_heads=frozenset(raw["common_heads"]),
+        heads=re.compile(rf"(?:\d+|的|{alternatives(raw['common_heads'])})+"),
         common_anchors=frozenset(raw["generic"]) - {"火车站", "高铁站", "汽车站", "客运站", "机场", "口岸", "码头"},
         ambiguous=frozenset(raw["ambiguous"]),
         roads=frozenset(raw["roads"]),
         waters=frozenset(raw["waters"]),
+        whole=frozenset(raw["whole"]),
+        not_before=raw["not_before"],
     )

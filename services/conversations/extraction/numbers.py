@@ -36,8 +36,8 @@ _PHONE_LABEL = re.compile(
 
 _HOUSEHOLD_LABEL = re.compile(
     r"(?:户号|户头号?|用户号码?|用户编号|用户编码|客户编号|客户号|缴费号码?|缴费编号|交费号|"
-    r"水表号|电表号|气表号|燃气表号|"
-    r"燃气号|水号|电号|气号|用电编号|表号|卡表号|供暖号|热力号|用热编号|采暖号)"
+    r"(?:水|电|气|燃气|煤气|热力)表?(?:户头|编号|编码|卡号|账号)|水表号|电表号|气表号|燃气表号|"
+    r"燃气号|(?<!流)水号|(?<!来)电号|气号|用电编号|表号|卡表号|供暖号|热力号|用热编号|采暖号)"
     rf"(?!码?(?:手机|电话))(?:码|是|为|:)?{_GAP_WORDS}([A-Z]?\d(?:[\s\-]?\d){{4,15}})(?!\d)"
 )
 _FILE_LABEL = re.compile(
@@ -56,7 +56,18 @@ _TAIL_LABEL = re.compile(
 _ISOLATED = re.compile(r"(?<![^\s,，。;；、/])(?=[A-Z]*\d)(?:[0-9A-Z]{4}|[0-9A-Z]{6})(?![^\s,，。;；、/!！?？])")
 
 _CASE_PREFIXED = re.compile(r"(?<![A-Z0-9])[A-Z]{1,6}-?\d{6,20}(?:-\d{1,8})*(?![\dA-Z])")
-_CASE_DASHED = re.compile(r"(?<!\d)((?:19|20)\d{6})-\d{3,8}(?!\d)")
+_CASE_DASHED = re.compile(r"(?<![\dA-Z])(?:1\d{4}-)?((?:19|20)\d{6})-\d{3,8}(?!\d)")
+# prefix and groups: LD2025-08-0031, ZX2025/0612/18
+_CASE_GROUPED = re.compile(r"(?<![A-Z0-9])[A-Z]{2,6}[-/]?20\d\d(?:[-/]\d{1,8}){1,3}(?![\dA-Z])")
+_OFFICE_WORDS = r"[府诉信访受复议字第办督政行民劳人社仲裁案立监投市区局公安法初终执消函告决申理件转]"
+# As offices number their papers: 豫信访2025第0456号, 苏府复〔2025〕77号, 皖03受2025-00123. At most eight digits
+# in a row, so that no identifier passes as one.
+_PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
+_CASE_WRITTEN = re.compile(
+    rf"(?:{_PROVINCE}\d{{0,4}})?{_OFFICE_WORDS}{{1,8}}(?:[〔\[(]20[0-3]\d[〕\])]年?第?|20[0-3]\d年?第)\d{{1,7}}(?:-\d+)?号|"
+    rf"[(〔\[]20[0-3]\d[)〕\]]{_PROVINCE}\d{{0,4}}{_OFFICE_WORDS}{{1,4}}\d{{1,7}}号|"
+    rf"{_PROVINCE}\d{{2,4}}{_OFFICE_WORDS}{{1,4}}20[0-3]\d-\d{{3,8}}(?!\d)"
+)
 _CASE_LABEL = re.compile(
     r"(?:受理|办件|办理|工单|案件|业务|流水|回执|查询|申请|投诉|信访件?|登记|报案|申报|申办|"
     r"事项|单|(?<!证)件|受理单|编)"
@@ -80,6 +91,7 @@ _BILL_NAMED = re.compile(r"户号|[水电气]费|身份证")
 _YEARS = re.compile(r"(?:19|20)\d\d\s?-\s?(?:19|20)\d\d")
 _SHORT_NUMBERS = re.compile(r"1\d{2,4}(?:[\s\-]1\d{2,4})+")
 _LICENCE = re.compile(r"驾照|驾驶证|扣分|记分|驾驶人|档案|几分|的分|违章|违法")
+_CASE_WORDS = re.compile(r"工单|受理|办件|信访|进度|办到|办结|答复|跟进|投诉|举报|申请|反映")
 _CASE = re.compile(
     r"工单|受理|编号|单号|回执|办件|案件|案号|信访|进度|处理到|办到|办结|答复|跟进|下文|回复|"
     r"状态|投诉|举报|申请|批下来|结果"
@@ -124,6 +136,11 @@ def _household(claims: Claims, start: int, end: int) -> bool:
 def find_labelled_numbers(claims: Claims) -> None:
     """Claim numbers that the citizen named ("户号...", "档案编号...", "发动机号后四位...")."""
     text = claims.folded
+    for match in _CASE_WRITTEN.finditer(text):
+        claims.claim("case_no", *match.span(), _case_form(match.group()))
+    for match in _CASE_GROUPED.finditer(text):
+        if "/" in match.group():
+            claims.claim("case_no", *match.span(), match.group())
     for match in _FILE_LABEL.finditer(text):
         number = _digits(match[1])
         claims.claim("license_file_no", *match.span(1), number, valid=len(number) == 12)
@@ -132,6 +149,13 @@ def find_labelled_numbers(claims: Claims) -> None:
     for match in _CASE_LABEL.finditer(text):
         if re.search(r"身份|档案|户", text[max(0, match.start() - 3) : match.start(1)]) or not _case_shaped(match[1]):
             continue
+        if match.group().startswith("编") and re.fullmatch(r"\d{8,13}", match[1]):
+            if len(match[1]) == 12 and _LICENCE.search(text):
+                claims.claim("license_file_no", *match.span(1), match[1])
+                continue
+            if _BILL_NAMED.search(text) and not _CASE_WORDS.search(text):
+                _household(claims, *match.span(1))
+                continue
         claims.claim("case_no", *match.span(1), _case_form(match[1]))
     for match in _PHONE_LABEL.finditer(text):
         number = _digits(match[1])
@@ -183,6 +207,8 @@ def find_case_numbers(claims: Claims) -> None:
             claims.claim("id_card", *match.span(), match.group(), valid=False)
         elif sum(char.isdigit() for char in match.group()) >= 8 or _CASE.search(text):
             claims.claim("case_no", *match.span(), match.group())
+    for match in _CASE_GROUPED.finditer(text):
+        claims.claim("case_no", *match.span(), match.group())
     for match in _CASE_DASHED.finditer(text):
         if is_date_like(match[1]):
             claims.claim("case_no", *match.span(), match.group())

@@ -10,38 +10,41 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from services.conversations.extraction.anchors import ON, SEARCH, find_anchored
 from services.conversations.extraction.gazetteer import Gazetteer, Words, load_gazetteer, load_words
+from services.conversations.extraction.latin_places import find_latin_places
 from services.conversations.extraction.service_names import is_service_name
 from services.conversations.extraction.spans import Claims
 
 _RUN = re.compile(r"[0-9A-Z\u4e00-\u9fff]+")
 _UNIT = (
     r"(?:之)?(?:\d{1,5}|[一二三四五六七八九十]{1,3}|[A-Z]\d{0,2})(?:-\d+)?"
-    r"(?:号院|号楼|号线|号|弄|栋|幢|座|楼|单元|室|层|期|区|组|队|社|房|门|口|米)(?![点钟])"
+    r"(?:号院|号楼|号线|号|弄|栋|幢|座|楼|单元|室|层|期|区|组|队|社|房|门|口|米)(?![点钟])|T\d(?!\d)"
 )
 _DETAIL = re.compile(rf"(?:{_UNIT})+(?:\d{{3,4}})?")
-_CROSSING = re.compile(r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处")
+_CROSSING = re.compile(
+    r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处|(?<=[路街巷村])口(?![岸子味])"
+)
 _JOIN = re.compile(r"[与和跟、到至]")
-# "我住…", "我在…": what follows is a place even if no word list knows it
-_ANCHOR_LEFT = re.compile(
-    r"(?:我家?住在?|家住在?|家在|人在|我在|我们在|俺在|俺住|咱在|位于|地址是?|定位是?|住在|离|我喺|喺|在|从)"
-)
-_ANCHOR_RIGHT = re.compile(
-    r"(?:这儿|那儿|这|那)?(?:附近|旁边|周边|周围|一带|这边|那边|这头|那头|边上|隔离|左近|最近|"
-    r"近|这块|那块|这片|那片)"
-)
-_SEARCH = re.compile(
-    r"附近|最近|就近|哪里|哪儿|哪有|边度|边有|旁边|周边|周围|怎么走|一带|几远|离|近|这边|那边|这头|那头"
-)
-_NOT_ANCHOR = re.compile(
-    r"^(?:家|我家|公司|单位|小区|学校|这|那|我|你|外地|这里|那里|这儿|网上|线上|手机|微信|"
-    r"外面|里面|本地|老家|国外|家里|哪|哪里|哪儿|"
-    r"现|现在|上班|同城|厅|大厅|窗口|路上|.*(?:哪|什么|怎么|有没|是不|可以|需要|时候|多少|办|"
-    r"吗|呢|想|要|了|过|着|没|不).*)$"
-)
 _SHORT_CLAUSE = 24
 _SHORT_MESSAGE = 80
 _DIRECTIONS = "东西南北中"
+_COMPASS_ROAD = re.compile(r"^[东西南北中](?:路|街|大道|大街)$")
+_NAMED_ROAD = re.compile(
+    r"(?:花园|公园|学院|大学|机场|水厂|电厂|广场|车站|码头|口岸)[东西南北中]?[一二三四]?(?:路|街|大道)"
+)
+# Last words that may follow another one: "新桥" + "镇", "文化街" + "站"
+_CARRIED_ON = frozenset("镇乡村站路街巷")
+_ZONE = re.compile(r"高新区?|经开区?|自贸区|新区")
+_BUS = re.compile(r"^(?:公交车?)?\d+路$")
+_DAO = re.compile(r"路灯|\d+号|附近|路口|交口|[与和].{1,6}[路道街]")
+_TO_CITY = re.compile(r"(?:在|到|去|住|从|来|回|离|距|位于|往|至|跑了?趟|飞|抵|途经|经过|路过|喺|返|人|开往|搬到)$")
+_OF_CITY = re.compile(r"(?:那边|这边|那头|这头|附近|市区|市内|境内|这儿|那儿|那里|的违|违章|有违|那回|本地)")
+_HIGHWAY = re.compile(
+    r"[GSX]\d{1,4}[\u4e00-\u9fff]{1,6}?(?:高速公路|高速|线)(?:[\u4e00-\u9fff]{1,4}段)?|"
+    r"(?:[国省县]道[GSX]?\d{1,4}(?:线)?|[GSX]?\d{3}(?:国道|省道|县道))(?:[\u4e00-\u9fff]{1,3}段(?![时间路]))?"
+)
+_SECTION = re.compile(r"[^一这那了有某整每前后堵的到往在两几个是段]{1,3}段(?![时间位子落])")
 _ROAD_WORD = re.compile(r"^(?:[东西南北中前后]|[一二三四五六七八九十]{1,2})?(?:路|街|大道|大街|巷)$")
 
 
@@ -55,26 +58,32 @@ class _Component:
 def find_locations(claims: Claims) -> None:
     """Claim every place of the message with boundaries trimmed to its name."""
     gazetteer, words = load_gazetteer(), load_words()
+    find_latin_places(claims)
     text = claims.masked()
+    searched = len(text) <= _SHORT_MESSAGE and SEARCH.search(text) is not None
     for match in _RUN.finditer(text):
-        run = match.group()
-        for start, end in _in_run(run, text, match.start(), gazetteer, words):
-            offset = match.start()
+        run, offset = match.group(), match.start()
+        stops = words.stop_ends(run)
+        spans = _in_run(run, stops, gazetteer, words)
+        anchored = find_anchored(run, spans, stops, words, searched=searched)
+        spans += [(start, _extend(run, end, words)) for start, end in anchored]
+        # longest first: "滨湖区云谷" covers "滨湖区"
+        for start, end in sorted(spans, key=lambda span: span[0] - span[1]):
             claims.claim("location", offset + start, offset + end, run[start:end])
-    if len(text) <= _SHORT_MESSAGE and _SEARCH.search(text):
-        _find_anchored(claims, words)
 
 
-def _in_run(run: str, text: str, offset: int, gazetteer: Gazetteer, words: Words) -> list[tuple[int, int]]:
-    stops = words.stop_ends(run)
+def _in_run(run: str, stops: list[int], gazetteer: Gazetteer, words: Words) -> list[tuple[int, int]]:
     components = _administrative(run, gazetteer, words)
     components = _named(run, components, stops, words)
-    found = []
+    found = [match.span() for match in _HIGHWAY.finditer(run)]
+    components = [item for item in components if not any(item.start < end and start < item.end for start, end in found)]
     for group in _groups(run, components):
         first, last = group[0], group[-1]
         start, end = first.start, last.end
         end = _extend(run, end, words)
-        if len(group) == 1 and not _stands_alone(run, first, words):
+        if len(group) == 1 and not _stands_alone(run, first, end, words):
+            continue
+        if {item.kind for item in group} == {"city"} and not _gone_to(run, start, end, stops):
             continue
         if len(group) == 1 and first.kind == "short" and end == first.end:
             end = _unknown_tail(run, first, words)
@@ -88,6 +97,8 @@ def _administrative(run: str, gazetteer: Gazetteer, words: Words) -> list[_Compo
     position = 0
     while position < len(run) - 1:
         length, kind = gazetteer.longest(run, position)
+        if length and (zone := _ZONE.match(run, position + length)):
+            length, kind = zone.end() - position, "full"
         if length and kind == "short":
             before, after = run[:position], run[position + length :]
             preceded = (
@@ -119,6 +130,9 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
     floor = 0
     for match in words.suffix.finditer(run):
         begin, end = match.start(), match.end()
+        suffix = match.group()
+        if words.followed_by_more(suffix, run[end : end + 1]) or (suffix == "道" and not _DAO.match(run, end)):
+            continue
         while pending and pending[0].end <= begin:
             item = pending.pop(0)
             if item.start >= floor:
@@ -130,17 +144,30 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
         pending = [item for item in pending if item.start >= end]
         left = max([floor, begin - 8, *(stop for stop in stops if stop <= begin)])
         left = _skip_detail(run, left, begin)
-        if begin - left > words.longest_name(match.group()):
+        if begin - left > words.longest_name(suffix):
             # nothing showed where the name starts: names are mostly two characters, but in a long
             # letter, or before a weak last word, this would be the tail of a sentence
-            if len(run) > _SHORT_CLAUSE or match.group() not in words.strong:
+            if len(run) > _SHORT_CLAUSE or suffix not in words.strong:
                 continue
             left = begin - (3 if run[begin - 1] in _DIRECTIONS else 2)
-        kind = words.kind_of(match.group())
+        kind = words.kind_of(suffix)
         adjoining = bool(components) and _extend_detail(run, components[-1].end) == left
         # "路口" after "天河路", "河边" after "李家村": the word points, it names nothing
+        last = components[-1] if components else None
+        if (
+            begin == left
+            and last
+            and last.end == begin
+            and last.kind == "named"
+            and suffix in _CARRIED_ON
+            and not run.startswith("口", end)
+        ):
+            last.end = floor = end
+            continue
         bare = begin == left and end - begin == 1 and not (adjoining and components[-1].kind != "named")
-        if bare or (begin == left and not adjoining):
+        if (bare or (begin == left and not adjoining)) and suffix not in words.whole:
+            continue
+        if run[left:end].endswith(words.never):
             continue
         if kind == "water" and (words.suffix.match(run, end) or not (adjoining or _water_here(run, left, end))):
             continue
@@ -187,6 +214,11 @@ def _extend(run: str, end: int, words: Words) -> int:
     crossing = _CROSSING.match(run, end)
     if crossing:
         return crossing.end()
+    section = _SECTION.match(run, end) if run[:end].endswith(("高速", "公路", "大道", "高架", "快速路")) else None
+    if section:
+        return section.end()
+    if run.startswith("段", end) and re.search("高速|公路|大道|路", run[max(0, end - 8) : end]):
+        return end + 1
     while True:
         further = _extend_detail(run, end)
         tail = words.tail.match(run, further)
@@ -197,14 +229,31 @@ def _extend(run: str, end: int, words: Words) -> int:
         end = further
 
 
-def _stands_alone(run: str, component: _Component, words: Words) -> bool:
+def _stands_alone(run: str, component: _Component, end: int, words: Words) -> bool:
     text = run[component.start : component.end]
-    if component.kind != "named":
+    if component.kind != "named" or text in words.whole:
         return True
-    if text in words.generic or _ROAD_WORD.match(text) or text.endswith(words.never):
+    if _COMPASS_ROAD.match(text):
+        return end > component.end and run[component.end].isdigit()
+    if text in words.generic or _ROAD_WORD.match(text) or _BUS.match(text):
         return False
     name = words.last_suffix.sub("", text)
-    return bool(name) and name not in words.generic and not words.only_common(text)
+    if _NAMED_ROAD.fullmatch(text):
+        return True
+    return bool(name) and name not in words.generic and not words.only_common(text) and not is_service_name(name)
+
+
+def _gone_to(run: str, start: int, end: int, stops: list[int]) -> bool:
+    """A city or province on its own is a place where one is or goes to, not "西安冷不冷"."""
+    before, after = run[:start], run[end:]
+    return (
+        (not before and not after)
+        or _TO_CITY.search(before) is not None
+        or (
+            # "临江门附近" is not near 江门
+            (not before or start in stops) and _OF_CITY.match(after) is not None
+        )
+    )
 
 
 def _unknown_tail(run: str, component: _Component, words: Words) -> int:
@@ -212,30 +261,5 @@ def _unknown_tail(run: str, component: _Component, words: Words) -> int:
     before = run[: component.start]
     rest = run[component.end :]
     if 2 <= len(rest) <= 4 and re.search(r"(?:住在?|在|位于|从|离|到|去)$", before) and not words.stop_ends(rest):
-        return len(run)
+        return component.end + len(ON.sub("", rest))
     return component.end
-
-
-def _find_anchored(claims: Claims, words: Words) -> None:
-    """Places that only their context gives away: "X附近", "离X最近", "我住X"."""
-    text = claims.masked()
-    for match in _RUN.finditer(text):
-        run, offset = match.group(), match.start()
-        for right in _ANCHOR_RIGHT.finditer(run):
-            stops = [stop for stop in words.stop_ends(run) if stop <= right.start()]
-            left = max([0, *stops])
-            name = run[left : right.start()]
-            # "那边" points at anything ("年审那边说"), unless one is there or goes there
-            pointed = right.group().startswith("那") and left and not re.search(r"[在到去从住回来]$", run[:left])
-            pointed = pointed or is_service_name(name)
-            # "就近", "最近": near to a place only in "离...近"
-            pointed = pointed or (right.group() in {"近", "最近"} and not re.search(r"[离距]$", run[:left]))
-            if 2 <= len(name) <= 8 and not pointed and not _NOT_ANCHOR.match(name) and name not in words.common_anchors:
-                claims.claim("location", offset + left, offset + right.start(), name)
-        left_anchor = re.search(
-            r"(?:我家?住在?|家住在?|人在|我在|住在|我喺|俺在|俺住|我们在)([\u4e00-\u9fff]{2,8})$", run
-        )
-        if left_anchor:
-            name = left_anchor[1]
-            if not _NOT_ANCHOR.match(name) and not words.stop_ends(name) and name not in words.generic:
-                claims.claim("location", offset + left_anchor.start(1), offset + left_anchor.end(1), name)

@@ -25,20 +25,24 @@ _FORMS = (
     rf"{_HEAD}{_spaced(_X, _X, _X, _X)}{_ONE}{_SUFFIX}",
     # new energy: D/F.. second or last, the rest digits; contiguous or the usual one gap
     rf"{_HEAD}[A-Z]{_ONE}[A-Z0-9][0-9]{{4}}{_NOT_MORE}",
-    rf"{_HEAD}[0-9]{{5}}[A-Z]{_NOT_MORE}",
+    rf"{_HEAD}{_spaced(*['[0-9]'] * 5, '[A-Z]')}{_NOT_MORE}",
+    rf"{_HEAD}{_spaced('[A-HJK]', _X, *['[0-9]'] * 4)}{_NOT_MORE}",
+    # trailers of the older series
+    rf"{_HEAD}挂{_GAP}{_spaced(_X, _X, _X, _X)}{_NOT_MORE}",
     rf"{_HEAD}{_spaced(_X, _X, _X, _X, _X)}{_NOT_MORE}",
     # one character too few or too many is a mistyped plate: hide it, mark it
     rf"{_HEAD}(?=[A-Z0-9]*[0-9])[A-Z0-9]{{4,8}}{_NOT_MORE}",
 )
 _SPECIAL = (
+    rf"WJ{_GAP}[0-9]{{2}}{_GAP}[0-9]{{5}}{_NOT_MORE}",
     rf"WJ{_GAP}[{_PROVINCE}]?{_GAP}[0-9]{{4,5}}[A-Z0-9]?{_NOT_MORE}",
     rf"(?<![A-Z0-9])使{_GAP}[0-9]{{3}}{_ONE}[0-9]{{3}}(?!\d)",
     rf"(?<![A-Z0-9])[0-9]{{3}}{_ONE}[0-9]{{3}}{_ONE}使(?!用|得|馆|命)",
     rf"(?<![A-Z0-9])[军空海北沈兰济南广成]{_GAP}[A-Z]{_GAP}[A-Z0-9]{{5}}{_NOT_MORE}",
     rf"民航{_GAP}[A-Z0-9]{{5,6}}{_NOT_MORE}",
 )
-_PLATE = re.compile("|".join(f"(?:{form})" for form in (*_FORMS[:4], *_SPECIAL)))
-_MISTYPED = re.compile(_FORMS[4])
+_PLATE = re.compile("|".join(f"(?:{form})" for form in (*_FORMS[:-1], *_SPECIAL)))
+_MISTYPED = re.compile(_FORMS[-1])
 _BARE = re.compile(rf"(?<![A-Z0-9])[A-Z]{_GAP}(?=[A-Z0-9]*\d)[A-Z0-9]{{5,6}}(?:{_SUFFIX})?{_NOT_MORE}")
 _KEEP = re.compile(r"[^0-9A-Z\u4e00-\u9fff]")
 

@@ -14,9 +14,9 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from borax.calendars.lunardate import LunarDate, TermUtils
-
-from services.conversations.extraction.datetimes import FESTIVALS, Mention, Part
+from services.conversations.extraction import latin_times
+from services.conversations.extraction.datetimes import Mention, Part, find_mentions
+from services.conversations.extraction.lunar import festival, lunar_day
 
 _CN_DIGIT = {char: value for value, char in enumerate("零一二三四五六七八九")} | {
     "〇": 0,
@@ -45,10 +45,19 @@ _PART_HOURS = (
     ("晏昼", 12, 18),
     ("傍晚", 17, 20),
     ("晚", 18, 24),
+    ("头晌", 6, 12),
+    ("前", 6, 12),
+    ("顶晡", 6, 12),
+    ("上半", 6, 12),
+    ("晌午", 11, 14),
+    ("晌", 12, 18),
+    ("下", 12, 18),
+    ("黑", 17, 21),
+    ("暗", 18, 24),
     ("夜", 18, 24),
 )
-_DAYS = (("大前", -3), ("大后", 3), ("前", -2), ("昨", -1), ("琴", -1), ("寻", -1), ("噚", -1))
-_DAYS_ON = (("今", 0), ("明", 1), ("听", 1), ("后", 2))
+_DAYS = (("大前", -3), ("大后", 3), ("前", -2), ("昨", -1), ("琴", -1), ("寻", -1), ("噚", -1), ("夜", -1))
+_DAYS_ON = (("今", 0), ("明", 1), ("听", 1), ("天光", 1), ("后", 2))
 
 
 def number(text: str) -> int:
@@ -66,7 +75,7 @@ def number(text: str) -> int:
 
 
 def _lead(text: str) -> int:
-    match = re.search(r"\d+|[一二三四五六七八九十廿两零]+", text)
+    match = re.search(r"\d+|[一二三四五六七八九十廿两零]+", text.replace("俩", "两"))
     return number(match.group()) if match else 1
 
 
@@ -84,26 +93,6 @@ def _steps(text: str) -> int:
         if text.startswith(word):
             return steps
     return 0
-
-
-def _festival(word: str, year: int) -> date | None:
-    key = next((name for name in sorted(FESTIVALS, key=len, reverse=True) if word.startswith(name)), None)
-    code = "1001" if key is None and word.startswith("十一") else FESTIVALS.get(key or "", "")
-    if code == "S":
-        for day in (4, 5, 6):
-            if TermUtils.get_term_info(year, 4, day)[0]:
-                return date(year, 4, day)
-        return date(year, 4, 5)
-    if code == "L-1":
-        return _lunar(year, 1, 1) - timedelta(days=1)
-    if code.startswith("L"):
-        return _lunar(year, int(code[1:3]), int(code[3:5]))
-    return date(year, int(code[:2]), int(code[2:])) if code else None
-
-
-def _lunar(year: int, month: int, day: int) -> date:
-    solar: date = LunarDate(year, month, day).to_solar_date()
-    return solar
 
 
 class _Reading:
@@ -169,6 +158,16 @@ class _Reading:
                     )
             case "span" | "ago":
                 self._distance(part.kind, text)
+            case "lunar":
+                self.days(lunar_day(text, self.today, ahead=self.lean != "past"))
+            case "yearseason":
+                self._season(text)
+            case "latin":
+                for inner in find_mentions(latin_times.translate(text), asked=True):
+                    for piece in inner.parts:
+                        self.read(piece)
+            case "now":
+                self.days(self.today)
             case "part":
                 self._part(text)
             case "clock":
@@ -206,7 +205,8 @@ class _Reading:
             self.year = self.today.year + shift
 
     def _months(self, text: str) -> None:
-        first, last = (_lead(half) for half in re.split("到|至|-|~", text, maxsplit=1))
+        halves = re.split("到|至|-|~", text, maxsplit=1)
+        first, last = (_lead(half) for half in (halves if len(halves) == 2 else text[:2]))
         self._month(first)
         year = self.year or self.today.year
         until = year if last >= first else year + 1
@@ -266,6 +266,10 @@ class _Reading:
             else:
                 self.days(first.replace(day=21), last)
 
+    def _season(self, text: str) -> None:
+        year, month = self.year or self.today.year, 3 * "春夏秋冬".index(text[0]) + 3
+        self.days(date(year, month, 1), _month_end(*_add_months(year, month, 2)))
+
     def _week(self, kind: str, text: str) -> None:
         monday = self.today - timedelta(days=self.today.weekday())
         steps = _steps(text)
@@ -283,10 +287,10 @@ class _Reading:
             self.days(day)
 
     def _festival_days(self, text: str) -> None:
-        day = _festival(text, self.year or self.today.year)
+        day = festival(text, self.year or self.today.year)
         if day is not None and self.year is None:
             years = {"future": (1,), "past": (-1,), "nearest": (-1, 1)}[self.lean]
-            others = [found for step in years if (found := _festival(text, self.today.year + step)) is not None]
+            others = [found for step in years if (found := festival(text, self.today.year + step)) is not None]
             # "中秋" in autumn is this one even the day after; ahead means none that has gone by
             right = [found for found in (day, *others) if self.lean == "nearest" or self._ahead(found)]
             day = min(right or [day], key=lambda candidate: abs((candidate - self.today).days))

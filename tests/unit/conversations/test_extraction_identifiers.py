@@ -179,3 +179,50 @@ def test_a_long_number_that_nothing_explains_is_hidden_all_the_same() -> None:
         assert not any(entity.is_identifier for entity in extract(number))
     for number in ("60219387", "6021938745", "602193874512", "6217000010001234567"):
         assert any(entity.is_identifier for entity in extract(f"我的是{number}谢谢"))
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [
+        ("粤B 1234 5D查违章", "粤B12345D"),
+        ("苏e d 1 2 3 4 5", "苏ED12345"),
+        ("WJ12·34567占了车位", "WJ1234567"),
+        ("赣E挂1234", "赣E挂1234"),
+        ("京X0568应急", "京X0568应急"),
+        ("沪Ａ·Ｆ１２３４５", "沪AF12345"),
+    ],
+)
+def test_a_plate_with_gaps_or_of_an_older_series_is_found_whole(text: str, plate: str) -> None:
+    assert found(text, "plate") == [plate]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "豫信访2026第0456号",
+        "苏府复〔2025〕77号",
+        "(2026)粤0106民初1234号",
+        "皖03受2025-00123",
+        "12345-20260701-0042",
+        "ZX2026/0315/08",
+        "SQ2026-10-0042",
+    ],
+)
+def test_a_case_number_as_an_office_writes_it_is_found_whole(number: str) -> None:
+    assert [entity.value for entity in extract(f"查{number}办得怎样") if entity.type == "case_no"] == [number]
+
+
+@pytest.mark.parametrize("text", ["人社2099-1234567查电费", "公安20123456789号的电费", "帮个人2088-7612345"])
+def test_words_of_an_office_before_a_long_number_do_not_unhide_it(text: str) -> None:
+    assert any(entity.is_identifier for entity in extract(text))
+    assert found(text, "case_no") == []
+
+
+def test_a_number_called_编号_is_what_the_talk_is_about() -> None:
+    assert found("编号7711223344的水费欠没欠", "household_no") == ["7711223344"]
+    assert found("驾照上的编号610103440001，扣了几分", "license_file_no") == ["610103440001"]
+    assert found("流水号2026080500031122，护照批了没", "case_no") == ["2026080500031122"]
+
+
+def test_a_counted_word_behind_a_number_is_not_its_last_digit() -> None:
+    assert found("60031121和60031122两户的水费", "household_no") == ["60031121", "60031122"]
