@@ -196,7 +196,7 @@ def find_ids(claims: Claims) -> None:
 
 
 def find_case_numbers(claims: Claims) -> None:
-    """Claim case numbers by their own shape: GD..., XF..., 20260218-00931."""
+    """Claim case numbers by their own shape: GD..., XF..., 20260314-00257."""
     text = claims.masked()
     for match in _VEHICLE_CODE.finditer(text):
         # a vehicle identification number (GB 16735) names a car as its engine number does
