@@ -40,6 +40,7 @@ ROUTES = frozenset(
 )
 CASE_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 CANCEL = "取消"
+SUSPECTED = 0.5
 YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
 NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
 # Without Rasa only these words reach a person; with it the dialogue decides.
@@ -270,7 +271,12 @@ class Decider:
     def _without_dialogue(
         self, context: TurnContext, text: str, found: SearchResult, snapshot: KnowledgeBase | None
     ) -> TurnOutcome:
-        """Rasa is down: the knowledge base alone answers, or a human is offered (DESIGN, life of a message, 9)."""
+        """Rasa is down: the knowledge base alone answers, or a human is offered (DESIGN, life of a message, 9).
+
+        Danger that is only suspected has no second opinion to wait for, so the suspicion is enough.
+        """
+        if (likelihood(text) or 0.0) >= SUSPECTED:
+            return unchanged(context, route="urgent", case_kind="urgent")
         if any(word in text for word in HUMAN_WORDS):
             return unchanged(context, route="human", case_kind="help")
         if snapshot is not None and found.band == "answer":

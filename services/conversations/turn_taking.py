@@ -17,6 +17,7 @@ from services.conversations.events import ConversationChanged
 from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import Outgoing, SendAnswer, Shortcuts, TurnContext, TurnOutcome
+from services.conversations.urgency import emergency_reply, presumed
 from services.core import audit
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -217,7 +218,10 @@ class TurnTaking:
         if outcome.case_kind is not None:
             case = self._opener.open(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no
-            say(self._opener.message(uow, case, now))
+            if outcome.case_kind == "urgent":
+                say(Outgoing(emergency_reply(presumed(context.text)), type="emergency", case_no=case.case_no))
+            else:
+                say(self._opener.message(uow, case, now))
         for reply in outcome.after_case:
             say(reply)
         for text in outcome.additions:

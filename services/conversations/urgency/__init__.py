@@ -2,6 +2,7 @@
 
     detect(text)              -> Urgency | None
     likelihood(text)          -> the probability of danger in a short message, to be weighed against another judge's
+    presumed(text)            -> the Urgency of a message that another judge takes for danger
     emergency_reply(urgency)  -> the Chinese text that is sent at once
     following(text, kinds)    -> what a message after the report is about, company_reply(...) what is said to it
 
@@ -9,7 +10,7 @@ Pure: no database, no network, no clock.
 """
 
 from services.conversations.urgency.company import LASTS, Following, company_reply, following
-from services.conversations.urgency.detector import Category, Level, Urgency, detect, likelihood
+from services.conversations.urgency.detector import Category, Level, Urgency, detect, likelihood, presumed
 from services.conversations.urgency.replies import emergency_reply
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "emergency_reply",
     "following",
     "likelihood",
+    "presumed",
 ]

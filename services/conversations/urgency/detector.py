@@ -104,6 +104,12 @@ def detect(text: str) -> Urgency | None:
     return None
 
 
+def presumed(text: str) -> Urgency:
+    """What danger a message seems to tell of, when somebody else has judged that it tells of one."""
+    prepared = prepare(text[:4000])
+    return _urgency(signals(prepared), probability(prepared))
+
+
 def likelihood(text: str) -> float | None:
     """The classifier's probability, in [0, 1], that a short message tells of danger; None for a long or an empty one.
 

@@ -9,8 +9,18 @@ import sqlalchemy as sa
 from services.conversations import repository
 from services.conversations.models import Message
 from services.conversations.schemas import InboundMessage, SendAnswer
+from services.conversations.urgency import detect, likelihood
 from services.core.errors import TooManyRequests, Unprocessable
 from tests.integration.conversations.conftest import Room
+
+SUSPECTED = (
+    "他们堵在店里，说今天不还就剁我一根手指",
+    "孩子嘴唇肿起来，喘气呼噜呼噜的",
+    "她在浴缸里不动，水红红的",
+    "他锁着门，我在里面出不来",
+    "那人还在楼道里等我，手里有东西",
+    "刚打完针，人一身汗，喊他不怎么理",
+)
 
 
 def message(text: str, key: str = "k1") -> InboundMessage:
@@ -244,6 +254,26 @@ def test_without_rasa_the_knowledge_base_answers_and_a_person_can_be_had(room: R
     assert answered.messages[0].type in ("answer", "candidates")
     assert any(option.payload == "human:yes" for reply in offered.messages for option in reply.options or ())
     assert opened.case_no
+
+
+def test_danger_that_only_the_dialogue_sees_is_answered_with_the_emergency_numbers_too(room: Room) -> None:
+    conversation = room.open()
+    room.dialogue.script = lambda text, metadata: [{"type": "open_case", "route": "urgent", "kind": "urgent"}]
+    answer = asyncio.run(room.runner().receive(conversation, message("我想订一束花")))
+    assert [reply.type for reply in answer.messages] == ["emergency"]
+    assert "110" in answer.messages[0].text
+    assert answer.case_no
+    assert answer.messages[0].case_no == answer.case_no
+
+
+def test_without_the_dialogue_a_suspicion_of_danger_is_enough(room: Room) -> None:
+    conversation = room.open()
+    # Which of them is only suspected changes with the examples that danger is learned from.
+    text = next(text for text in SUSPECTED if detect(text) is None and (likelihood(text) or 0) >= 0.5)
+    room.dialogue.goes_down()
+    answer = asyncio.run(room.runner().receive(conversation, message(text)))
+    assert answer.route == "urgent"
+    assert [reply.type for reply in answer.messages] == ["emergency"]
 
 
 def test_an_unexpected_failure_in_a_turn_never_meets_the_citizen_as_silence(room: Room) -> None:
