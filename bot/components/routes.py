@@ -37,6 +37,13 @@ ROUTE_OF_INTENT: Final[dict[str, str]] = {
 }
 """Intent -> route of a turn that is outside every form."""
 
+_ANSWERS: Final = frozenset({"affirm", "deny", "cancel", "inform"})
+
+FAMILY_OF_INTENT: Final[dict[str, str]] = {
+    intent: intent if intent in _ANSWERS else route for intent, route in ROUTE_OF_INTENT.items()
+}
+"""Intents of one route are ways to say one thing, except those that answer something: they stand for themselves."""
+
 FORM_OF_INTENT: Final[dict[str, str]] = {form.intent: form.name for form in forms().values()}
 """The intents that open a form, and the form."""
 

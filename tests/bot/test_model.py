@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from components.embedding_head import EmbeddingHead, Training
 from components.features import shape_marks
-from components.intent_classifier import decode_embedding
+from components.intent_classifier import decode_embedding, ranked
 from components.model import IntentModel
 from components.text import normalise
 
@@ -55,6 +55,13 @@ def test_the_embedding_head_tells_apart_what_no_line_separates_and_is_the_same_e
         assert int(head.probabilities(corner).argmax()) == side
         assert np.array_equal(head.probabilities(corner), again.probabilities(corner))
         assert abs(float(head.probabilities(corner).sum()) - 1) < 1e-5
+
+
+def test_intents_of_one_route_stand_together_and_answers_stand_alone():
+    intents = ["chitchat", "chitchat_bye", "faq", "cancel"]
+    ranking = ranked(intents, np.asarray([0.25, 0.3, 0.35, 0.1], dtype=np.float32))
+    assert [one["name"] for one in ranking] == ["chitchat_bye", "faq", "cancel"]
+    assert [round(one["confidence"], 2) for one in ranking] == [0.55, 0.35, 0.1]
 
 
 def test_an_embedding_of_another_size_or_not_of_numbers_is_ignored():
