@@ -7,16 +7,23 @@ intent that this module names.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from components import booking, steering
 from components.forms import Form, Slot, forms
 from components.routes import FORM_OF_INTENT, ROUTE_OF_FORM, ROUTE_OF_INTENT, SIBLINGS, SLOTS_OF_FORM
+from components.slot_values import (
+    as_entities,
+    bound_text,
+    followers,
+    known_values,
+    mistaken_slot,
+    sibling_form,
+    values_of,
+)
 from components.text import normalise, without_spans
 from components.turn import IDENTIFIERS, Entity, Memory, Turn
-from components.words import named_option
 
 LOOKUPS: Final = frozenset(
     {*(intent for intent, form in FORM_OF_INTENT.items() if not forms()[form].opens_case), "book_appointment"}
@@ -166,7 +173,7 @@ def _resumed(turn: Turn) -> Decision | None:
 
 def _reopened(turn: Turn, form: str, paused: tuple[str, ...] = ()) -> Decision:
     spec = forms()[form]
-    entities = [*_values(turn, form), *_stack(turn, paused)]
+    entities = [*values_of(turn, form), *_stack(turn, paused)]
     if turn.parked:
         entities.append(Entity("parked", None, 0, 0))
     return Decision(_opener(form), turn.probability, spec.route, tuple(entities), (_remark(spec, _RESUMED),))
@@ -179,19 +186,19 @@ def _follow_up(turn: Turn, memory: Memory, settings: Settings) -> Decision | Non
     if turn.intent in BREAKING and turn.probability >= settings.interrupt:
         return None
     if steering.wants_again(text) or steering.means_the_same(text):
-        return _opened(turn, form, tuple(_entities(dict(memory.values))), _remark(form, "好的，再查一次。"))
-    given = _values(turn, memory.form, words=steering.corrects(text) or steering.changes(text))
+        return _opened(turn, form, tuple(as_entities(dict(memory.values))), _remark(form, "好的，再查一次。"))
+    given = values_of(turn, memory.form, words=steering.corrects(text) or steering.changes(text))
     names = {entity.type for entity in given}
     other_lookup = turn.intent in LOOKUPS and FORM_OF_INTENT.get(turn.intent) not in SIBLINGS[memory.form]
     if (steering.corrects(text) or steering.changes(text)) and not (other_lookup and not given):
         if not given:
-            wrong = _mistaken(form, text, memory.values) if steering.corrects(text) else None
+            wrong = mistaken_slot(form, text, memory.values) if steering.corrects(text) else None
             if wrong is None:
                 return None
             names = {wrong.name}
-        dropped = _followers(form, names) if steering.changes(text) and not steering.corrects(text) else set()
+        dropped = followers(form, names) if steering.changes(text) and not steering.corrects(text) else set()
         kept = {name: value for name, value in memory.values.items() if name not in names | dropped}
-        return _opened(turn, form, (*given, *_entities(kept)), _remark(form, "好的，按改过的重新来。"))
+        return _opened(turn, form, (*given, *as_entities(kept)), _remark(form, "好的，按改过的重新来。"))
     if steering.is_elliptic(text):
         detail = steering.asked_detail(form, text)
         if detail is None:
@@ -211,7 +218,7 @@ def _carried(turn: Turn, memory: Memory, settings: Settings) -> Decision | None:
     form = forms()[memory.form]
     if turn.intent in LOOKUPS and FORM_OF_INTENT.get(turn.intent) != memory.form:
         return None
-    given = _values(turn, memory.form, words=True)
+    given = values_of(turn, memory.form, words=True)
     if not given or (turn.intent == "faq" and turn.band == "answer" and turn.confidence >= settings.faq_certain):
         return None
     names = {entity.type for entity in given}
@@ -221,7 +228,7 @@ def _carried(turn: Turn, memory: Memory, settings: Settings) -> Decision | None:
         if slot.carry and slot.name in memory.values and slot.name not in names
     }
     carried = [Entity("carried", " ".join(kept), 0, 0)] if kept else []
-    return _opened(turn, form, (*given, *_entities(kept), *carried))
+    return _opened(turn, form, (*given, *as_entities(kept), *carried))
 
 
 # -- inside a form --------------------------------------------------------------------------------------------------
@@ -247,17 +254,17 @@ def _inside(turn: Turn, slot: str, settings: Settings) -> Decision:
         return _broken_off(turn, form, intent, settings)
     if intent == "human" and form.opens_case:
         return _broken_off(turn, form, intent, settings)
-    values = _values(turn, form.name, asked=slot, words=steering.corrects(turn.text))
+    values = values_of(turn, form.name, asked=slot, words=steering.corrects(turn.text))
     asks = _asks(turn, settings)
     if values and not asks:
         return _taken(turn, form, values)
     if steering.corrects(turn.text) and not asks and not values:
-        wrong = _mistaken(form, turn.text, turn.given(form.name))
+        wrong = mistaken_slot(form, turn.text, turn.given(form.name))
         if wrong is not None:
             return _in_form(turn, "inform", form, (Entity(wrong.name, None, 0, 0),), "好的，请重新告诉我。")
-    sibling = _sibling(turn, form)
+    sibling = sibling_form(turn, form)
     if sibling is not None:
-        return _opened(turn, sibling, _values(turn, sibling.name))
+        return _opened(turn, sibling, values_of(turn, sibling.name))
 
     if intent in LOOKUPS and (probability >= settings.interrupt or (turn.has(*IDENTIFIERS) and len(rest) > 1)):
         if FORM_OF_INTENT.get(intent) != form.name:
@@ -316,8 +323,8 @@ def _taken(turn: Turn, form: Form, values: tuple[Entity, ...]) -> Decision:
         remark = "好的，已经改过来了。"
         if steering.changes(turn.text) and not steering.corrects(turn.text):
             present = {entity.type for entity in values}
-            emptied = tuple(Entity(name, None, 0, 0) for name in _followers(form, replaced) - present if name in given)
-    known = _known(turn, form, {**given, **{entity.type: entity.value for entity in (*values, *emptied)}})
+            emptied = tuple(Entity(name, None, 0, 0) for name in followers(form, replaced) - present if name in given)
+    known = known_values(turn, form, {**given, **{entity.type: entity.value for entity in (*values, *emptied)}})
     decided = _in_form(turn, "inform", form, (*values, *emptied, *known), remark)
     return replace(decided, before=(*decided.before, *_additions(form, values[0].type)))
 
@@ -406,102 +413,7 @@ def _is_place(turn: Turn, settings: Settings) -> bool:
     return named or bool(_POSITION.match(turn.text))
 
 
-# -- values, and opening a form -------------------------------------------------------------------------------------
-
-
-def _values(turn: Turn, form: str, *, asked: str | None = None, words: bool | None = None) -> tuple[Entity, ...]:
-    """The slot values that a message holds for a form, under the names of the slots.
-
-    Words of an option count when the message is about this form, when they were asked for, or with `words`.
-    """
-    spec = forms()[form]
-    about = FORM_OF_INTENT.get(turn.intent) == form or any(turn.has(slot.entity) for slot in spec.slots)
-    found: list[Entity] = []
-    for slot in spec.slots:
-        if slot.kind == "options":
-            said = slot.name == asked or about or bool(words)
-            kind = named_option(slot, turn.text, asked=slot.name == asked) if said else None
-            if kind is not None:
-                found.append(Entity(slot.name, kind, 0, 0))
-            continue
-        given = next((entity for entity in turn.entities if entity.type == slot.entity), None)
-        if given is not None:
-            found.append(Entity(slot.name, given.value, given.start, given.end))
-    # What the lookup will want besides may stand in the same message.
-    besides = [
-        slot for name in SIBLINGS[form] if name != form and forms()[name].completes for slot in forms()[name].slots
-    ]
-    for slot in besides if found else ():
-        given = next((entity for entity in turn.entities if entity.type == slot.entity), None)
-        if given is not None:
-            found.append(Entity(slot.name, given.value, given.start, given.end))
-    return tuple(found)
-
-
-def _known(turn: Turn, form: Form, given: Mapping[str, str | None]) -> tuple[Entity, ...]:
-    """What the citizen has bound fills the slots that are left, when only one binding fits what was said.
-
-    With several the question stays, and offers them (services/conversations). What was said is never replaced.
-    """
-    said = {slot: value for slot, value in given.items() if value is not None}
-    fitting = [
-        record
-        for record in turn.bound
-        if any(slot in record for slot in form.slot_names)
-        and all(_means(form, slot, value, record[slot]) for slot, value in said.items() if slot in record)
-    ]
-    own = {tuple((slot, record[slot]) for slot in form.slot_names if slot in record) for record in fitting}
-    if len(own) != 1:
-        return ()
-    return tuple(Entity(slot, value, 0, 0) for slot, value in own.pop() if slot not in said)
-
-
-def _means(form: Form, slot: str, said: str, bound: str) -> bool:
-    """Whether two values are the same; a kind may have been named in other words."""
-    if said == bound:
-        return True
-    spec = form.slot(slot)
-    return spec.kind == "options" and named_option(spec, bound, asked=True) == said
-
-
-def _bound_text(form: Form, known: tuple[Entity, ...]) -> str:
-    slot = next((slot for slot in form.slots if slot.kind == "identifier" and _has(known, slot.name)), None)
-    if slot is None:
-        return "好的，用您绑定的信息办理。"
-    value = next(entity.value for entity in known if entity.type == slot.name)
-    return f"好的，用您绑定的{slot.labels[0] if slot.labels else ''}{value}。"
-
-
-def _has(entities: tuple[Entity, ...], name: str) -> bool:
-    return any(entity.type == name for entity in entities)
-
-
-def _entities(values: dict[str, str]) -> list[Entity]:
-    return [Entity(name, value, 0, 0) for name, value in values.items()]
-
-
-def _mistaken(form: Form, text: str, given: Mapping[str, str]) -> Slot | None:
-    """The slot that a text calls wrong; without a name the one filled last."""
-    filled = [slot for slot in form.slots if slot.name in given]
-    for slot in filled:
-        if any(label in text for label in slot.labels):
-            return slot
-    return filled[-1] if filled else None
-
-
-def _followers(form: Form, names: set[str]) -> set[str]:
-    """The slots whose values belong to one of these slots (the engine number to the plate)."""
-    return {slot.name for slot in form.slots if slot.follows in names}
-
-
-def _sibling(turn: Turn, form: Form) -> Form | None:
-    """Another form of the same lookup, when the message brings what only that one asks for."""
-    for name in SIBLINGS[form.name]:
-        if name != form.name and any(
-            turn.has(slot.entity) for slot in forms()[name].slots if slot.kind in ("identifier", "entity")
-        ):
-            return forms()[name]
-    return None
+# -- opening a form -------------------------------------------------------------------------------------------------
 
 
 def _opener(form: str) -> str:
@@ -570,13 +482,13 @@ def _finish(turn: Turn, intent: str, settings: Settings, inside: Form | None = N
     if intent in FORM_OF_INTENT:
         form = forms()[FORM_OF_INTENT[intent]]
         named = replace(turn, ranking=((intent, turn.probability),))
-        sibling = _sibling(turn, form)
+        sibling = sibling_form(turn, form)
         own = [slot for slot in form.slots if slot.kind in ("identifier", "entity")]
         if sibling is not None and not any(turn.has(slot.entity) for slot in own):
             form, named = sibling, replace(turn, ranking=((sibling.intent, turn.probability),))
-        values = _values(named, form.name)
-        known = _known(turn, form, {entity.type: entity.value for entity in values})
-        return _opened(turn, form, (*values, *known), _remark(form, _bound_text(form, known)) if known else None)
+        values = values_of(named, form.name)
+        known = known_values(turn, form, {entity.type: entity.value for entity in values})
+        return _opened(turn, form, (*values, *known), _remark(form, bound_text(form, known)) if known else None)
     entities = turn.entities
     if intent == "cancel" and (turn.parked or turn.paused):
         entities = (*_stack(turn, ()), Entity("parked", None, 0, 0))
