@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import httpx
 
+from services.conversations.texts import ENTRY_CHOICE
+
 QUESTIONS = Path(__file__).with_name("questions.tsv")
 TIMEOUT = 60.0
 CONVERSATION_LENGTH = 10
@@ -74,7 +76,7 @@ class Ours:
         answer: dict[str, Any] = response.raise_for_status().json()
         messages = answer["messages"]
         payloads = [option["payload"] for message in messages for option in message.get("options") or ()]
-        shown = tuple(payload.removeprefix("entry:") for payload in payloads if payload.startswith("entry:"))
+        shown = tuple(payload.removeprefix(ENTRY_CHOICE) for payload in payloads if payload.startswith(ENTRY_CHOICE))
         said = next((message["text"] for message in messages if message["type"] == "answer"), "")
         return Reply(said, seconds, answer["route"], shown)
 
