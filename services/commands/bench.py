@@ -121,7 +121,7 @@ def dialogue(
     """A whole system of its own beside plain Rasa: turns, lookups, long conversations, accuracy, memory.
 
     The plain projects are written from the starter base and trained the first time: the light one takes a minute, the
-    ResponseSelector an hour or more.
+    ResponseSelector an hour.
     """
     configure_logging("cli")
     own = Settings()

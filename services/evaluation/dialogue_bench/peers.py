@@ -21,7 +21,7 @@ from knowledge_base import Entry
 from services.supervision.processes import Child, StartError, free_port
 from services.supervision.rasa_model import BOT_PYTHON
 
-# The ResponseSelector of the starter base took more than an hour on two shared cores.
+# The ResponseSelector of the starter base took about an hour on two cores that did other work, too.
 TRAIN_SECONDS = 3 * 60 * 60
 QUIET = {"RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SANIC_WORKERS": "1", "OMP_NUM_THREADS": "1"}
 # A Chinese sentence, which has no spaces, is one token here; the n-grams look into it.
