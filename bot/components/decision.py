@@ -28,10 +28,10 @@ from components.turn import IDENTIFIERS, Entity, Memory, Turn
 LOOKUPS: Final = frozenset(
     {*(intent for intent, form in FORM_OF_INTENT.items() if not forms()[form].opens_case), "book_appointment"}
 )
-BREAKING: Final = frozenset({"human", "urgent", "complaint", "suggestion"})
-"""Intents that end a form when the classifier is reasonably sure."""
 GRIEVANCES: Final = frozenset({"complaint", "suggestion"})
 """Intents that open a case at once: an unsure one gives way to an answer that is known."""
+BREAKING: Final = GRIEVANCES | {"human", "urgent"}
+"""Intents that end a form when the classifier is reasonably sure."""
 MOST_PAUSED: Final = 2
 FORGOTTEN_AFTER: Final = 24 * 3600
 """Seconds of silence after which nothing of an earlier form or lookup is taken up again."""

@@ -56,7 +56,7 @@ class EmbeddingHead:
     def probabilities(self, embedding: Vector) -> Vector:
         """Probabilities in the order of the intents' numbers; they sum to 1."""
         scaled = (embedding - self._mean) / self._deviation
-        said = [_softmax(np.maximum(scaled @ w1 + b1, 0) @ w2 + b2) for w1, b1, w2, b2 in self._networks]
+        said = [softmax(np.maximum(scaled @ w1 + b1, 0) @ w2 + b2) for w1, b1, w2, b2 in self._networks]
         mean: Vector = np.mean(said, axis=0, dtype=np.float32)
         return mean
 
@@ -94,7 +94,8 @@ def _fit(scaled: Vector, targets: npt.NDArray[np.int64], training: Training, see
     return tuple(np.ascontiguousarray(part, dtype=np.float32) for part in (hidden, hidden_bias, weights, bias))
 
 
-def _softmax(scores: Vector) -> Vector:
+def softmax(scores: npt.NDArray[Any]) -> Vector:
+    """Scores of one text as probabilities."""
     shifted = np.exp(scores - scores.max())
-    result: Vector = shifted / shifted.sum()
+    result: Vector = (shifted / shifted.sum()).astype(np.float32)
     return result

@@ -16,10 +16,9 @@ import numpy.typing as npt
 import scipy.sparse
 from sklearn.linear_model import LogisticRegression
 
-from components.embedding_head import EmbeddingHead, Training
+from components.embedding_head import EmbeddingHead, Training, Vector, softmax
 from components.features import NgramVectoriser
 
-Vector = npt.NDArray[np.float32]
 _ARRAYS: Final = "intents.npz"
 _WORDS: Final = "intents.json"
 
@@ -85,13 +84,13 @@ class IntentModel:
         """Probabilities in the order of `intents`; they sum to 1."""
         columns, values = self.vectoriser.row(text)
         weights, bias = self._ngram_head
-        from_ngrams = _softmax(values @ weights[columns] + bias)
+        from_ngrams = softmax(values @ weights[columns] + bias)
         if embedding is None or self._embedding_head is None:
             return from_ngrams
         from_embedding = self._embedding_head.probabilities(embedding)
         # A geometric mean: an intent must please both heads, one head alone cannot carry it.
         mixed = (1 - self._share) * np.log(from_ngrams + 1e-9) + self._share * np.log(from_embedding + 1e-9)
-        return _softmax(mixed)
+        return softmax(mixed)
 
     def save(self, folder: Path) -> None:
         """Write the model into an existing folder."""
@@ -131,9 +130,3 @@ def _fit(matrix: scipy.sparse.csr_matrix, targets: npt.NDArray[np.int64], streng
     else:
         weights, bias = regression.coef_, regression.intercept_
     return np.ascontiguousarray(weights.T, dtype=np.float32), bias.astype(np.float32)
-
-
-def _softmax(scores: npt.NDArray[Any]) -> Vector:
-    shifted = np.exp(scores - scores.max())
-    result: Vector = (shifted / shifted.sum()).astype(np.float32)
-    return result

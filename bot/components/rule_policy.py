@@ -31,6 +31,10 @@ class RuleIndex:
             newest = RulePolicy._rule_key_to_state(key)[-1]
             action = _asked(newest, PREVIOUS_ACTION, ACTION_NAME)
             self._rules[action, _asked(newest, USER, INTENT)][key] = predicted
+        self.intents_alone: Final = all(
+            intent is not _ANY for action, intent in self._rules if action in (_ANY, ACTION_LISTEN_NAME)
+        )
+        """Whether no rule applies to a message that is known by its text only."""
 
     def candidates(self, newest: State) -> dict[str, str]:
         """The rules that can apply to a conversation whose newest state is this; some of them may not."""
@@ -43,11 +47,6 @@ class RuleIndex:
         for wanted in ((action, intent), (action, _ANY), (_ANY, intent), (_ANY, _ANY)):
             found.update(self._rules.get(wanted, {}))
         return found
-
-    @property
-    def intents_alone(self) -> bool:
-        """Whether no rule applies to a message that is known by its text only."""
-        return all(intent is not _ANY for action, intent in self._rules if action in (_ANY, ACTION_LISTEN_NAME))
 
 
 def _asked(state: State, part: str, feature: str) -> str | None:
