@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 from borax.calendars.lunardate import LunarDate, TermUtils
 
+from services.conversations.extraction.numerals import number
+
 # name -> MMDD, "L" before a lunar one; S is a solar term
 FESTIVALS = {
     "元旦": "0101",
@@ -42,7 +44,6 @@ FESTIVALS = {
     "母亲节": "",
     "父亲节": "",
 }
-_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")}
 _MONTHS = {"正": 1, "冬": 11, "腊": 12}
 
 
@@ -69,9 +70,9 @@ def lunar_day(text: str, today: date, *, ahead: bool) -> date:
     """
     now = LunarDate.from_solar_date(today.year, today.month, today.day)
     named = re.search(r"([正冬腊]|[一二三四五六七八九十]+)月", text)
-    day = _number(re.sub(r"^.*(?:月|初)|[号日]$", "", text))
+    day = number(re.sub(r"^.*(?:月|初)|[号日]$", "", text))
     if named or text.startswith("大年"):
-        month = 1 if named is None else _MONTHS.get(named[1]) or _number(named[1])
+        month = 1 if named is None else _MONTHS.get(named[1]) or number(named[1])
         found = [_solar(year, month, day) for year in (now.year - 1, now.year, now.year + 1)]
     else:
         months = [divmod(now.year * 12 + now.month - 1 + step, 12) for step in (-1, 0, 1)]
@@ -79,14 +80,6 @@ def lunar_day(text: str, today: date, *, ahead: bool) -> date:
     if ahead:
         return next(candidate for candidate in found if candidate >= today)
     return next(candidate for candidate in reversed(found) if candidate <= today)
-
-
-def _number(text: str) -> int:
-    text = text.replace("廿", "二十")
-    tens, ten, ones = text.partition("十")
-    if not ten:
-        return _DIGITS[text]
-    return (_DIGITS[tens] if tens else 1) * 10 + (_DIGITS[ones] if ones else 0)
 
 
 def _solar(year: int, month: int, day: int) -> date:

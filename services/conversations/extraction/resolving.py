@@ -17,14 +17,8 @@ from typing import Literal
 from services.conversations.extraction import latin_times
 from services.conversations.extraction.datetimes import Mention, Part, find_mentions
 from services.conversations.extraction.lunar import festival, lunar_day
+from services.conversations.extraction.numerals import DIGITS, number
 
-_CN_DIGIT = {char: value for value, char in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "O": 0,
-    "两": 2,
-    "日": 7,
-    "天": 7,
-}
 Lean = Literal["past", "nearest", "future"]
 
 _PART_HOURS = (
@@ -58,20 +52,6 @@ _PART_HOURS = (
 )
 _DAYS = (("大前", -3), ("大后", 3), ("前", -2), ("昨", -1), ("琴", -1), ("寻", -1), ("噚", -1), ("夜", -1))
 _DAYS_ON = (("今", 0), ("明", 1), ("听", 1), ("天光", 1), ("后", 2))
-
-
-def number(text: str) -> int:
-    """Value of a small numeral below 100, ASCII or Chinese ("12", "十二", "二十", "廿三")."""
-    if text.isdigit():
-        return int(text)
-    text = text.replace("廿", "二十")
-    if "十" in text:
-        tens, _, ones = text.partition("十")
-        return (_CN_DIGIT[tens] if tens else 1) * 10 + (_CN_DIGIT[ones] if ones else 0)
-    value = 0
-    for char in text:
-        value = value * 10 + _CN_DIGIT[char]
-    return value
 
 
 def _lead(text: str) -> int:
@@ -189,7 +169,7 @@ class _Reading:
             if text.startswith(word):
                 self.year = self.today.year + delta
                 return
-        digits = re.sub(r"\D", "", "".join(str(_CN_DIGIT.get(char, char)) for char in text))
+        digits = re.sub(r"\D", "", "".join(str(DIGITS.get(char, char)) for char in text))
         self.year = int(digits) + (2000 if len(digits) == 2 else 0)
 
     def _month(self, month: int) -> None:
@@ -278,7 +258,7 @@ class _Reading:
         elif kind == "weekend" or text.endswith("末"):
             self.days(monday + timedelta(weeks=steps, days=5), monday + timedelta(weeks=steps, days=6))
         else:
-            day = monday + timedelta(weeks=steps, days=(_CN_DIGIT.get(text[-1]) or int(text[-1])) - 1)
+            day = monday + timedelta(weeks=steps, days=(DIGITS.get(text[-1]) or int(text[-1])) - 1)
             if steps == 0 and not text.startswith(("这", "本", "今", "呢")):
                 if self.lean == "past":
                     day -= timedelta(weeks=int(day > self.today))

@@ -58,7 +58,6 @@ def load_lexicon() -> Lexicon:
     return Lexicon(
         re.compile(
             rf"(?:(?<![可能以])领取?|{alternatives(raw['leads'])})?{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
-            rf"|{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
             rf"|(?<![A-Z])(?:{latin})(?![A-Z])"
         ),
         re.compile(f"(?:{describing})"),
