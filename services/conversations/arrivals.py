@@ -21,6 +21,14 @@ from services.notifications import service as notifications
 QUEUE_LIMIT = 50
 
 
+def locked(uow: UnitOfWork, conversation_id: str) -> Conversation:
+    """The conversation with its row locked until the end of the transaction. Raises NotFound."""
+    row = repository.lock(uow.session, conversation_id)
+    if row is None:
+        raise NotFound("没有这个会话")
+    return row
+
+
 class Arrivals:
     """Takes messages and files in; each call locks its conversation. `message_limit` is in characters."""
 
@@ -44,9 +52,7 @@ class Arrivals:
 
         Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
         """
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
+        row = locked(uow, conversation_id)
         return self.arrive_locked(uow, row, inbound, now)
 
     def arrive_locked(self, uow: UnitOfWork, row: Conversation, inbound: InboundMessage, now: datetime) -> Arrival:
@@ -120,9 +126,7 @@ class Arrivals:
 
         It takes no turn: nothing of it can be read here. Raises NotFound, TooManyRequests.
         """
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
+        row = locked(uow, conversation_id)
         known = repository.by_client_id(uow.session, conversation_id, client_message_id)
         if known is not None:
             return known.seq

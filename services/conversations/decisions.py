@@ -40,6 +40,7 @@ ROUTES = frozenset(
 )
 CASE_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 CANCEL = "取消"
+# Without Rasa, danger at least this likely is taken for danger.
 SUSPECTED = 0.5
 YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
 NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
@@ -225,6 +226,7 @@ class Decider:
         found, on_topic = EMPTY, False
         if snapshot is not None:
             found, on_topic = await self._run_in_thread(lambda: self._search(snapshot, context, text))
+        danger = likelihood(text)
         metadata = {
             "ref": self._sign(context.conversation_id, context.seq),
             "knowledge": {
@@ -236,14 +238,14 @@ class Decider:
             "idle": context.idle,
             "on_topic": on_topic,
             "bound": context.bound,
-            "danger": likelihood(text),
+            "danger": danger,
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
             payloads = await self._dialogue.turn(context.conversation_id, text, metadata)
         except DialogueUnavailable as error:
             log.warning("dialogue unavailable", kind=str(error))
-            return self._without_dialogue(context, text, found, snapshot)
+            return self._without_dialogue(context, text, danger, found, snapshot)
         return self._rendered(context, payloads, found, snapshot, has_consent=has_consent)
 
     def _search(self, snapshot: KnowledgeBase, context: TurnContext, text: str) -> tuple[SearchResult, bool]:
@@ -269,13 +271,18 @@ class Decider:
         return SearchResult(hits=again.hits, band=again.band, embedding=found.embedding), True
 
     def _without_dialogue(
-        self, context: TurnContext, text: str, found: SearchResult, snapshot: KnowledgeBase | None
+        self,
+        context: TurnContext,
+        text: str,
+        danger: float | None,
+        found: SearchResult,
+        snapshot: KnowledgeBase | None,
     ) -> TurnOutcome:
         """Rasa is down: the knowledge base alone answers, or a human is offered (DESIGN, life of a message, 9).
 
         Danger that is only suspected has no second opinion to wait for, so the suspicion is enough.
         """
-        if (likelihood(text) or 0.0) >= SUSPECTED:
+        if (danger or 0.0) >= SUSPECTED:
             return unchanged(context, route="urgent", case_kind="urgent")
         if any(word in text for word in HUMAN_WORDS):
             return unchanged(context, route="human", case_kind="help")

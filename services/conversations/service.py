@@ -14,7 +14,7 @@ from services.conversations import (
     repository,
     vault,
 )
-from services.conversations.arrivals import Arrivals
+from services.conversations.arrivals import Arrivals, locked
 from services.conversations.case_opening import CaseOpener
 from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
@@ -123,9 +123,7 @@ class Conversations:
 
     def hide_identifiers(self, uow: UnitOfWork, conversation_id: str, text: str, now: datetime) -> str:
         """A text that is no message, with its identifiers kept in the vault and masked. Raises NotFound."""
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
+        row = locked(uow, conversation_id)
         hidden = vault.hide(
             uow, self._secrets, conversation_id=row.id, seq=row.last_seq, text=text, now=now, expected=None
         )
@@ -191,9 +189,7 @@ class Conversations:
         The caller must not be working on this conversation. No turn may mean that another worker has the lease: the
         caller looks again with `take_turn`.
         """
-        row = repository.lock(uow.session, conversation_id)
-        if row is None:
-            raise NotFound("没有这个会话")
+        row = locked(uow, conversation_id)
         arrival = self._arrivals.arrive_locked(uow, row, inbound, now)
         try:
             return arrival, self._turns.take_locked(uow, row, owner, now)
