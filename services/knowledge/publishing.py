@@ -232,7 +232,7 @@ def _finish(
 ) -> None:
     """Switch to a built version, unless another one than `expected` is active by now."""
     with database.unit_of_work() as uow:
-        if repository.locked_active_version(uow.session) == expected:
+        if activate(uow, version, expected, actor, action, now):
             repository.complete_snapshot(
                 uow.session,
                 version,
@@ -241,22 +241,19 @@ def _finish(
                 delta=built.delta_size,
                 answers_pending=built.answers_pending,
             )
-            try:
-                activate(uow, version, actor, action, now)
-                uow.commit()
-                return
-            except IntegrityError:
-                # Two first publishes: the row that says which version is active can be made once.
-                uow.session.rollback()
+            uow.commit()
+            return
     database.write(lambda uow: repository.set_state(uow.session, version, FAILED))
     raise Conflict(OVERTAKEN)
 
 
-def activate(uow: UnitOfWork, version: int, actor: str, action: str, now: datetime) -> None:
-    """Point every replica at `version`."""
-    repository.activate(uow.session, version)
+def activate(uow: UnitOfWork, version: int, expected: int | None, actor: str, action: str, now: datetime) -> bool:
+    """Point every replica at `version`, unless another version than `expected` is active; says whether it did."""
+    if not repository.switch(uow.session, version, expected):
+        return False
     audit.record(uow, actor=actor, action=action, subject=f"knowledge:v{version}", now=now)
     uow.collect(KnowledgePublished(version))
+    return True
 
 
 __all__ = ["BUILDING", "FAILED", "READY", "KnowledgePublished", "Publication", "complete", "publish", "work_due"]

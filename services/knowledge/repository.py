@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from knowledge_base import Entry
+from services.core.sql import insert
 from services.knowledge.models import ActiveSnapshot, KnowledgeDraft, KnowledgeEntry, KnowledgeSnapshot
 
 ACTIVE_ROW = 1
@@ -113,8 +114,23 @@ def active_version(session: Session) -> int | None:
     return session.scalar(sa.select(ActiveSnapshot.version))
 
 
-def activate(session: Session, version: int) -> None:
-    session.merge(ActiveSnapshot(id=ACTIVE_ROW, version=version))
+def switch(session: Session, version: int, expected: int | None) -> bool:
+    """Make `version` the active one if `expected` is; None means that none ever was. Says whether it did.
+
+    One statement looks and writes. Where there is no row yet, a lock finds nothing to hold: two first publishes would
+    both see none, and the later one take the place of the earlier.
+    """
+    if expected is None:
+        first = insert(session, ActiveSnapshot).values(id=ACTIVE_ROW, version=version)
+        statement = first.on_conflict_do_nothing(index_elements=["id"]).returning(ActiveSnapshot.version)
+    else:
+        statement = (
+            sa.update(ActiveSnapshot)
+            .where(ActiveSnapshot.id == ACTIVE_ROW, ActiveSnapshot.version == expected)
+            .values(version=version)
+            .returning(ActiveSnapshot.version)
+        )
+    return session.scalar(statement) is not None
 
 
 def active_snapshot(session: Session) -> KnowledgeSnapshot | None:

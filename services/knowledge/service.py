@@ -143,11 +143,12 @@ def accept_draft(
 
 def roll_back(uow: UnitOfWork, version: int, *, actor: str, now: datetime) -> None:
     """Point at an earlier (or later) published version. Raises NotFound when it was never completed."""
+    # Held before the version is looked at: versions are retired under this lock.
+    active = repository.locked_active_version(uow.session)
     row = repository.snapshot(uow.session, version)
     if row is None or row.state != repository.READY:
         raise NotFound("没有这个已发布的版本")
-    repository.locked_active_version(uow.session)
-    activate(uow, version, actor, "knowledge.rollback", now)
+    activate(uow, version, active, actor, "knowledge.rollback", now)
 
 
 def list_snapshots(uow: UnitOfWork, limit: int = 50) -> list[SnapshotView]:

@@ -16,7 +16,7 @@ from knowledge_base.testing import FakeEmbedder
 from services.core.audit import AuditRow
 from services.core.database import Database
 from services.core.errors import Conflict
-from services.knowledge import publishing, service, tasks
+from services.knowledge import publishing, repository, service, tasks
 from services.knowledge.live import LiveKnowledge, snapshot_directory
 from tests.integration.knowledge.conftest import NOW, Desk
 
@@ -153,6 +153,42 @@ def test_of_two_first_publishes_at_once_one_wins(desk: Desk, entries: list[Entry
         thread.join()
     assert sorted(outcome > 0 for outcome in outcomes) == [False, True]
     assert desk.active() == max(outcomes)
+
+
+def test_a_first_version_is_made_active_once_also_while_another_is_not_committed_yet(
+    desk: Desk, entries: list[Entry]
+) -> None:
+    with desk.database.unit_of_work() as uow:
+        for _ in range(2):
+            repository.reserve_version(uow.session, "fake", 1, "editor", NOW)
+        uow.commit()
+    started, outcomes = threading.Event(), []
+
+    def second() -> None:
+        started.set()
+        with desk.database.unit_of_work() as uow:
+            outcomes.append(repository.switch(uow.session, 2, None))
+            uow.commit()
+
+    thread = threading.Thread(target=second)
+    with desk.database.unit_of_work() as uow:
+        assert repository.switch(uow.session, 1, None)
+        thread.start()
+        assert started.wait(30)
+        uow.commit()
+    thread.join(30)
+    assert (outcomes, desk.active()) == ([False], 1)
+
+
+def test_the_active_version_changes_only_from_the_expected_one(desk: Desk, entries: list[Entry]) -> None:
+    desk.load(entries)
+    first = desk.publish().version
+    desk.edit("e001", answer="改过")
+    second = desk.publish().version
+    with desk.database.unit_of_work() as uow:
+        assert not repository.switch(uow.session, first, first)
+        assert not repository.switch(uow.session, first, None)
+        assert repository.switch(uow.session, first, second)
 
 
 def test_a_failed_publish_leaves_the_old_version_live(desk: Desk, entries: list[Entry]) -> None:
