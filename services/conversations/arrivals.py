@@ -11,7 +11,15 @@ from services.conversations.events import ConversationChanged
 from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import Arrival, InboundMessage, Outgoing
-from services.conversations.urgency import LASTS, Urgency, company_reply, detect, emergency_reply, following
+from services.conversations.urgency import (
+    LASTS,
+    Heard,
+    Urgency,
+    company_reply,
+    detect,
+    emergency_reply,
+    following,
+)
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, NotFound, TooManyRequests, Unprocessable
@@ -47,15 +55,30 @@ class Arrivals:
         self._message_limit = message_limit
         self._claim_lapse = claim_lapse
 
-    def arrive(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, now: datetime) -> Arrival:
+    def arrive(
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        inbound: InboundMessage,
+        now: datetime,
+        heard: Heard | None = None,
+    ) -> Arrival:
         """Store an inbound message once, identifiers hidden; danger to life is answered in the same transaction.
 
+        `heard` is the embedding of its text, if there is one: danger is seen better with it.
         Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
         """
         row = locked(uow, conversation_id)
-        return self.arrive_locked(uow, row, inbound, now)
+        return self.arrive_locked(uow, row, inbound, now, heard)
 
-    def arrive_locked(self, uow: UnitOfWork, row: Conversation, inbound: InboundMessage, now: datetime) -> Arrival:
+    def arrive_locked(
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        inbound: InboundMessage,
+        now: datetime,
+        heard: Heard | None = None,
+    ) -> Arrival:
         """`arrive` in a conversation whose row this transaction has locked already."""
         text = self._text_of(uow, row.id, inbound)
         known = repository.by_client_id(uow.session, row.id, inbound.client_message_id)
@@ -111,7 +134,7 @@ class Arrivals:
         elif row.case_no is not None and not self._only_asks(row, inbound.text):
             # A case that waits for its citizen goes on, whoever holds the conversation.
             cases.citizen_wrote(uow, conversation_id=row.id, now=now)
-        urgency = detect(inbound.text) if inbound.text else None
+        urgency = detect(inbound.text, heard) if inbound.text else None
         if urgency is not None:
             self._answer_urgency(uow, row, message, urgency, now)
         elif row.handler != "human" and row.case_no is not None and inbound.choice is None:

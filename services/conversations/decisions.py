@@ -1,5 +1,6 @@
 """One turn's decision: a message and what is known become a `TurnOutcome`. Waits for Rasa, touches no database."""
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
 from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
 from services.conversations.splitting import split
-from services.conversations.urgency import likelihood
+from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
 from services.sla.policies import Kind
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,9 @@ ROUTES = frozenset(
 )
 CASE_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 CANCEL = "取消"
+HEAR_SECONDS = 2.0
 # Without Rasa, danger at least this likely is taken for danger.
-SUSPECTED = 0.5
+SUSPECTED = 0.27
 YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
 NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
 # Without Rasa only these words reach a person; with it the dialogue decides.
@@ -85,6 +87,19 @@ class Decider:
         self._sign = sign
         self._today = today
         self._consent = texts.consent(retention_days)
+
+    async def hear(self, text: str) -> Heard | None:
+        """The embedding of a message that has just come; None when it would add nothing, or cannot be had in time."""
+        snapshot = self._knowledge.current
+        if snapshot is None or not wants_hearing(text):
+            return None
+        try:
+            embedding = self._run_in_thread(lambda: snapshot.embed(text), abandon_on_cancel=True)
+            vector = await asyncio.wait_for(embedding, HEAR_SECONDS)
+        except Exception as error:  # a message is stored in any event
+            log.warning("message not embedded", kind=type(error).__name__)
+            return None
+        return Heard(text, snapshot.embedder.identity, vector)
 
     async def decide(
         self, context: TurnContext, deferred: tuple[str, list[dict[str, Any]]] | None = None
@@ -226,7 +241,8 @@ class Decider:
         found, on_topic = EMPTY, False
         if snapshot is not None:
             found, on_topic = await self._run_in_thread(lambda: self._search(snapshot, context, text))
-        danger = likelihood(text)
+        heard = Heard(text, snapshot.embedder.identity, found.embedding) if snapshot is not None else None
+        danger = likelihood(text, heard)
         metadata = {
             "ref": self._sign(context.conversation_id, context.seq),
             "knowledge": {
@@ -252,12 +268,19 @@ class Decider:
         """The hits, and whether they were found by the topic before: "那需要什么材料呢" finds nothing by itself."""
         scope = context.shortcuts
 
-        def search(words: str) -> SearchResult:
+        def search(words: str, embedding: Vector | None = None) -> SearchResult:
             return snapshot.search(
-                words, HITS_SENT, department=scope.department, region=scope.region, today=self._today()
+                words,
+                HITS_SENT,
+                embedding=embedding,
+                department=scope.department,
+                region=scope.region,
+                today=self._today(),
             )
 
-        found = search(text)
+        heard = context.heard
+        known = heard is not None and (heard.text.strip(), heard.model) == (text, snapshot.embedder.identity)
+        found = search(text, heard.vector if heard is not None and known else None)
         if context.topic is None or context.requested_slot or found.band == "answer" or not continues(text):
             return found, False
         try:

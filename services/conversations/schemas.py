@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from services.bindings.service import Check, Draft, Intent
 from services.cases.service import Proposal
+from services.conversations.urgency import Heard
 from services.menus.service import Account, Command, Place, Reply
 from services.sla.policies import Kind
 
@@ -207,6 +208,8 @@ class TurnContext:
     """What the citizen has bound, slot by slot, numbers as placeholders."""
     shown: dict[str, str] = field(default_factory=dict)
     """How the placeholders of what is bound are shown."""
+    heard: Heard | None = None
+    """The embedding of the message as it was written, if it was made on arrival."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from services.conversations.schemas import (
     TurnOutcome,
 )
 from services.conversations.turn_taking import LeaseLost, TurnTaking
+from services.conversations.urgency import Heard
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
@@ -152,9 +153,16 @@ class Conversations:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def arrive(self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, now: datetime) -> Arrival:
+    def arrive(
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        inbound: InboundMessage,
+        now: datetime,
+        heard: Heard | None = None,
+    ) -> Arrival:
         """See `Arrivals.arrive`."""
-        return self._arrivals.arrive(uow, conversation_id, inbound, now)
+        return self._arrivals.arrive(uow, conversation_id, inbound, now, heard)
 
     @staticmethod
     def checked_file(upload: bytes) -> attachments.Content:
@@ -182,7 +190,13 @@ class Conversations:
         return self._turns.take(uow, conversation_id, owner, now)
 
     def arrive_and_take(
-        self, uow: UnitOfWork, conversation_id: str, inbound: InboundMessage, owner: str, now: datetime
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        inbound: InboundMessage,
+        owner: str,
+        now: datetime,
+        heard: Heard | None = None,
     ) -> tuple[Arrival, TurnContext | None]:
         """`arrive` and, unless another worker holds the lease, `take_turn` in one transaction.
 
@@ -190,7 +204,7 @@ class Conversations:
         caller looks again with `take_turn`.
         """
         row = locked(uow, conversation_id)
-        arrival = self._arrivals.arrive_locked(uow, row, inbound, now)
+        arrival = self._arrivals.arrive_locked(uow, row, inbound, now, heard)
         try:
             return arrival, self._turns.take_locked(uow, row, owner, now)
         except LeaseLost:  # raised before anything is changed

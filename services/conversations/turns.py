@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
@@ -22,6 +23,7 @@ from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations
 from services.conversations.turn_taking import LeaseLost
+from services.conversations.urgency import Heard
 from services.core.clock import Clock
 from services.core.database import Database, UnitOfWork
 from services.core.signals import CONVERSATION, Signals
@@ -38,6 +40,7 @@ POLL_SECONDS = 0.25
 LEASE_RETRY_SECONDS = 0.1
 TURNS_LIMIT = 200
 PROPOSE_SECONDS = 3.0
+HEARD_KEPT = 200
 
 
 class TurnRunner:
@@ -68,13 +71,16 @@ class TurnRunner:
         self._running: dict[str, asyncio.Task[None]] = {}
         # Conversations that got a message while this process was working on them.
         self._again: set[str] = set()
+        # Who is about to store a message, by conversation: the lock, and how many hold it or wait for it.
+        self._entrances: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._heard: dict[tuple[str, int], Heard] = {}
         # Requests that wait for the answer to their message, by conversation and place.
         self._awaited: dict[str, dict[int, asyncio.Future[SendAnswer | None]]] = {}
 
     async def receive(self, conversation_id: str, inbound: InboundMessage) -> SendAnswer:
         """Store a message, run its turn and answer; after `patience` the rest comes by the stream."""
         async with self._signals.listen(CONVERSATION + conversation_id) as news:
-            arrival = await self._arrive(conversation_id, inbound)
+            arrival = await self._hear_and_store(conversation_id, inbound)
             deadline = asyncio.get_running_loop().time() + self._patience
             if arrival.fresh and not arrival.done:
                 answer = await self._answered_here(conversation_id, arrival.seq)
@@ -125,17 +131,47 @@ class TurnRunner:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def _arrive(self, conversation_id: str, inbound: InboundMessage) -> Arrival:
+    async def _hear_and_store(self, conversation_id: str, inbound: InboundMessage) -> Arrival:
+        """Embed and store a message; several of one conversation are embedded together and stored as they came."""
+        hearing = asyncio.create_task(self._decider.hear(inbound.text or ""))
+        try:
+            async with self._entrance(conversation_id):
+                return await self._arrive(conversation_id, inbound, await hearing)
+        finally:
+            hearing.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _entrance(self, conversation_id: str) -> AsyncIterator[None]:
+        """One at a time, in the order of the asking."""
+        lock, waiting = self._entrances.get(conversation_id, (asyncio.Lock(), 0))
+        self._entrances[conversation_id] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._entrances.pop(conversation_id)
+            if waiting > 1:
+                self._entrances[conversation_id] = (lock, waiting - 1)
+
+    async def _arrive(self, conversation_id: str, inbound: InboundMessage, heard: Heard | None) -> Arrival:
         """Store the message and see that its turn comes: at once, when nobody works on this conversation."""
         if self._is_running(conversation_id):
             arrival = await self._write(
-                lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now())
+                lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now(), heard)
             )
+            self._keep_heard(conversation_id, arrival, heard)
             self.start(conversation_id)
             return arrival
         arrived: asyncio.Future[Arrival] = asyncio.get_running_loop().create_future()
-        self._spawn(conversation_id, self._arrive_and_work_off(conversation_id, inbound, arrived))
+        self._spawn(conversation_id, self._arrive_and_work_off(conversation_id, inbound, heard, arrived))
         return await arrived
+
+    def _keep_heard(self, conversation_id: str, arrival: Arrival, heard: Heard | None) -> None:
+        """Keep an embedding for the turn of its message, the latest ones only: a turn can do without."""
+        if heard is not None and arrival.fresh and not arrival.done:
+            self._heard[conversation_id, arrival.seq] = heard
+            if len(self._heard) > HEARD_KEPT:
+                del self._heard[next(iter(self._heard))]
 
     def start(self, conversation_id: str) -> None:
         """Work off a conversation in the background; if this process does so already it looks once more at the end."""
@@ -171,18 +207,25 @@ class TurnRunner:
             await asyncio.wait(list(self._running.values()), timeout=self._turn_seconds + 2)
 
     async def _arrive_and_work_off(
-        self, conversation_id: str, inbound: InboundMessage, arrived: "asyncio.Future[Arrival]"
+        self,
+        conversation_id: str,
+        inbound: InboundMessage,
+        heard: Heard | None,
+        arrived: "asyncio.Future[Arrival]",
     ) -> None:
         """Store a message and take its turn in the same transaction; `arrived` gets the arrival or its error."""
         owner = self._owner_of(conversation_id)
         try:
             arrival, context = await self._write(
-                lambda uow: self._conversations.arrive_and_take(uow, conversation_id, inbound, owner, self._clock.now())
+                lambda uow: self._conversations.arrive_and_take(
+                    uow, conversation_id, inbound, owner, self._clock.now(), heard
+                )
             )
         except Exception as error:
             if not arrived.cancelled():
                 arrived.set_exception(error)
             return
+        self._keep_heard(conversation_id, arrival, heard)
         if not arrived.cancelled():
             arrived.set_result(arrival)
         await self._work_off(conversation_id, context)
@@ -223,6 +266,7 @@ class TurnRunner:
     async def _one_turn(self, context: TurnContext, owner: str) -> TurnContext | None:
         """Decide and store one turn; returns the next one, taken in the transaction that stored this one."""
         began = time.perf_counter()
+        context = replace(context, heard=self._heard.pop((context.conversation_id, context.seq), None))
         if consent_in(context) or binding.consents(context):
             # Recorded before anything uses an identifier: the action of this very turn may resolve one.
             await self._write(

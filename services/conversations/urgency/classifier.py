@@ -1,7 +1,7 @@
 """Logistic regression over character n-grams and lexicon flags; the weights ship as JSON.
 
-`python -m services.conversations.urgency.train` makes them from data/urgent.txt and data/calm.txt;
-a test checks that the shipped file fits those examples.
+`python -m services.conversations.urgency.train` makes them from data/urgent.txt, data/calm.txt and the
+dialogue's examples; a test checks that the shipped file fits those.
 """
 
 from __future__ import annotations
@@ -46,13 +46,23 @@ def _weights() -> tuple[float, dict[str, float]]:
     return float(raw["bias"]), {str(name): float(value) for name, value in raw["weights"].items()}
 
 
-def probability(prepared: str) -> float:
-    """Probability in [0, 1] that a prepared text tells of danger."""
+def log_odds(prepared: str) -> float:
+    """Log odds, within 30 of 0, that a prepared text tells of danger."""
     bias, weights = _weights()
     names = list(features(prepared))
     # the same length scaling as in training: long messages do not win by their mere length
     score = bias + sum(weights.get(name, 0.0) * scale(name, len(names)) for name in names)
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
+    return max(-30.0, min(30.0, score))
+
+
+def probability(prepared: str) -> float:
+    """Probability in [0, 1] that a prepared text tells of danger."""
+    return chance(log_odds(prepared))
+
+
+def chance(odds: float) -> float:
+    """Log odds as a probability."""
+    return 1.0 / (1.0 + math.exp(-odds))
 
 
 def scale(name: str, count: int) -> float:

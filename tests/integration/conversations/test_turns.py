@@ -1,26 +1,23 @@
 """Turns: one at a time, in order, each message once, nothing lost."""
 
 import asyncio
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from services.conversations import repository
+from services.conversations.decisions import SUSPECTED
 from services.conversations.models import Message
 from services.conversations.schemas import InboundMessage, SendAnswer
 from services.conversations.urgency import detect, likelihood
 from services.core.errors import TooManyRequests, Unprocessable
 from tests.integration.conversations.conftest import Room
 
-SUSPECTED = (
-    "他们堵在店里，说今天不还就剁我一根手指",
-    "孩子嘴唇肿起来，喘气呼噜呼噜的",
-    "她在浴缸里不动，水红红的",
-    "他锁着门，我在里面出不来",
-    "那人还在楼道里等我，手里有东西",
-    "刚打完针，人一身汗，喊他不怎么理",
-)
+HELDOUT = Path(__file__).resolve().parents[2] / "bot" / "heldout" / "danger.jsonl"
+DANGERS = [row["text"] for row in map(json.loads, HELDOUT.read_text("utf-8").splitlines()) if row["route"] == "urgent"]
 
 
 def message(text: str, key: str = "k1") -> InboundMessage:
@@ -268,8 +265,8 @@ def test_danger_that_only_the_dialogue_sees_is_answered_with_the_emergency_numbe
 
 def test_without_the_dialogue_a_suspicion_of_danger_is_enough(room: Room) -> None:
     conversation = room.open()
-    # Which of them is only suspected changes with the examples that danger is learned from.
-    text = next(text for text in SUSPECTED if detect(text) is None and (likelihood(text) or 0) >= 0.5)
+    # Which messages are only suspected changes with the examples that danger is learned from.
+    text = next(text for text in DANGERS if detect(text) is None and (likelihood(text) or 0) >= SUSPECTED)
     room.dialogue.goes_down()
     answer = asyncio.run(room.runner().receive(conversation, message(text)))
     assert answer.route == "urgent"

@@ -6,15 +6,24 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from services.conversations.urgency import detect, emergency_reply, likelihood
+from knowledge_base import Embedder, load_embedder
+from services.conversations.urgency import Heard, detect, emergency_reply, likelihood, meaning, wants_hearing
 from services.conversations.urgency.classifier import _weights
 from services.conversations.urgency.lexicon import prepare
-from services.conversations.urgency.train import fit, read_examples
+from services.conversations.urgency.train import all_examples, digest, fit, fit_meaning, read_examples
 
 HELDOUT = Path(__file__).with_name("urgency_heldout.tsv")
 ROUTES = Path(__file__).parents[2] / "bot" / "heldout"
+
+UNSEEN = ("fifth.jsonl", "danger.jsonl", "danger2.jsonl")
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    return load_embedder(None, tmp_path_factory.mktemp("models"))
 
 
 def rows(label: str) -> list[str]:
@@ -136,13 +145,67 @@ def test_the_examples_are_many_and_none_is_on_both_sides() -> None:
 
 
 def test_the_shipped_weights_are_those_of_the_shipped_examples() -> None:
-    np = pytest.importorskip("numpy")
-    urgent, calm = read_examples("urgent.txt"), read_examples("calm.txt")
-    bias, weights = fit(urgent + calm, np.array([1] * len(urgent) + [0] * len(calm)))
+    texts, labels = all_examples()
+    bias, weights = fit(texts, labels)
     shipped_bias, shipped = _weights()
     assert shipped_bias == pytest.approx(bias, abs=0.05)
     for name, weight in weights.items():
         assert shipped.get(name, 0.0) == pytest.approx(weight, abs=0.05), name
+
+
+def test_the_shipped_network_is_that_of_the_shipped_examples_and_of_the_bundled_model(embedder: Embedder) -> None:
+    network = meaning.shipped()
+    assert network.digest == digest(*all_examples())
+    assert network.model == embedder.identity
+    assert network.mean.shape == (embedder.dimension,)
+
+
+def test_the_network_learns_what_the_vectors_tell_and_the_same_each_time() -> None:
+    vectors = np.random.default_rng(1).normal(size=(4000, 8)).astype(np.float32)
+    labels = (vectors[:, 0] > 0).astype(np.int64)
+    arrays = fit_meaning(vectors, labels)
+    again = fit_meaning(vectors, labels)
+    assert all((arrays[name] == again[name]).all() for name in arrays)
+    hidden = np.maximum((vectors - arrays["mean"]) / arrays["deviation"] @ arrays["hidden"] + arrays["hidden_bias"], 0)
+    assert (((hidden @ arrays["weights"] + arrays["bias"]) > 0) == labels).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2", False),
+        ("粤B7K392", False),
+        ("户号1100234567", False),
+        ("嗯嗯", False),
+        ("我爸叫不醒了", True),
+        ("my house is on fire", True),
+        ("3楼一直在冒烟", True),
+        ("长" * 121, False),
+    ],
+)
+def test_only_short_messages_that_hold_words_are_embedded_on_arrival(text: str, wanted: bool) -> None:
+    assert wants_hearing(text) is wanted
+
+
+def test_with_the_meaning_nine_of_ten_hidden_dangers_are_found_without_the_dialogue(embedder: Embedder) -> None:
+    kept = [json.loads(line) for name in UNSEEN for line in _lines(ROUTES / name)]
+    vectors = embedder.embed_queries([row["text"] for row in kept])
+    heard = [Heard(row["text"], embedder.identity, vector) for row, vector in zip(kept, vectors, strict=True)]
+    found = [detect(one.text, one) is not None for one in heard]
+    urgent = [row["route"] == "urgent" for row in kept]
+    assert sum(urgent) > 300
+    missed = [one.text for one, seen, danger in zip(heard, found, urgent, strict=True) if danger and not seen]
+    alarms = [one.text for one, seen, danger in zip(heard, found, urgent, strict=True) if seen and not danger]
+    assert len(missed) <= 0.1 * sum(urgent), missed
+    assert len(alarms) <= 0.03 * (len(urgent) - sum(urgent)), alarms
+
+
+def test_an_embedding_of_another_model_is_no_opinion() -> None:
+    text = "家里煤气味很大"
+    odd = Heard(text, "another-model", np.ones(384, dtype=np.float32))
+    short = Heard(text, meaning.shipped().model, np.ones(8, dtype=np.float32))
+    assert likelihood(text, odd) == likelihood(text, short) == likelihood(text)
+    assert detect(text, odd) == detect(text)
 
 
 def test_the_reply_gives_the_numbers_first_and_asks_for_the_place() -> None:
