@@ -16,7 +16,7 @@ _LEFT = re.compile(
 )
 _RIGHT = re.compile(
     r"(?:这儿|那儿|这|那)?(?:附近|旁边|周边|周围|一带|这边|那边|这头|那头|边边上|边边|边上|隔离|左近|最近(?=[的嘅])|最近|"
-    r"楼下|对面|近|这块|那块|这片|那片|跟前|这儿|那一圈|这一圈|一圈|这一片|那一片)"
+    r"楼下|(?<!面)对面|近|这块|那块|这片|那片|跟前|这儿|那一圈|这一圈|一圈|这一片|那一片)"
 )
 # A search for something nearby
 SEARCH = re.compile(
@@ -30,7 +30,7 @@ _NOT_PLACE = re.compile(
     r"吗|呢|想|要|了|过|着|没|不|最).*)$"
 )
 # What is looked for, not where: "派出所最近的是哪个"
-_SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|号)$")
+_SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|公司|号)$")
 # Hills, temples, islets: with "这儿" or after "在" these are names in any message
 _LANDFORM = "湖岭坪碑坡岗崖寺庙塘滩洲港屯庄寨堡堰坝沟湾山峰岛"
 # a clause of its own in a search: "最近的药店 新街口"

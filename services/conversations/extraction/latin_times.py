@@ -30,10 +30,11 @@ _HALF = r"(?:SHANG|XIA) ?WU|(?:ZAO|WAN) ?SHANG"
 _PINYIN = (
     r"(?:(?:XIA|SHANG|ZHE|BEN) ?(?:GE ?)?)?(?:ZHOU|XINGQI|LIBAI) ?(?:YI|ER|SAN|SI|WU|LIU|RI|TIAN)"
     rf"(?: ?(?:{_HALF}))?|(?:MING|HOU|JIN|ZUO|QIAN) ?TIAN(?: ?(?:{_HALF}))?|"
-    r"(?:XIA|SHANG|ZHE|BEN) ?(?:GE ?)?(?:ZHOU|YUE)|\d{1,2} ?YUE ?\d{1,2}(?: ?(?:HAO|RI))?|\d{1,2} ?YUE"
+    r"(?:XIA|SHANG|ZHE|BEN) ?(?:GE ?)?(?:ZHOU|YUE)|\d{1,2} ?YUE ?\d{1,2}(?: ?(?:HAO|RI))?|\d{1,2} ?YUE|\d{1,2} ?HAO"
 )
 _DAY = "|".join(_WEEKDAYS)
-_PART = r"(?: (?:MORNING|AFTERNOON|EVENING|NIGHT|NOON))?"
+_CLOCK = r"(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))? ?(?P<half>[AP])M"
+_PART = rf"(?: (?:MORNING|AFTERNOON|EVENING|NIGHT|NOON))?(?: (?:AT )?{re.sub('[?]P<[a-z]+>', '?:', _CLOCK)})?"
 _ENGLISH = (
     rf"(?:(?:NEXT|THIS|LAST) )?(?:{_DAY}){_PART}|(?:NEXT|THIS|LAST) (?:WEEKEND|WEEK|MONTH)|"
     rf"(?:(?:THE )?DAY AFTER TOMORROW|TOMORROW|TODAY|YESTERDAY){_PART}|TONIGHT|THIS (?:MORNING|AFTERNOON|EVENING)|"
@@ -49,9 +50,14 @@ _TOKEN = re.compile(
 def translate(folded: str) -> str:
     """The Chinese words of a found time.
 
-    >>> translate("NEXT MONDAY"), translate("TOMORROW MORNING"), translate("6YUE18")
-    ('下个星期一', '明天上午', '6月18号')
+    >>> translate("NEXT MONDAY 9AM"), translate("TOMORROW MORNING"), translate("6YUE18")
+    ('下个星期一上午9点', '明天上午', '6月18号')
     """
+    clock = re.search(rf" (?:AT )?{_CLOCK}$", folded)
+    if clock:
+        half = "上午" if clock["half"] == "A" else "下午"
+        day = re.sub("上午|下午|晚上|中午", "", translate(folded[: clock.start()]))
+        return f"{day}{half}{clock['hour']}点" + (f"{clock['minute']}分" if clock["minute"] else "")
     month = re.fullmatch(rf"({'|'.join(_MONTHS)})(?: (\d+).*)?", folded)
     if month:
         return f"{_MONTHS.index(month[1]) + 1}月" + (f"{month[2]}号" if month[2] else "")

@@ -254,7 +254,7 @@ def classify_long_number(number: str, text: str) -> EntityType | None:
     # an order or bank card number beside "申请" must not pass as a case number, which is not hidden
     if (dated or year_first) and len(number) not in (15, 18) and _CASE.search(text) and not _BILL_NAMED.search(text):
         return "case_no"
-    if 8 <= len(number) <= 13 and _BILL.search(text):
+    if 7 <= len(number) <= 13 and _BILL.search(text):
         return "household_no"
     if dated and len(number) in (12, 13, 14) and not _BILL.search(text):
         return "case_no"

@@ -23,7 +23,7 @@ _UNIT = (
 )
 _DETAIL = re.compile(rf"(?:{_UNIT})+(?:\d{{3,4}})?")
 _CROSSING = re.compile(
-    r"交叉路口|交叉口|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处|(?<=[路街巷村])口(?![岸子味])"
+    r"交叉路口|交叉口|岔路?口|桥洞|交汇处|交会处|交界处|交接处|交界|交口|路口|十字路口|的?交叉处|(?<=[路街巷村])口(?![岸子味])|(?<=隧道)口"
 )
 _JOIN = re.compile(r"[与和跟、到至]")
 _SHORT_CLAUSE = 24
@@ -41,10 +41,15 @@ _DAO = re.compile(r"路灯|\d+号|附近|路口|交口|[与和].{1,6}[路道街]
 _TO_CITY = re.compile(r"(?:在|到|去|住|从|来|回|离|距|位于|往|至|跑了?趟|飞|抵|途经|经过|路过|喺|返|人|开往|搬到)$")
 _OF_CITY = re.compile(r"(?:那边|这边|那头|这头|附近|市区|市内|境内|这儿|那儿|那里|的违|违章|有违|那回|本地)")
 _HIGHWAY = re.compile(
-    r"[GSX]\d{1,4}[\u4e00-\u9fff]{1,6}?(?:高速公路|高速|线)(?:[\u4e00-\u9fff]{1,4}段)?|"
+    r"[GSX]\d{1,4}[\u4e00-\u9fff]{1,6}?(?:高速公路|高速|线)"
+    r"(?:[\u4e00-\u9fff]{1,4}段|[\u4e00-\u9fff]{2,3}(?:出口|入口|收费站|服务区|互通))?|"
+    r"(?:机场|绕城|环城|[东南西北内外中]环|[沿滨][江海河湖])高速(?:公路)?(?!路?费)|"
     r"(?:[国省县]道[GSX]?\d{1,4}(?:线)?|[GSX]?\d{3}(?:国道|省道|县道))(?:[\u4e00-\u9fff]{1,3}段(?![时间路]))?"
 )
 _SECTION = re.compile(r"[^一这那了有某整每前后堵的到往在两几个是段]{1,3}段(?![时间位子落])")
+# "博物馆北门" is one place, though any museum has a gate.
+_GATED = re.compile(r"(?:馆|医院|公园|广场|车站|火车站|高铁站|市场|学院|大学)$")
+_GATE = re.compile(r"[东南西北](?:门|口|出口|广场)")
 _ROAD_WORD = re.compile(r"^(?:[东西南北中前后]|[一二三四五六七八九十]{1,2})?(?:路|街|大道|大街|巷)$")
 
 
@@ -75,7 +80,7 @@ def find_locations(claims: Claims) -> None:
 def _in_run(run: str, stops: list[int], gazetteer: Gazetteer, words: Words) -> list[tuple[int, int]]:
     components = _administrative(run, gazetteer, words)
     components = _named(run, components, stops, words)
-    found = [match.span() for match in _HIGHWAY.finditer(run)]
+    found = [(match.start(), _extend(run, match.end(), words)) for match in _HIGHWAY.finditer(run)]
     components = [item for item in components if not any(item.start < end and start < item.end for start, end in found)]
     for group in _groups(run, components):
         first, last = group[0], group[-1]
@@ -104,7 +109,10 @@ def _administrative(run: str, gazetteer: Gazetteer, words: Words) -> list[_Compo
             preceded = (
                 re.search(r"(?:在|到|去|住|从|来|回|离|位于|往|跑趟|跑了趟|过|搬到|搬去|喺)$", before) is not None
             )
-            followed = re.match(r"(?:那边|这边|附近|那头|这头|那块|这块|一带|有|哪|的)", after) is not None or not after
+            followed = (
+                re.match(r"(?:那边|这边|[嗰呢]边|附近|那头|这头|那块|这块|一带|有|哪|的)", after) is not None
+                or not after
+            )
             beside = bool(components) and components[-1].end == position
             if not (preceded or beside or (not before and followed)):
                 length = 0
@@ -165,7 +173,8 @@ def _named(run: str, known: list[_Component], stops: list[int], words: Words) ->
             last.end = floor = end
             continue
         bare = begin == left and end - begin == 1 and not (adjoining and components[-1].kind != "named")
-        if (bare or (begin == left and not adjoining)) and suffix not in words.whole:
+        gated = _GATED.search(suffix) is not None and _GATE.match(run, end) is not None
+        if (bare or (begin == left and not adjoining)) and suffix not in words.whole and not gated:
             continue
         if run[left:end].endswith(words.never):
             continue
@@ -186,7 +195,10 @@ def _skip_detail(run: str, left: int, begin: int) -> int:
 
 
 def _water_here(run: str, left: int, end: int) -> bool:
-    after = re.match(r"边|里|旁|附近|岸|畔|上有|污|黑臭|水|中", run[end:]) is not None
+    after = (
+        re.match(r"边|里|旁|附近|岸|畔|上有|污|黑臭|水|中|[漂飘][了着浮满]|[发变]臭|[发变]黑|涨水", run[end:])
+        is not None
+    )
     before = re.search(r"(?:在|离|去|到|跳进|掉进|掉到|落水)$", run[:left]) is not None
     return end - left >= 3 and (after or before)
 
@@ -235,6 +247,8 @@ def _stands_alone(run: str, component: _Component, end: int, words: Words) -> bo
         return True
     if _COMPASS_ROAD.match(text):
         return end > component.end and run[component.end].isdigit()
+    if _GATED.search(text) and _GATE.match(run, component.end):
+        return True
     if text in words.generic or _ROAD_WORD.match(text) or _BUS.match(text):
         return False
     name = words.last_suffix.sub("", text)

@@ -14,6 +14,8 @@ from importlib import resources
 
 from services.conversations.extraction.word_tree import alternatives
 
+# "打" leads a jab, not a list that is printed.
+_JAB = r"打(?=[\u4e00-\u9fff]{0,4}(?:疫苗|针|价))"
 _DOSE = r"(?:第?[一二三四1-4](?:针|剂)次?)?"
 
 
@@ -57,8 +59,8 @@ def load_lexicon() -> Lexicon:
     latin = "|".join(word.upper().replace(" ", " ?") for word in sorted(raw["latin"], key=len, reverse=True))
     return Lexicon(
         re.compile(
-            rf"(?:(?<![可能以])领取?|{alternatives(raw['leads'])})?{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
-            rf"|(?<![A-Z])(?:{latin})(?![A-Z])"
+            rf"(?:(?<![可能以])领取?|{_JAB}|{alternatives(raw['leads'])})?{before}(?:{name}|{thing})(?:{name}|{thing}|{actions}){{0,3}}{_DOSE}"
+            rf"|(?<![A-Z])(?:{latin})(?: RENEWAL| EXTENSION| REPLACEMENT)?(?![A-Z])"
         ),
         re.compile(f"(?:{describing})"),
     )

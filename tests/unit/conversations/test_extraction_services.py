@@ -28,6 +28,9 @@ def services(text: str) -> list[str]:
         ("户口本丢了，约个补办户口本", "补办户口本"),
         ("yuyue hu zhao, ming tian", "hu zhao"),
         ("book a passport renewal tomorrow", "passport renewal"),
+        ("book work permit renewal on Friday", "work permit renewal"),
+        ("yuyue护照 后天", "护照"),
+        ("哪儿能打社保清单，最近的", "社保清单"),
     ],
 )
 def test_neighbouring_words_of_a_service_are_one_name(text: str, service: str) -> None:
@@ -38,6 +41,10 @@ def test_neighbouring_words_of_a_service_are_one_name(text: str, service: str) -
     ("text", "service"),
     [
         ("育儿补贴发了没", "育儿补贴"),
+        ("领导好，我五月提交的安家补贴申请，系统一直是受理中", "安家补贴"),
+        ("我个台胞证搞掂未呀", "台胞证"),
+        ("孤儿补贴三月份报起上去了，还没得消息", "孤儿补贴"),
+        ("残疾等级重评的结果有了吗", "残疾等级重评"),
         ("转学申请走到哪了", "转学"),
         ("居留许可做好未", "居留许可"),
         ("食品生产许可证给打回来了吗", "食品生产许可证"),
@@ -72,6 +79,8 @@ def test_a_service_that_no_list_has_is_known_by_its_last_word(text: str, service
         "我去办社保卡，让我跑了三趟",
         "不要机器人，我问医保的事，转人工",
         "410100123456，驾驶证",
+        "electric bill 上个月的",
+        "代开发票 税点低 加V",
     ],
 )
 def test_a_facility_or_a_grievance_that_bears_the_name_of_a_service_is_none(text: str) -> None:

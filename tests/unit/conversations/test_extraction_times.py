@@ -42,6 +42,11 @@ def times(text: str) -> list[str]:
         ("next Friday约体检", "next Friday"),
         ("yuyue huzhao xia zhou yi", "xia zhou yi"),
         ("居住证五月十八交的，好了没", "五月十八"),
+        ("book a visa extension for next Tuesday 10:30am", "next Tuesday 10:30am"),
+        ("yuyue shebaoka 18hao", "18hao"),
+        ("这个月二十几号能约工伤鉴定吗", "这个月二十几号"),
+        ("屋企今期水費幾多", "今期"),
+        ("上个号头的电费", "上个号头"),
     ],
 )
 def test_a_time_is_found_as_it_was_said(text: str, value: str) -> None:
@@ -49,7 +54,18 @@ def test_a_time_is_found_as_it_was_said(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["门跟前儿有饭馆吗", "今儿真冷啊", "周末愉快", "我今年十八岁", "明朝历史讲讲", "孩子上初二了", "拜一拜菩萨"]
+    "text",
+    [
+        "门跟前儿有饭馆吗",
+        "今儿真冷啊",
+        "周末愉快",
+        "我今年十八岁",
+        "明朝历史讲讲",
+        "孩子上初二了",
+        "拜一拜菩萨",
+        "早上好",
+        "晚安",
+    ],
 )
 def test_small_talk_and_look_alikes_are_no_times(text: str) -> None:
     assert times(text) == []
@@ -68,6 +84,8 @@ def test_small_talk_and_look_alikes_are_no_times(text: str) -> None:
         ("xia zhou wu", "2026-03-06"),
         ("6yue18", "2026-06-18"),
         ("March 5", "2026-03-05"),
+        ("next Monday 9am", "2026-03-02T09:00"),
+        ("tomorrow at 3:30 pm", "2026-02-26T15:30"),
         ("六七月份", "2026-06-01/2026-07-31"),
     ],
 )
