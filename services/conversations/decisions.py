@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 import structlog
@@ -16,30 +16,14 @@ from services.conversations.dialogue import Dialogue, DialogueUnavailable
 from services.conversations.extraction import IDENTIFIER_TYPES
 from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
-from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
+from services.conversations.payloads import EMPTY, read_payloads
+from services.conversations.schemas import TurnContext, TurnOutcome
 from services.conversations.splitting import split
 from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
-from services.sla.policies import Kind
 
 log = structlog.get_logger(__name__)
 
 HITS_SENT = 10
-ROUTES = frozenset(
-    [
-        "faq",
-        "query_violation",
-        "book_appointment",
-        "query_bill",
-        "query_progress",
-        "nearby_service",
-        "human",
-        "urgent",
-        "complaint",
-        "chitchat",
-        "abuse",
-    ]
-)
-CASE_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 CANCEL = "取消"
 HEAR_SECONDS = 2.0
 # Without Rasa, danger at least this likely is taken for danger.
@@ -48,7 +32,6 @@ YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是�
 NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
 # Without Rasa only these words reach a person; with it the dialogue decides.
 HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人")
-EMPTY = SearchResult(hits=(), band="none", embedding=np.zeros(0, dtype=np.float32))
 
 
 Check = Callable[[str, str, int, Mapping[str, str]], Awaitable[bindings.Check]]
@@ -173,7 +156,7 @@ class Decider:
             if deferred is not None:
                 outcome = await self._requests(context, *deferred, has_consent=True)
             else:
-                outcome = self._rendered(context, context.deferred_payloads or [], EMPTY, None, has_consent=True)
+                outcome = self._read(context, context.deferred_payloads or [], EMPTY, None, has_consent=True)
             outcome.replies.insert(0, texts.CONSENT_GRANTED)
             return outcome
         if deferred is not None:
@@ -262,7 +245,7 @@ class Decider:
         except DialogueUnavailable as error:
             log.warning("dialogue unavailable", kind=str(error))
             return self._without_dialogue(context, text, danger, found, snapshot)
-        return self._rendered(context, payloads, found, snapshot, has_consent=has_consent)
+        return self._read(context, payloads, found, snapshot, has_consent=has_consent)
 
     def _search(self, snapshot: KnowledgeBase, context: TurnContext, text: str) -> tuple[SearchResult, bool]:
         """The hits, and whether they were found by the topic before: "那需要什么材料呢" finds nothing by itself."""
@@ -315,12 +298,12 @@ class Decider:
             payloads = [{"type": "faq_candidates", "route": "faq"}]
         else:
             return unchanged(context, route="faq", replies=[texts.DIALOGUE_DOWN, texts.OFFER_HUMAN])
-        outcome = self._rendered(context, payloads, found, snapshot, has_consent=context.has_consent)
+        outcome = self._read(context, payloads, found, snapshot, has_consent=context.has_consent)
         # The form is still open in Rasa's tracker, which knows nothing of this turn.
         outcome.requested_slot = context.requested_slot
         return outcome
 
-    def _rendered(
+    def _read(
         self,
         context: TurnContext,
         payloads: list[dict[str, Any]],
@@ -329,56 +312,7 @@ class Decider:
         *,
         has_consent: bool,
     ) -> TurnOutcome:
-        outcome = TurnOutcome(misses=0, topic=context.topic)
-        said = outcome.replies
-        named = [str(payload["route"]) for payload in payloads if payload.get("route") in ROUTES]
-        outcome.route = named[0] if named else None
-        if rendering.needs_consent(payloads) and not has_consent:
-            outcome.deferred_payloads = [payload for payload in payloads if payload.get("type") == "ask"]
-        asked = None
-        for payload in payloads:
-            kind = payload.get("type")
-            if kind == "ask":
-                asked = str(payload.get("slot") or "") or None
-                if outcome.deferred_payloads is None:
-                    said.append(rendering.ask(payload, _of_bound(context, asked)))
-            elif kind == "faq_answer" and snapshot is not None and found.hits:
-                others = [hit.entry_id for hit in found.hits[1:]]
-                said.append(rendering.answer(snapshot.entry(found.hits[0].entry_id), others))
-                outcome.topic = found.hits[0].entry_id
-                outcome.confidence = round(float(found.hits[0].confidence), 4)
-            elif kind == "faq_candidates" and snapshot is not None and found.hits:
-                said.append(rendering.candidates(snapshot, found.hits))
-                outcome.misses = context.misses
-                outcome.confidence = round(float(found.hits[0].confidence), 4)
-            elif kind in ("faq_miss", "faq_answer", "faq_candidates"):
-                said.append(texts.MISS)
-                outcome.misses = context.misses + 1
-            elif kind == "offer_human":
-                if payload.get("text"):
-                    said.append(Outgoing(rendering.payload_text(payload)))
-                said.append(texts.OFFER_HUMAN)
-            elif kind == "open_case":
-                outcome.case_kind = CASE_KINDS.get(str(payload.get("kind")), "help")
-                said = outcome.after_case
-            elif kind == "case_addition":
-                label = str(payload.get("label") or "")
-                outcome.additions.append(f"{label}：{context.text}" if label else context.text)
-            elif kind == "verify_phone":
-                values = {"phone": str(payload.get("phone") or "")}
-                outcome.talked = Talked(bindings.Intent("verify", values=values, number=str(payload.get("then") or "")))
-            elif kind == "lookup_result":
-                said.append(rendering.lookup_result(payload))
-                outcome.topic = None
-            elif rendering.payload_text(payload):
-                said.append(Outgoing(rendering.payload_text(payload)))
-        if outcome.deferred_payloads is not None:
-            said.append(self._consent)
-        outcome.requested_slot = asked
-        if not outcome.replies and outcome.case_kind is None and outcome.talked is None:
-            outcome.replies.append(texts.MISS)
-            outcome.misses = context.misses + 1
-        return outcome
+        return read_payloads(context, payloads, found, snapshot, consent=self._consent, has_consent=has_consent)
 
 
 def _joined(first: TurnOutcome, later: TurnOutcome) -> TurnOutcome:
@@ -404,12 +338,6 @@ def consent_in(context: TurnContext) -> bool | None:
     if answer == texts.CONSENT_NO or (context.kind == "text" and answer in NO_WORDS):
         return False
     return None
-
-
-def _of_bound(context: TurnContext, slot: str | None) -> list[Option]:
-    """What is bound, to be tapped instead of typed, when a form asks for it."""
-    values = dict.fromkeys(record[slot] for record in context.bound if slot is not None and slot in record)
-    return [Option(title=context.shown.get(value, value), payload=value) for value in values if value in context.shown]
 
 
 def _has_identifier(entities: list[dict[str, Any]]) -> bool:

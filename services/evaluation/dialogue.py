@@ -15,9 +15,9 @@ import anyio.to_thread
 
 from services.app import build_turns
 from services.container import Container
-from services.conversations.decisions import ROUTES
 from services.conversations.dialogue import RasaDialogue
 from services.conversations.extraction import extract
+from services.conversations.payloads import ROUTES
 from services.conversations.schemas import InboundMessage
 from services.conversations.turns import TurnRunner
 from services.core.errors import Unprocessable
