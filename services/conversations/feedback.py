@@ -15,6 +15,9 @@ NO_WORDS = frozenset(
     ]
 )
 
+# These speak of an answer also when something else was said in between.
+UNMISTAKABLE = frozenset(["有帮助", "很有帮助", "没帮助", "没有帮助", "帮助不大", "答非所问"])
+
 
 def options(seq: int) -> list[Option]:
     """The options of the answer `seq`; each answer has its own, so an old one can still be rated."""
@@ -43,3 +46,8 @@ def typed(text: str) -> bool | None:
     if folded in YES_WORDS:
         return True
     return False if folded in NO_WORDS else None
+
+
+def names_answer(text: str) -> bool:
+    """Whether such a message can be about nothing but an answer, even one of some turns ago."""
+    return menus.fold(text) in UNMISTAKABLE

@@ -57,6 +57,9 @@ def load(
     if command is not None or helpful is not None:
         turn = _turn_before(uow, row, message)
         answers = [said for said in turn if "entry" in said.extra]
+        if not answers and row.requested_slot is None and feedback.names_answer(text):
+            recent = repository.latest_messages(uow.session, row.id, RECENT)
+            answers = [said for said in recent if "entry" in said.extra]
         listed = turn[-1] if turn and turn[-1].type == "candidates" else None
         found = replace(
             found,

@@ -309,6 +309,17 @@ def test_the_same_words_with_no_answer_before_them_go_to_the_dialogue(city: Room
     assert [said(answer) for answer in answers] == ["收到：没帮助", "收到：你好", "收到：没用"]
 
 
+def test_a_word_that_can_only_rate_an_answer_does_so_some_turns_later_too(city: Room) -> None:
+    citizen = Citizen(city)
+    city.dialogue.script = answering
+    citizen.says("身份证丢了怎么补办")
+    city.dialogue.script = lambda text, metadata: [{"type": "text", "route": "chitchat", "text": f"收到：{text}"}]
+    later = citizen.says("我看看", "没用", "没帮助")
+    assert [said(answer) for answer in later[:2]] == ["收到：我看看", "收到：没用"]
+    assert later[2].messages[0].type == "candidates"
+    assert ratings(city) == [("e1", False)]
+
+
 def test_a_rating_leaves_an_open_form_as_it_is(city: Room) -> None:
     citizen = Citizen(city)
     city.dialogue.script = lambda text, metadata: [{"type": "faq_answer", "route": "faq"}, ASK]
