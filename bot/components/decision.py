@@ -63,7 +63,7 @@ class Settings:
 
     faq_certain: float = 0.9
     lookup_sure: float = 0.6
-    faq_share: float = 0.3
+    faq_share: float = 0.45
     unsure: float = 0.3
     interrupt: float = 0.5
     identifier_rest: int = 4
