@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,15 +97,35 @@ def generate(target: Path) -> None:
 
 
 def embed_examples(target: Path, embedder: Embedder) -> None:
-    """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text)."""
+    """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text).
+
+    What a file beside `target` has of the same model is taken from there: a few new examples cost no minutes.
+    """
     listed = subprocess.run(
         [sys.executable, str(BOT / "export_texts.py")], capture_output=True, text=True, timeout=60, check=False
     )
     if listed.returncode != 0:
         raise StartError("the Rasa training examples could not be read")
-    texts = json.loads(listed.stdout)
+    texts: list[str] = json.loads(listed.stdout)
     target.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(target, texts=np.array(texts), vectors=embedder.embed_queries(texts).astype(np.float16))
+    known = _embedded_before(target.parent, embedder.identity)
+    missing = [text for text in texts if text not in known]
+    if missing:
+        known |= zip(missing, embedder.embed_queries(missing).astype(np.float16), strict=True)
+    vectors = np.stack([known[text] for text in texts])
+    np.savez(target, texts=np.array(texts), vectors=vectors, model=embedder.identity)
+
+
+def _embedded_before(folder: Path, model: str) -> dict[str, Any]:
+    """Vectors by text of the newest file of this model; a damaged file counts as none."""
+    for path in sorted(folder.glob("*.npz"), key=lambda one: one.stat().st_mtime, reverse=True):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if "model" in file.files and str(file["model"]) == model:
+                    return dict(zip(file["texts"].tolist(), file["vectors"], strict=True))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            continue
+    return {}
 
 
 def _forget_old(folder: Path) -> None:
