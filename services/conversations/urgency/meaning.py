@@ -29,7 +29,7 @@ class Heard(NamedTuple):
 
 
 class Network(NamedTuple):
-    """Scale of an embedding's components, hidden weights [dimension, units] and bias, weights [units], bias.
+    """Scale of an embedding's components, hidden weights [dimension, units] and bias, weights [units] and bias [].
 
     `model` is the embedding model it was trained with; `digest` that of its examples (`train.digest`).
     """
@@ -39,7 +39,7 @@ class Network(NamedTuple):
     hidden: Vector
     hidden_bias: Vector
     weights: Vector
-    bias: float
+    bias: Vector
     model: str
     digest: str
 
@@ -65,13 +65,7 @@ def shipped() -> Network:
         resources.as_file(resources.files(__package__).joinpath(FILE)) as path,
         np.load(path, allow_pickle=False) as file,
     ):
-        arrays: dict[str, Any] = {name: file[name] for name in Network._fields}
-    numbers = {name: value.astype(np.float32) for name, value in arrays.items() if value.dtype.kind == "f"}
-    return Network(
-        **{
-            **numbers,
-            "bias": float(arrays["bias"]),
-            "model": str(arrays["model"]),
-            "digest": str(arrays["digest"]),
+        given: dict[str, Any] = {
+            name: value.astype(np.float32) if value.dtype.kind == "f" else str(value) for name, value in file.items()
         }
-    )
+    return Network(**given)

@@ -28,7 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from knowledge_base import load_embedder
 from services.conversations.urgency.classifier import features, scale
 from services.conversations.urgency.lexicon import prepare
-from services.conversations.urgency.meaning import Vector
+from services.conversations.urgency.meaning import FILE, Vector
 
 SMALLEST = 0.08
 UNITS = 32
@@ -135,7 +135,7 @@ def main() -> None:
     (data / "weights.json").write_text(shipped + "\n", "utf-8")
     embedder = load_embedder(models_directory=arguments.models)
     arrays = fit_meaning(embedder.embed_queries(texts), labels)
-    np.savez(data / "meaning.npz", model=embedder.identity, digest=digest(texts, labels), **arrays)
+    np.savez(Path(__file__).parent / FILE, model=embedder.identity, digest=digest(texts, labels), **arrays)
 
 
 if __name__ == "__main__":
