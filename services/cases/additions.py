@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.cases import log, repository
+from services.cases import casefile
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 
@@ -16,9 +16,9 @@ def add_from_citizen(
 
     `text` carries no identifier in the clear; `upto` is the message that it came with. No clock starts or stops.
     """
-    case = repository.lock_open_case_of(uow.session, conversation_id)
-    if case is None:
+    file = casefile.lock_open(uow, conversation_id)
+    if file is None:
         return None
-    case.transcript_upto = max(case.transcript_upto or 0, upto)
-    log.append(uow, case, "added", actor="citizen", now=now, text=text.strip()[:LONGEST], secrets=secrets)
-    return case.case_no
+    file.row.transcript_upto = max(file.row.transcript_upto or 0, upto)
+    file.append("added", actor="citizen", now=now, text=text.strip()[:LONGEST], secrets=secrets)
+    return file.row.case_no

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Literal
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, log, repository, timekeeping
+from services.cases import access, alarms, repository
+from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.events import CaseAssigned
 from services.cases.holding import SUPERVISING
-from services.cases.models import QUEUED_STATUSES, Case, StaffAbsence
+from services.cases.models import QUEUED_STATUSES, StaffAbsence
 from services.cases.schemas import AbsenceOut
 from services.core.audit import record
 from services.core.clock import SHANGHAI
@@ -43,18 +44,18 @@ def on_duty(queue: sla.QueueIn, calendars: sla.Calendars, now: datetime) -> list
     return [member for member in queue.members if not member.weekdays or weekday in member.weekdays]
 
 
-def deal(uow: UnitOfWork, case: Case, now: datetime, *, exclude: str | None = None, tell: bool = True) -> bool:
+def deal(uow: UnitOfWork, file: CaseFile, now: datetime, *, exclude: str | None = None, tell: bool = True) -> bool:
     """Give a queued, locked case to the next clerk of its department's queue, if the queue deals cases out.
 
     A confidential case goes only to somebody who may know of it. False when it stays in the queue.
     """
+    case = file.row
     if case.status not in QUEUED_STATUSES:
         return False
     queue = next((one for one in sla.roster(uow).queues if one.department == case.department), None)
     if queue is None or queue.assign != "round_robin":
         return False
-    calendars = timekeeping.calendars_or_none(uow)
-    members = on_duty(queue, calendars, now) if calendars is not None else []
+    members = on_duty(queue, file.calendars, now) if file.calendars is not None else []
     if not members:
         return False
     # From here on the queue's row is locked: loads are those after the deal before.
@@ -69,10 +70,10 @@ def deal(uow: UnitOfWork, case: Case, now: datetime, *, exclude: str | None = No
     chosen = choose_member(members, kind=case.kind, loads=loads, turn=turn, away=away)
     if chosen is None:
         return False
-    log.append(uow, case, "assigned", actor="system", now=now, data={"to": chosen})
+    file.append("assigned", actor="system", now=now, data={"to": chosen})
     case.assignee = chosen
     uow.session.flush()
-    timekeeping.inform(uow, case, "case_assigned", [f"user:{chosen}"], now)
+    alarms.inform(uow, case, "case_assigned", [f"user:{chosen}"], now)
     if tell:
         news = CaseAssigned(
             case.case_no, case.conversation_id, "system", now, department=case.department, assignee=chosen
@@ -83,7 +84,7 @@ def deal(uow: UnitOfWork, case: Case, now: datetime, *, exclude: str | None = No
 
 def duty_members(uow: UnitOfWork, now: datetime) -> list[str]:
     """Everybody whose shift runs now in a queue of a department on duty, for urgent alerts."""
-    calendars = timekeeping.calendars_or_none(uow)
+    calendars = calendars_or_none(uow)
     if calendars is None:
         return []
     departments = {*sla.duty_departments(uow), sla.UNASSIGNED}

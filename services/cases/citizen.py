@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from services.cases import desk, log, repository, timekeeping, views, waiting
+from services.cases import alarms, casefile, desk, repository, views
+from services.cases.casefile import CaseFile
 from services.cases.events import CaseClosed
-from services.cases.holding import NOT_FOUND, written
-from services.cases.models import OPEN_STATUSES, Case
+from services.cases.holding import NOT_FOUND, stripped, written
 from services.cases.schemas import CaseOut
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
@@ -29,12 +29,12 @@ def citizen_adds(
     data: dict[str, Any] | None = None,
 ) -> CaseOut:
     """Add to an open case; one that waited for the citizen goes on. `data` must hold no personal data."""
-    case = _own(uow, case_no, conversation_id)
-    log.append(uow, case, "added", actor=ACTOR, now=now, text=written(text), secrets=secrets, data=data)
-    if case.status == "waiting":
-        waiting.go_on(uow, case, actor=ACTOR, now=now)
-    timekeeping.inform(uow, case, "case_added", timekeeping.responsible(uow, case, now), now)
-    return views.show(uow, secrets, case, now)
+    file = _own(uow, case_no, conversation_id)
+    file.append("added", actor=ACTOR, now=now, text=written(text), secrets=secrets, data=data)
+    if file.row.status == "waiting":
+        file.append("resumed", actor=ACTOR, now=now)
+    alarms.inform(uow, file.row, "case_added", alarms.responsible(uow, file.row, now), now)
+    return views.show(secrets, file, now)
 
 
 def citizen_wrote(uow: UnitOfWork, *, conversation_id: str, now: datetime) -> bool:
@@ -42,11 +42,11 @@ def citizen_wrote(uow: UnitOfWork, *, conversation_id: str, now: datetime) -> bo
     known = repository.open_case_of(uow.session, conversation_id)
     if known is None or known.status != "waiting":
         return False
-    case = repository.lock_case(uow.session, known.case_no)
-    if case is None or case.status != "waiting":
+    file = casefile.lock(uow, known.case_no)
+    if file is None or file.row.status != "waiting":
         return False
-    waiting.go_on(uow, case, actor=ACTOR, now=now)
-    timekeeping.inform(uow, case, "case_added", timekeeping.responsible(uow, case, now), now)
+    file.append("resumed", actor=ACTOR, now=now)
+    alarms.inform(uow, file.row, "case_added", alarms.responsible(uow, file.row, now), now)
     return True
 
 
@@ -55,56 +55,55 @@ def citizen_presses(uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversa
 
     Raises Conflict with `press_again_at` when it was pressed a short while ago.
     """
-    case = _own(uow, case_no, conversation_id)
-    before = repository.last_press(uow.session, case.id, ACTOR)
+    file = _own(uow, case_no, conversation_id)
+    before = file.last("pressed", actor=ACTOR)
     if before is not None:
         again = rules.due_at(sla.load_calendar(uow), sla.desk_rules(uow).press_every, before.at)
         if now < again:
             shown = again.astimezone(SHANGHAI)
             raise Conflict(f"已经为您催办，{shown:%m月%d日 %H:%M} 后可再次催办", press_again_at=again.isoformat())
-    log.append(uow, case, "pressed", actor=ACTOR, now=now)
-    told = [*timekeeping.responsible(uow, case, now), "role:supervisor"]
-    timekeeping.inform(uow, case, "case_pressed", told, now, by=ACTOR)
-    return views.show(uow, secrets, case, now)
+    file.append("pressed", actor=ACTOR, now=now)
+    told = [*alarms.responsible(uow, file.row, now), "role:supervisor"]
+    alarms.inform(uow, file.row, "case_pressed", told, now, by=ACTOR)
+    return views.show(secrets, file, now)
 
 
 def citizen_withdraws(
     uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversation_id: str, now: datetime, reason: str | None = None
 ) -> CaseOut:
     """Withdraw an open case. A limit that was missed by then stays missed."""
-    case = _own(uow, case_no, conversation_id)
-    text = reason.strip() if reason and reason.strip() else None
-    if case.status in OPEN_STATUSES:
-        timekeeping.end_clocks(uow, case, now)
-    log.append(uow, case, "withdrawn", actor=ACTOR, now=now, text=text, secrets=secrets)
-    case.ended_at, case.hold_until = now, None
-    timekeeping.inform(uow, case, "case_withdrawn", timekeeping.responsible(uow, case, now), now)
-    uow.collect(CaseClosed(case.case_no, case.conversation_id, ACTOR, now, how="withdrawn"))
-    return views.show(uow, secrets, case, now)
+    file = _own(uow, case_no, conversation_id)
+    case = file.row
+    file.append("withdrawn", actor=ACTOR, now=now, text=stripped(reason), secrets=secrets)
+    case.ended_at = now
+    alarms.inform(uow, case, "case_withdrawn", alarms.responsible(uow, case, now), now)
+    file.tell(CaseClosed(case.case_no, case.conversation_id, ACTOR, now, how="withdrawn"))
+    return views.show(secrets, file, now)
 
 
 def citizen_confirms(
     uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversation_id: str, now: datetime
 ) -> CaseOut:
     """Confirm that a settled case is settled; it is closed by that."""
-    case = _own(uow, case_no, conversation_id)
-    log.append(uow, case, "confirmed", actor=ACTOR, now=now)
-    uow.collect(CaseClosed(case.case_no, case.conversation_id, ACTOR, now, how="confirmed"))
-    return views.show(uow, secrets, case, now)
+    file = _own(uow, case_no, conversation_id)
+    file.append("confirmed", actor=ACTOR, now=now)
+    uow.collect(CaseClosed(case_no, conversation_id, ACTOR, now, how="confirmed"))
+    return views.show(secrets, file, now)
 
 
 def citizen_reopens(
     uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversation_id: str, reason: str, now: datetime
 ) -> CaseOut:
     """Open a settled case again within the city's limit. Raises Conflict when that has passed."""
-    case = _own(uow, case_no, conversation_id)
-    if case.ended_at is not None:
-        until = rules.due_at(sla.load_calendar(uow), sla.desk_rules(uow).reopen_within, case.ended_at)
+    file = _own(uow, case_no, conversation_id)
+    if file.row.ended_at is not None:
+        until = rules.due_at(sla.load_calendar(uow), sla.desk_rules(uow).reopen_within, file.row.ended_at)
         if now > until:
             raise Conflict("已超过重新办理的期限，请重新提交")
-    desk.open_again(uow, secrets, case, actor=ACTOR, reason=written(reason), now=now)
-    timekeeping.inform(uow, case, "case_reopened", [*timekeeping.responsible(uow, case, now), "role:supervisor"], now)
-    return views.show(uow, secrets, case, now)
+    desk.open_again(uow, secrets, file, actor=ACTOR, reason=written(reason), now=now)
+    told = [*alarms.responsible(uow, file.row, now), "role:supervisor"]
+    alarms.inform(uow, file.row, "case_reopened", told, now)
+    return views.show(secrets, file, now)
 
 
 def citizen_rates(
@@ -118,15 +117,15 @@ def citizen_rates(
     comment: str | None = None,
 ) -> CaseOut:
     """Rate the answer of a settled case from 1 to 5, once. Raises Conflict the second time."""
-    case = _own(uow, case_no, conversation_id)
+    file = _own(uow, case_no, conversation_id)
     if not 1 <= score <= 5:
         raise Unprocessable("评分为 1 至 5 分")
-    if case.satisfaction is not None:
-        raise Conflict("您已经评价过，谢谢", satisfaction=case.satisfaction)
-    text = comment.strip() if comment and comment.strip() else None
-    log.append(uow, case, "rated", actor=ACTOR, now=now, text=text, secrets=secrets, data={"score": score})
-    case.satisfaction = score
-    return views.show(uow, secrets, case, now)
+    if file.row.satisfaction is not None:
+        raise Conflict("您已经评价过，谢谢", satisfaction=file.row.satisfaction)
+    data = {"score": score}
+    file.append("rated", actor=ACTOR, now=now, text=stripped(comment), secrets=secrets, data=data)
+    file.row.satisfaction = score
+    return views.show(secrets, file, now)
 
 
 def cases_of_citizen(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> list[CaseOut]:
@@ -134,8 +133,8 @@ def cases_of_citizen(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str,
     return views.show_all(uow, secrets, repository.cases_of_conversation(uow.session, conversation_id), now)
 
 
-def _own(uow: UnitOfWork, case_no: str, conversation_id: str) -> Case:
-    case = repository.lock_case(uow.session, case_no)
-    if case is None or case.conversation_id != conversation_id:
+def _own(uow: UnitOfWork, case_no: str, conversation_id: str) -> CaseFile:
+    file = casefile.lock(uow, case_no)
+    if file is None or file.row.conversation_id != conversation_id:
         raise NotFound(NOT_FOUND)
-    return case
+    return file

@@ -5,9 +5,10 @@ from typing import Any
 
 from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
-from services.cases import access, assignment, log, moving, opening, repository, timekeeping, views
+from services.cases import access, alarms, assignment, moving, opening, repository, views
+from services.cases.casefile import CaseFile
 from services.cases.holding import SUPERVISING, locked, must_hold
-from services.cases.models import OPEN_STATUSES, QUEUED_STATUSES, Case
+from services.cases.models import QUEUED_STATUSES, Case
 from services.cases.schemas import CaseOut
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -37,9 +38,10 @@ def classify(
     confidential: unless the clerk in charge is named to know of it, it returns to the queue. Lifting confidentiality is
     open to those who may know of the case, and never while it is a report.
     """
-    case = locked(uow, case_no, user)
-    must_hold(uow, secrets, case, user)
-    if case.status not in OPEN_STATUSES:
+    file = locked(uow, case_no, user)
+    must_hold(secrets, file, user)
+    case = file.row
+    if not file.is_open:
         raise Conflict("工单已经结束，不能变更分类", case_status=case.status)
     decided = case.undecided and kind is not None
     place = sla.department_named(uow, department) if department is not None else case.department
@@ -56,10 +58,9 @@ def classify(
         secret = True
     urgent = sla.effective_priority(kind, priority or _priority(case)) == "urgent"
     if urgent and case.priority != "urgent":
-        opening.raise_to_urgent(uow, case, actor=user.name, now=now)
-    wanted = {"kind": kind, "department": place, "confidential": secret, "priority": priority or case.priority}
-    if urgent:
-        wanted["priority"] = "urgent"
+        opening.raise_to_urgent(uow, file, actor=user.name, now=now)
+    level: Priority = "urgent" if urgent else "normal"
+    wanted = {"kind": kind, "department": place, "confidential": secret, "priority": level}
     data: dict[str, Any] = {
         name: [getattr(case, name), value] for name, value in wanted.items() if getattr(case, name) != value
     }
@@ -67,14 +68,10 @@ def classify(
         case.undecided = False
         data["decided"] = kind
     if data:
-        row = log.append(uow, case, "reclassified", actor=user.name, now=now, data=data)
-        for name, value in wanted.items():
-            setattr(case, name, value)
-        changes = timekeeping.recompute(uow, case, now, "changed")
-        if changes:
-            row.data = {**data, "clocks": changes}
-        _find_a_place(uow, secrets, case, user, now, moved="department" in data, secret="confidential" in data)
-    return views.show(uow, secrets, case, now)
+        case.confidential = secret
+        file.append("reclassified", actor=user.name, now=now, data=data, kind=kind, department=place, priority=level)
+        _find_a_place(uow, secrets, file, user, now, moved="department" in data, secret="confidential" in data)
+    return views.show(secrets, file, now)
 
 
 def change_access(
@@ -84,7 +81,8 @@ def change_access(
 
     Raises BadRequest for an unknown name, Conflict when the case is not confidential or the person has it in hand.
     """
-    case = locked(uow, case_no, user)
+    file = locked(uow, case_no, user)
+    case = file.row
     if not case.confidential:
         raise Conflict("工单不是保密工单")
     if allowed:
@@ -95,24 +93,25 @@ def change_access(
         if case.assignee == name:
             raise Conflict("这位人员正在办理此工单")
         repository.delete_access(uow.session, case.id, name)
-    log.append(uow, case, "access_changed", actor=user.name, now=now, data={"name": name, "allowed": allowed})
-    return views.show(uow, secrets, case, now)
+    file.append("access_changed", actor=user.name, now=now, data={"name": name, "allowed": allowed})
+    return views.show(secrets, file, now)
 
 
 def _find_a_place(
-    uow: UnitOfWork, secrets: Secrets, case: Case, user: StaffUser, now: datetime, *, moved: bool, secret: bool
+    uow: UnitOfWork, secrets: Secrets, file: CaseFile, user: StaffUser, now: datetime, *, moved: bool, secret: bool
 ) -> None:
     """Where a reclassified case goes on: in its clerk's hands, or in the queue."""
+    case = file.row
     if secret and case.confidential:
         named = access.readers(uow, case)
         if case.assignee is not None and case.assignee not in named:
-            moving.put_back(uow, secrets, case, actor=user.name, reason="转为保密工单", now=now)
+            moving.put_back(uow, secrets, file, actor=user.name, reason="转为保密工单", now=now)
             return
-        timekeeping.inform(uow, case, "case_confidential", timekeeping.responsible(uow, case, now), now)
+        alarms.inform(uow, case, "case_confidential", alarms.responsible(uow, case, now), now)
     if case.status in QUEUED_STATUSES and case.assignee is None:
         if moved:
-            timekeeping.inform(uow, case, "case_transferred", timekeeping.responsible(uow, case, now), now)
-        assignment.deal(uow, case, now)
+            alarms.inform(uow, case, "case_transferred", alarms.responsible(uow, case, now), now)
+        assignment.deal(uow, file, now)
 
 
 def _kind(case: Case) -> Kind:

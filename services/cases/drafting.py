@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import log, repository
 from services.cases.holding import locked
 from services.cases.models import Case
 from services.core.crypto import Secrets
@@ -48,7 +47,8 @@ def draft(
     `question` is what the citizen asked, the case's title without one. `hide` takes identifiers out of a text. Raises
     NotFound, Forbidden for a confidential case, Conflict for one that is not settled or has no answer.
     """
-    case = locked(uow, case_no, user)
+    file = locked(uow, case_no, user)
+    case = file.row
     if case.confidential:
         raise Forbidden("保密工单不能写入知识库")
     origin = f"case:{case.case_no}"
@@ -57,7 +57,7 @@ def draft(
         return known
     if case.status not in SETTLED:
         raise Conflict("工单办结后才能写入知识库", case_status=case.status)
-    answer = repository.last_event(uow.session, case.id, ["replied"])
+    answer = file.last("replied")
     if answer is None or answer.text_encrypted is None:
         raise Conflict("工单还没有答复", case_status=case.status)
     asked = question.strip() or secrets.decrypt(case.title_encrypted)
@@ -71,7 +71,7 @@ def draft(
         now=now,
     )
     if fresh:
-        log.append(uow, case, "drafted", actor=user.name, now=now, data={"draft": made.id})
+        file.append("drafted", actor=user.name, now=now, data={"draft": made.id})
     return made
 
 

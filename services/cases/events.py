@@ -1,6 +1,6 @@
 """News of the case desk, for the rooms above it (architecture, Cases upward)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.core.events import Event
@@ -8,12 +8,16 @@ from services.core.events import Event
 
 @dataclass(frozen=True)
 class CaseNews(Event):
-    """What every news carries; `actor` is a staff member's name, or "citizen" or "bot"."""
+    """What every news carries; `actor` is a staff member's name, or "citizen" or "bot".
+
+    For the citizen of a case that was merged into another, `case_no` is that citizen's own and `through` the other.
+    """
 
     case_no: str
     conversation_id: str | None
     actor: str
     at: datetime
+    through: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

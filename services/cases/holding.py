@@ -1,8 +1,8 @@
 """Finding and locking a case for an action, and who holds it."""
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, repository
-from services.cases.models import Case
+from services.cases import access, casefile
+from services.cases.casefile import CaseFile
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
@@ -11,28 +11,29 @@ NOT_FOUND = "没有这个工单"
 SUPERVISING = ("supervisor", "admin")
 
 
-def locked(uow: UnitOfWork, case_no: str, user: StaffUser) -> Case:
+def locked(uow: UnitOfWork, case_no: str, user: StaffUser) -> CaseFile:
     """The case, locked. Raises NotFound also for one that `user` may not know of."""
-    case = repository.lock_case(uow.session, case_no)
-    if case is None or not access.is_visible(uow, user, case):
+    file = casefile.lock(uow, case_no)
+    if file is None or not access.is_visible(uow, user, file.row):
         raise NotFound(NOT_FOUND)
-    return case
+    return file
 
 
-def must_hold(uow: UnitOfWork, secrets: Secrets, case: Case, user: StaffUser) -> None:
+def must_hold(secrets: Secrets, file: CaseFile, user: StaffUser) -> None:
     """Raises Conflict when another clerk has the case; supervisors act on every case."""
-    if case.assignee not in (None, user.name) and user.role not in SUPERVISING:
-        raise held(uow, secrets, case)
+    if file.row.assignee not in (None, user.name) and user.role not in SUPERVISING:
+        raise held(secrets, file)
 
 
-def held(uow: UnitOfWork, secrets: Secrets, case: Case) -> Conflict:
+def held(secrets: Secrets, file: CaseFile) -> Conflict:
     """The refusal that names the holder and shows the answer that was given first."""
-    first = repository.first_reply(uow.session, case.id)
+    holder = file.row.assignee
+    first = next((event for event in file.events if event.type == "replied"), None)
     if first is None or first.text_encrypted is None:
-        return Conflict(f"工单正由 {case.assignee} 办理", held_by=case.assignee)
+        return Conflict(f"工单正由 {holder} 办理", held_by=holder)
     return Conflict(
-        f"工单正由 {case.assignee} 办理，{first.actor} 已经答复",
-        held_by=case.assignee,
+        f"工单正由 {holder} 办理，{first.actor} 已经答复",
+        held_by=holder,
         first_reply=secrets.decrypt(first.text_encrypted),
         first_replied_by=first.actor,
         first_replied_at=first.at.isoformat(),
@@ -45,3 +46,8 @@ def written(text: str) -> str:
     if not stripped:
         raise Unprocessable("内容不能为空")
     return stripped
+
+
+def stripped(text: str | None) -> str | None:
+    """A text that may be missing; None also for one without content."""
+    return text.strip() or None if text else None

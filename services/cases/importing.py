@@ -6,13 +6,14 @@ reply sets first response and resolution (DESIGN, Time limits). Imported clocks 
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from services.cases import log, repository, timekeeping
+from services.cases import clockrows, clockwork, log, repository
+from services.cases.clockwork import Terms
 from services.cases.models import Case, CaseClock
 from services.cases.opening import TITLE_LIMIT, month_of, number_text
 from services.core.audit import record
@@ -20,10 +21,8 @@ from services.core.clock import SHANGHAI, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest
-from services.sla import clocks as rules
 from services.sla import service as sla
-from services.sla.calendar import WorkingCalendar
-from services.sla.policies import Kind, Policy, Target
+from services.sla.policies import Kind, Target
 
 ACTOR = "import"
 CHUNK = 200
@@ -78,17 +77,6 @@ class PastCasesReport:
     reported: list[dict[str, str | int]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Rules:
-    kind: Kind
-    policies: dict[Target, Policy]
-    calendars: sla.Calendars
-
-    @property
-    def calendar(self) -> WorkingCalendar:
-        return self.calendars.office
-
-
 def import_past_cases(
     uow: UnitOfWork,
     secrets: Secrets,
@@ -105,15 +93,19 @@ def import_past_cases(
     called with (rows done, rows). Raises BadRequest for an unreadable file or kind, NotFound for an unknown policy.
     """
     the_kind = sla.parse_kind(kind)
-    rows = sla.load_policies(uow, policy).rows
-    chosen = {target: sla.choose(rows, target, kind=the_kind, channel="import") for target in TARGETS}
-    measure = _Rules(
-        the_kind, {target: row for target, row in chosen.items() if row is not None}, sla.load_calendars(uow)
+    terms = Terms(
+        kind=the_kind,
+        department=sla.UNASSIGNED,
+        priority=sla.effective_priority(the_kind, "normal"),
+        channel="import",
+        current=sla.load_policies(uow, policy).rows,
+        stored={},
+        calendars=sla.load_calendars(uow),
     )
     result = PastCasesReport()
     good = _read(path, result, now)
     for start in range(0, len(good), CHUNK):
-        _import_chunk(uow, secrets, [row for _, row in good[start : start + CHUNK]], measure, result, now)
+        _import_chunk(uow, secrets, [row for _, row in good[start : start + CHUNK]], terms, result, now)
         if progress is not None:
             progress(min(start + CHUNK, len(good)), len(good))
     detail = {"created": result.created, "updated": result.updated, "rejected": len(result.rejected)}
@@ -158,7 +150,7 @@ def _import_chunk(
     uow: UnitOfWork,
     secrets: Secrets,
     rows: Sequence[PastCase],
-    measure: _Rules,
+    terms: Terms,
     result: PastCasesReport,
     now: datetime,
 ) -> None:
@@ -168,7 +160,7 @@ def _import_chunk(
     # In one order, so that two imports at once cannot wait for each other.
     counters = {day: repository.take_numbers(uow.session, day, count) for day, count in sorted(Counter(days).items())}
     for row, day in zip(fresh, days, strict=True):
-        cases[row.case_no] = _new_case(secrets, row, number_text(day, counters[day]), measure.kind)
+        cases[row.case_no] = _new_case(secrets, row, number_text(day, counters[day]), terms.kind)
         counters[day] += 1
     uow.session.add_all(cases.values())
     uow.session.flush()
@@ -181,10 +173,10 @@ def _import_chunk(
     for row in rows:
         case = cases[row.case_no]
         is_new = row.case_no in new_numbers
-        changed = _answer(uow, secrets, case, row, measure, is_new)
-        changed |= case.kind != measure.kind
-        case.kind = measure.kind
-        changed |= _time(uow, case, row, clocks, measure)
+        changed = _answer(uow, secrets, case, row, terms, is_new)
+        changed |= case.kind != terms.kind
+        case.kind = terms.kind
+        changed |= _time(uow, case, row, clocks, terms)
         if is_new:
             result.created += 1
         elif changed:
@@ -207,15 +199,17 @@ def _new_case(secrets: Secrets, row: PastCase, case_no: str, kind: Kind) -> Case
         source_no=row.case_no,
         confidential=kind == "report",
         created_at=row.created_at,
+        counted_from=row.created_at,
         created_month=month_of(row.created_at),
         cycle=1,
+        deciding_cycle=1,
         event_seq=0,
         reopened_count=0,
         reply_time_unknown=False,
     )
 
 
-def _answer(uow: UnitOfWork, secrets: Secrets, case: Case, row: PastCase, measure: _Rules, is_new: bool) -> bool:
+def _answer(uow: UnitOfWork, secrets: Secrets, case: Case, row: PastCase, terms: Terms, is_new: bool) -> bool:
     """Write what the row tells that the case does not know yet; True when there was something."""
     if is_new:
         log.append_past(uow, case, "opened", at=row.created_at, text=row.text, secrets=secrets)
@@ -233,7 +227,9 @@ def _answer(uow: UnitOfWork, secrets: Secrets, case: Case, row: PastCase, measur
     case.reply_time_unknown = row.replied_at is None
     if row.replied_at is not None:
         case.first_response_at = case.resolved_at = case.ended_at = row.replied_at
-        wall, working = timekeeping.elapsed(measure.calendar, row.created_at, row.replied_at)
+        assert terms.calendars is not None
+        working = terms.calendars.office.minutes_between(row.created_at, row.replied_at)
+        wall = (row.replied_at - row.created_at) / timedelta(minutes=1)
         case.first_response_minutes = case.resolution_minutes = wall
         case.first_response_working_minutes = case.resolution_working_minutes = working
     return True
@@ -244,28 +240,29 @@ def _time(
     case: Case,
     row: PastCase,
     clocks: dict[tuple[int, str], CaseClock],
-    measure: _Rules,
+    terms: Terms,
 ) -> bool:
     """Set the clocks of the first cycle under the chosen policy; True when one changed."""
     changed = False
-    for target, policy in measure.policies.items():
-        clock = clocks.get((case.id, target))
+    for target in TARGETS:
+        promise = clockwork.promised(terms, target, row.created_at, "opened")
+        if promise is None:
+            continue
+        kept = clocks.get((case.id, target))
         stopped = case.first_response_at if target == "first_response" else case.resolved_at
-        if clock is not None and clock.policy_id == policy.id and clock.stopped_at == stopped:
+        if kept is not None and kept.policy_id == promise.policy_id and kept.stopped_at == stopped:
             continue
         changed = True
-        if clock is None:
-            clock = CaseClock(
-                case_id=case.id, target=target, cycle=1, started_at=row.created_at, pauses=[], extensions=[]
-            )
-            uow.session.add(clock)
-        plan = rules.plan(measure.calendars.of(policy.calendar), policy, row.created_at)
-        timekeeping.set_plan(clock, policy, plan, measure.calendars.version_id)
-        clock.stopped_at, clock.next_check_at = stopped, None
+        clock = clockwork.started(terms, target, [promise], round=1, cycle=1, at=row.created_at)
         if stopped is not None:
-            clock.state = "met" if rules.in_time(clock.due_at, stopped) else "breached"
-        else:
-            clock.state = "cancelled" if case.reply_time_unknown else "running"
+            clock = clockwork.stopped(clock, stopped, [(row.created_at, case.department)])
+        elif case.reply_time_unknown:
+            clock = replace(clock, state="cancelled")
+        if kept is None:
+            kept = CaseClock(case_id=case.id)
+            uow.session.add(kept)
+        clockrows.write(kept, clock)
         if clock.state == "running":
-            case.next_due_at = clock.due_at if case.next_due_at is None else min(case.next_due_at, clock.due_at)
+            due = clock.plan.due_at
+            case.next_due_at = due if case.next_due_at is None else min(case.next_due_at, due)
     return changed

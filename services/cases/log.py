@@ -21,7 +21,9 @@ def append(
     secrets: Secrets | None = None,
     data: dict[str, Any] | None = None,
 ) -> CaseEvent:
-    """Append an event to a case that is locked or new. Raises Conflict when it does not fit the status.
+    """Append an event to a case that is locked or new; `casefile`, which calls this, knows what follows from it.
+
+    Raises Conflict when it does not fit the status.
 
     `text` needs `secrets`; `data` is stored as it is and must hold no personal data.
     """

@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from services.cases.states import OPEN
 from services.core.database import Base, UtcDateTime
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 # Open ones that nobody works on yet.
 QUEUED_STATUSES = ("new", "transferred")
-OPEN_STATUSES = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
+OPEN_STATUSES = OPEN
 _OPEN = sa.text("status IN ('new', 'assigned', 'in_progress', 'waiting', 'reopened', 'transferred')")
 _RUNNING = sa.text("state = 'running'")
 _WAITING = sa.text("status = 'waiting'")
@@ -45,6 +46,9 @@ class Case(Base):
     event_seq: Mapped[int] = mapped_column(sa.Integer, default=0)
     cycle: Mapped[int] = mapped_column(sa.Integer, default=1)
     reopened_count: Mapped[int] = mapped_column(sa.Integer, default=0)
+    # The cycle whose first response decides about the case in the figures (docs/time-limits.md), and when it began.
+    deciding_cycle: Mapped[int] = mapped_column(sa.Integer, default=1, server_default="1")
+    counted_from: Mapped[datetime] = mapped_column(UtcDateTime)
     satisfaction: Mapped[int | None] = mapped_column(sa.Integer)
     # A tip-off: only people named by the city or for this case may know of it.
     confidential: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
@@ -86,7 +90,7 @@ class CaseEvent(Base):
 
 
 class CaseClock(Base):
-    """One running limit: of one case, one target, one cycle (a reopened case begins a new cycle)."""
+    """One clock: of one case, one target, one cycle. `clockwork.Clock` is the same as a value."""
 
     __tablename__ = "case_clocks"
     __table_args__ = (
@@ -98,6 +102,7 @@ class CaseClock(Base):
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
     target: Mapped[str] = mapped_column(sa.String(16))
+    round: Mapped[int] = mapped_column(sa.Integer, default=1, server_default="1")
     cycle: Mapped[int] = mapped_column(sa.Integer, default=1)
     policy_id: Mapped[int] = mapped_column(sa.ForeignKey("sla_policies.id"))
     policy: Mapped[str] = mapped_column(sa.String(80))
@@ -115,9 +120,13 @@ class CaseClock(Base):
     # The version of the city's calendar that the moments were computed with.
     calendar_id: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Finished pauses as [from, to] in ISO 8601, granted extensions as [amount, unit].
-    pauses: Mapped[list[list[str]]] = mapped_column(sa.JSON, default=list, server_default="[]")
-    extensions: Mapped[list[list[Any]]] = mapped_column(sa.JSON, default=list, server_default="[]")
+    # Every promise that it stands under, as {policy_id, since, why, pauses: [[from, to]], extensions: [[amount, unit]]}
+    # with moments in ISO 8601; `counted_from` and `counted_why` are of the one that is due first.
+    promises: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    counted_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    counted_why: Mapped[str] = mapped_column(sa.String(16))
+    # Who had the case in hand when the target was met or missed; empty until then.
+    department: Mapped[str | None] = mapped_column(sa.String(64))
     # The moment of the first level that has not been raised; empty when the sweep has nothing to do with this clock,
     # so that a sweep costs what is due and not what is open.
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

@@ -1,11 +1,13 @@
 """Opening a case, at most one open case per conversation, with a number of its day."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, assignment, log, proposing, repository, timekeeping, views
+from services.cases import access, alarms, assignment, casefile, proposing, repository, views
+from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
 from services.cases.models import Case
 from services.cases.proposing import Proposal
@@ -20,116 +22,105 @@ from services.sla.policies import Kind, Priority
 TITLE_LIMIT = 100
 
 
-def open_case(
-    uow: UnitOfWork,
-    secrets: Secrets,
-    *,
-    kind: Kind,
-    title: str,
-    channel: str,
-    now: datetime,
-    department: str | None = None,
-    priority: Priority = "normal",
-    conversation_id: str | None = None,
-    citizen_id: str | None = None,
-    transcript_upto: int | None = None,
-    actor: str = "citizen",
-    proposal: Proposal | None = None,
-) -> CaseOut:
-    """Open a case and start its clocks. The case of `kind` "urgent" is always of urgent priority.
+@dataclass(frozen=True)
+class NewCase:
+    """What is known of a case when it is opened. The one of `kind` "urgent" is always of urgent priority.
 
     A sure `proposal` of the classifier decides kind and department where nobody stated them; an unsure one is kept for
-    the clerk who decides (`proposing.choose_kind`).
+    the clerk who decides (`proposing.choose_kind`). `actor` is who opens it.
+    """
+
+    kind: Kind
+    title: str
+    channel: str
+    department: str | None = None
+    priority: Priority = "normal"
+    conversation_id: str | None = None
+    citizen_id: str | None = None
+    transcript_upto: int | None = None
+    actor: str = "citizen"
+    proposal: Proposal | None = None
+
+
+def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime) -> CaseOut:
+    """Open a case and start its clocks.
 
     A conversation whose case is still open gets that one back (`reused` is True); an urgent request raises it to
     urgent first. An unknown department becomes 未分配: a case is never lost over a name.
     """
-    stated = kind
-    kind, undecided = proposing.choose_kind(stated, proposal)
-    priority = sla.effective_priority(kind, priority)
-    if conversation_id is not None:
-        existing = repository.lock_open_case_of(uow.session, conversation_id)
+    if new.conversation_id is not None:
+        existing = casefile.lock_open(uow, new.conversation_id)
         if existing is not None:
-            return _ask_again(uow, secrets, existing, stated, priority, transcript_upto, actor, now)
+            return _ask_again(uow, secrets, existing, new, now)
     try:
         # A savepoint, so that a second opener of the same conversation falls back to the first one's case.
         with uow.session.begin_nested():
-            case = Case(
-                case_no=case_number(uow, now),
-                kind=kind,
-                department=proposing.choose_department(uow, department, proposal),
-                priority=priority,
-                status="new",
-                channel=channel,
-                title_encrypted=secrets.encrypt(title.strip()[:TITLE_LIMIT]),
-                conversation_id=conversation_id,
-                citizen_id=citizen_id,
-                transcript_upto=transcript_upto,
-                created_at=now,
-                created_month=month_of(now),
-                cycle=1,
-                event_seq=0,
-                reopened_count=0,
-                reply_time_unknown=False,
-                confidential=kind == "report",
-                proposal=proposal.to_dict() if proposal is not None else None,
-                undecided=undecided,
-            )
-            uow.session.add(case)
+            row = _row(uow, secrets, new, now)
+            uow.session.add(row)
             uow.session.flush()
     except IntegrityError:
-        existing = repository.lock_open_case_of(uow.session, conversation_id) if conversation_id else None
+        existing = casefile.lock_open(uow, new.conversation_id) if new.conversation_id else None
         if existing is None:
             raise
-        return _ask_again(uow, secrets, existing, stated, priority, transcript_upto, actor, now)
-    data: dict[str, Any] = {"kind": kind, "priority": priority, "department": case.department}
-    if proposal is not None:
-        data["proposal"] = proposal.to_dict()
-    log.append(uow, case, "opened", actor=actor, now=now, data=data)
-    timekeeping.start_clocks(uow, case, now, cycle=1)
-    if priority == "urgent":
-        alert_urgent(uow, case, now)
-    uow.collect(CaseOpened(case.case_no, conversation_id, actor, now, priority))
+        return _ask_again(uow, secrets, existing, new, now)
+    file = CaseFile(uow, row)
+    data: dict[str, Any] = {"kind": row.kind, "priority": row.priority, "department": row.department}
+    if row.proposal is not None:
+        data["proposal"] = row.proposal
+    file.append("opened", actor=new.actor, now=now, data=data)
+    if row.priority == "urgent":
+        alert_urgent(uow, row, now)
+    uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))
     # The citizen reads number and promise first; who has the case is told when somebody takes it.
-    assignment.deal(uow, case, now, tell=False)
-    return views.show(uow, secrets, case, now)
+    assignment.deal(uow, file, now, tell=False)
+    return views.show(secrets, file, now)
 
 
-def raise_to_urgent(uow: UnitOfWork, case: Case, *, actor: str, now: datetime) -> None:
-    """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
-    case.priority = "urgent"
-    row = log.append(uow, case, "raised", actor=actor, now=now)
-    answered = all(
-        clock.state != "running"
-        for clock in repository.clocks_of(uow.session, [case.id])
-        if clock.target == "first_response"
+def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case:
+    kind, undecided = proposing.choose_kind(new.kind, new.proposal)
+    return Case(
+        case_no=case_number(uow, now),
+        kind=kind,
+        department=proposing.choose_department(uow, new.department, new.proposal),
+        priority=sla.effective_priority(kind, new.priority),
+        status="new",
+        channel=new.channel,
+        title_encrypted=secrets.encrypt(new.title.strip()[:TITLE_LIMIT]),
+        conversation_id=new.conversation_id,
+        citizen_id=new.citizen_id,
+        transcript_upto=new.transcript_upto,
+        created_at=now,
+        created_month=month_of(now),
+        counted_from=now,
+        cycle=1,
+        deciding_cycle=1,
+        event_seq=0,
+        reopened_count=0,
+        reply_time_unknown=False,
+        confidential=kind == "report",
+        proposal=new.proposal.to_dict() if new.proposal is not None else None,
+        undecided=undecided,
     )
-    if case.status == "waiting":
-        log.append(uow, case, "resumed", actor=actor, now=now)
-        timekeeping.resume_clocks(uow, case, now)
-        case.hold_until = None
-    changes = timekeeping.recompute(uow, case, now, "raised")
-    if changes:
-        row.data = {"clocks": changes}
-    if answered:
-        # An answer that was given before the danger was known does not settle it.
-        case.cycle += 1
-        timekeeping.start_clocks(uow, case, now, cycle=case.cycle, targets=("first_response",))
-    alert_urgent(uow, case, now)
+
+
+def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetime) -> None:
+    """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
+    file.append("raised", actor=actor, now=now)
+    alert_urgent(uow, file.row, now)
 
 
 def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
     """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
     recipients = ["role:supervisor", *(f"department:{name}" for name in sla.duty_departments(uow))]
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
-    recipients += [who for who in timekeeping.responsible(uow, case, now) if who not in recipients]
+    recipients += [who for who in alarms.responsible(uow, case, now) if who not in recipients]
     for recipient in access.recipients(uow, case, recipients):
         notifications.enqueue(
             uow,
             channel="staff",
             recipient=recipient,
             kind="case_urgent",
-            body={**timekeeping.about(case), "conversation_id": case.conversation_id},
+            body={**alarms.about(case), "conversation_id": case.conversation_id},
             dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
             now=now,
         )
@@ -149,32 +140,28 @@ def month_of(at: datetime) -> str:
     return at.astimezone(SHANGHAI).strftime("%Y-%m")
 
 
-def _ask_again(
-    uow: UnitOfWork,
-    secrets: Secrets,
-    case: Case,
-    kind: Kind,
-    priority: Priority,
-    transcript_upto: int | None,
-    actor: str,
-    now: datetime,
-) -> CaseOut:
-    if transcript_upto is not None:
-        case.transcript_upto = max(case.transcript_upto or 0, transcript_upto)
-    if kind == "report" and not case.confidential:
+def _priority(row: Case) -> Priority:
+    return "urgent" if row.priority == "urgent" else "normal"
+
+
+def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, now: datetime) -> CaseOut:
+    case = file.row
+    priority = sla.effective_priority(proposing.choose_kind(new.kind, new.proposal)[0], new.priority)
+    if new.transcript_upto is not None:
+        case.transcript_upto = max(case.transcript_upto or 0, new.transcript_upto)
+    if new.kind == "report" and not case.confidential:
         # A tip-off within a case that was open already: from now on all of it is confidential.
-        data = {"kind": [case.kind, kind], "confidential": [False, True]}
-        log.append(uow, case, "reclassified", actor=actor, now=now, data=data)
-        case.kind, case.confidential = kind, True
+        data = {"kind": [case.kind, new.kind], "confidential": [False, True]}
+        case.confidential = True
+        file.append("reclassified", actor=new.actor, now=now, data=data, kind=new.kind)
         if case.assignee is not None:
-            access.grant(uow, case, case.assignee, by=actor, now=now)
-        timekeeping.recompute(uow, case, now, "changed")
+            access.grant(uow, case, case.assignee, by=new.actor, now=now)
     if priority == "urgent" and case.priority != "urgent":
-        raise_to_urgent(uow, case, actor=actor, now=now)
+        raise_to_urgent(uow, file, actor=new.actor, now=now)
     else:
-        log.append(uow, case, "asked_again", actor=actor, now=now, data={"priority": priority})
+        file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
             alert_urgent(uow, case, now)
-    shown = views.show(uow, secrets, case, now)
+    shown = views.show(secrets, file, now)
     shown.reused = True
     return shown

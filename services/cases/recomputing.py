@@ -5,10 +5,8 @@ from datetime import datetime
 
 import structlog
 
-from services.cases import log as case_log
-from services.cases import repository, timekeeping
-from services.cases.models import OPEN_STATUSES
-from services.cases.timekeeping import Why
+from services.cases import casefile, repository
+from services.cases.life import Why
 from services.core.database import Database
 from services.sla import service as sla
 
@@ -55,13 +53,9 @@ def recompute_running(database: Database, now: datetime) -> int:
 def _recompute(database: Database, ids: Sequence[int], now: datetime, why: Why) -> int:
     """A case that somebody works on is left: the calendar's turn comes again, on purpose one waits for it."""
     with database.unit_of_work() as uow:
-        cases = repository.lock_case_ids(uow.session, ids, skip_locked=why == "calendar")
-        for case in cases:
-            if case.status not in OPEN_STATUSES:
-                continue
-            changes = timekeeping.recompute(uow, case, now, why)
-            if changes:
-                data = {"why": why, "clocks": changes}
-                case_log.append(uow, case, "recomputed", actor="system", now=now, data=data)
+        files = casefile.load(uow, repository.lock_case_ids(uow.session, ids, skip_locked=why == "calendar"))
+        for file in files:
+            if file.is_open:
+                file.recompute(why, now)
         uow.commit()
-    return len(cases)
+    return len(files)

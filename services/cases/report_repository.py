@@ -16,29 +16,61 @@ Key = str | None
 Scope = Sequence[sa.ColumnElement[bool]]
 
 
-def counts(
+def decided(
     session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None, scope: Scope = ()
 ) -> dict[Key, dict[str, Any]]:
-    """Per group (the only one is None without `by`) the counts as of `now` of the cases created in [start, end)."""
+    """Per group how many first responses are decided as of `now`, and how many of them were in time.
+
+    By department they belong to the one in whose hands it was decided: by an answer in time, or by the limit that was
+    missed, whoever has the case now.
+    """
     first = aliased(CaseClock)
-    answered = sa.and_(Case.first_response_at.is_not(None), Case.first_response_at <= now)
-    limited = first.id.is_not(None)
-    unanswered_late = sa.and_(
-        sa.not_(answered),
+    answered = _answered(now)
+    key = sa.func.coalesce(first.department, Case.department) if by == "department" else _key(by)
+    query = (
+        sa.select(
+            key.label("key"),
+            _count(sa.and_(answered, Case.first_response_at <= first.due_at)).label("in_time"),
+            # A reply without a known time cannot be shown to have been in time.
+            _count(
+                sa.and_(first.id.is_not(None), sa.or_(answered, _late(first, now), Case.reply_time_unknown.is_(True)))
+            ).label("decided"),
+        )
+        .select_from(Case)
+        .outerjoin(first, _decides(first))
+        .where(*_period(start, end, now), *scope)
+        .group_by(*([sa.text("key")] if by else []))
+    )
+    return {row["key"]: dict(row) for row in session.execute(query).mappings()}
+
+
+def _answered(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(Case.first_response_at.is_not(None), Case.first_response_at <= now)
+
+
+def _decides(first: type[CaseClock]) -> sa.ColumnElement[bool]:
+    """The clock of a case's first response that decides about it."""
+    return sa.and_(first.case_id == Case.id, first.target == "first_response", first.cycle == Case.deciding_cycle)
+
+
+def _late(first: type[CaseClock], now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        sa.not_(_answered(now)),
         Case.reply_time_unknown.is_(False),
         first.due_at < now,
         first.state.not_in(("cancelled", "paused")),
     )
+
+
+def counts(
+    session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None, scope: Scope = ()
+) -> dict[Key, dict[str, Any]]:
+    """Per group (the only one is None without `by`) the counts as of `now` of the cases created in [start, end)."""
     query = (
         sa.select(
             _key(by).label("key"),
             sa.func.count().label("cases"),
-            _count(answered).label("answered"),
-            _count(sa.and_(answered, Case.first_response_at <= first.due_at)).label("in_time"),
-            # A reply without a known time cannot be shown to have been in time.
-            _count(sa.and_(limited, sa.or_(answered, unanswered_late, Case.reply_time_unknown.is_(True)))).label(
-                "decided"
-            ),
+            _count(_answered(now)).label("answered"),
             _count(Case.reply_time_unknown.is_(True)).label("reply_time_unknown"),
             _count(_open_at(now)).label("open"),
             _count(_overdue_at(now)).label("overdue"),
@@ -47,7 +79,6 @@ def counts(
             sa.func.count(Case.satisfaction).label("satisfaction_n"),
         )
         .select_from(Case)
-        .outerjoin(first, sa.and_(first.case_id == Case.id, first.target == "first_response", first.cycle == 1))
         .where(*_period(start, end, now), *scope)
         .group_by(*([_key(by)] if by else []))
     )

@@ -49,9 +49,11 @@ def report(
     overdue at `now`; DESIGN, Time limits); a reply whose time was not recorded (`reply_time_unknown`) counts there as
     not in time. A case without a limit is in neither. Times are minutes from opening, by the wall clock (p50, p90) and
     in working time (working_p50, working_p90); percentiles are interpolated. backlog_age_days counts calendar days.
-    A rate or percentile of nothing is null. The first cycle of a reopened case decides. A merged duplicate counts only
-    when it was answered, or its limit missed, before. Confidential cases that `reader` may not know of are in no
-    figure; without a reader (the command line, beside the database itself) all are counted.
+    A rate or percentile of nothing is null. A missed limit counts where it happened: for the department that had the
+    case in hand then, whoever has it now. Of a reopened case the first round decides that saw an answer or a missed
+    limit. A merged duplicate counts only when it was answered, or its limit missed, before. Confidential cases that
+    `reader` may not know of are in no figure; without a reader (the command line, beside the database itself) all are
+    counted.
     """
     within = [*scope, figures.counted()]
     if reader is not None:
@@ -94,7 +96,10 @@ def _rows(
     }
     measured["backlog"] = figures.backlog_created(session, start=start, end=end, now=now, by=by, scope=scope)
     counts = figures.counts(session, start=start, end=end, now=now, by=by, scope=scope)
-    return {key: _row(count, measured, key) for key, count in counts.items()}
+    decided = figures.decided(session, start=start, end=end, now=now, by=by, scope=scope)
+    # A department that has no case of its own any more may have missed one while it had it.
+    keys = [*counts, *(key for key, row in decided.items() if key not in counts and row["decided"])]
+    return {key: _row({**counts.get(key, {}), **decided.get(key, {})}, measured, key) for key in keys}
 
 
 def _row(

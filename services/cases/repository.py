@@ -100,6 +100,22 @@ def events_of(session: Session, case_id: int) -> Sequence[CaseEvent]:
     return session.scalars(sa.select(CaseEvent).where(CaseEvent.case_id == case_id).order_by(CaseEvent.seq)).all()
 
 
+def events_of_all(session: Session, case_ids: Iterable[int]) -> Sequence[CaseEvent]:
+    """The events of several cases, each case's in order."""
+    return session.scalars(
+        sa.select(CaseEvent).where(CaseEvent.case_id.in_(list(case_ids))).order_by(CaseEvent.case_id, CaseEvent.seq)
+    ).all()
+
+
+def moves_of(session: Session, case_ids: Iterable[int]) -> Sequence[CaseEvent]:
+    """The events that may have moved these cases to another department, each case's in order."""
+    return session.scalars(
+        sa.select(CaseEvent)
+        .where(CaseEvent.case_id.in_(list(case_ids)), CaseEvent.type.in_(("transferred", "returned", "reclassified")))
+        .order_by(CaseEvent.case_id, CaseEvent.seq)
+    ).all()
+
+
 def first_reply(session: Session, case_id: int) -> CaseEvent | None:
     return session.scalars(
         sa.select(CaseEvent)
@@ -188,13 +204,6 @@ def lock_clocks(session: Session, ids: Sequence[int], now: datetime) -> list[tup
     return [(by_id[clock.case_id], clock) for clock in clocks]
 
 
-def next_cycle(session: Session, case_id: int, target: str) -> int:
-    newest = session.scalar(
-        sa.select(sa.func.max(CaseClock.cycle)).where(CaseClock.case_id == case_id, CaseClock.target == target)
-    )
-    return (newest or 0) + 1
-
-
 def last_event(session: Session, case_id: int, types: Sequence[str]) -> CaseEvent | None:
     return session.scalars(
         sa.select(CaseEvent)
@@ -260,12 +269,21 @@ def cases_of_conversation(session: Session, conversation_id: str) -> Sequence[Ca
     ).all()
 
 
-def merged_conversations(session: Session, case_no: str) -> Sequence[str]:
-    """The conversations of cases that were merged into this one, directly."""
-    found = session.scalars(
-        sa.select(Case.conversation_id).where(Case.merged_into == case_no, Case.status == "merged").order_by(Case.id)
-    )
-    return [conversation_id for conversation_id in found if conversation_id is not None]
+def merged_cases(session: Session, case_no: str) -> list[tuple[str, str]]:
+    """Number and conversation of the cases that were merged into this one, also by way of others."""
+    found: list[tuple[str, str]] = []
+    into, seen = [case_no], {case_no}
+    while into:
+        rows = session.execute(
+            sa.select(Case.case_no, Case.conversation_id)
+            .where(Case.merged_into.in_(into), Case.status == "merged")
+            .order_by(Case.id)
+        ).tuples()
+        fresh = [(number, conversation_id) for number, conversation_id in rows if number not in seen]
+        into = [number for number, _ in fresh]
+        seen.update(into)
+        found += [(number, conversation_id) for number, conversation_id in fresh if conversation_id is not None]
+    return found
 
 
 def stale_case_ids(session: Session, calendar_id: int, after: int, limit: int) -> Sequence[int]:

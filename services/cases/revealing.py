@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.accounts.schemas import StaffUser
-from services.cases import log, repository, views
+from services.cases import repository, views
 from services.cases.holding import locked, written
-from services.cases.models import OPEN_STATUSES
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, Forbidden, NotFound, TooManyRequests
@@ -35,11 +34,12 @@ def reveal(
     NotFound for a case that `user` may not know of and for an identifier that there is not, Forbidden for anybody but
     the clerk in charge, TooManyRequests past the city's limit (`reveals_per_hour` of desk.yaml).
     """
-    case = locked(uow, case_no, user)
+    file = locked(uow, case_no, user)
+    case = file.row
     text = written(reason)
     if case.assignee != user.name:
         raise Forbidden("只有经办人可以查看，请先认领或接手工单")
-    if case.status not in OPEN_STATUSES:
+    if not file.is_open:
         raise Conflict("工单已结束，不能再查看")
     if case.conversation_id is None:
         raise NotFound("没有这条身份信息")
@@ -53,5 +53,5 @@ def reveal(
     if value is None:
         raise NotFound("没有这条身份信息，或市民没有同意使用")
     data = {"placeholder": placeholder}
-    log.append(uow, case, "revealed", actor=user.name, now=now, text=text, secrets=secrets, data=data)
+    file.append("revealed", actor=user.name, now=now, text=text, secrets=secrets, data=data)
     return value

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.cases.clockwork import Since
 from services.cases.states import Status
 from services.knowledge.schemas import DraftView
 from services.sla.clocks import State
@@ -16,7 +17,8 @@ TEXT_LIMIT = 5000
 class ClockOut(BaseModel):
     """`remaining_minutes` is negative when overdue and empty once the clock has stopped; working minutes for working
     limits, else wall-clock minutes. Of a paused clock it is what was left at `paused_at`; its `due_at` moves on when it
-    runs again. `extended` counts the extensions granted."""
+    runs again. `extended` counts the extensions granted; `counted_from` is where the limit that is due first begins,
+    and `counted_why` what was there. `department` had the case in hand when the target was met or missed."""
 
     target: Target
     cycle: int
@@ -29,6 +31,9 @@ class ClockOut(BaseModel):
     remaining_minutes: int | None
     paused_at: datetime | None = None
     extended: int = 0
+    counted_from: datetime
+    counted_why: Since
+    department: str | None = None
 
 
 class ProposalOut(BaseModel):
@@ -91,6 +96,17 @@ class ExtensionOut(BaseModel):
     asked_at: datetime
 
 
+class HandOut(BaseModel):
+    """A department that had the case in hand from `since` to `until` (empty: still), how many working minutes that
+    were, and which targets were missed then."""
+
+    department: str
+    since: datetime
+    until: datetime | None
+    working_minutes: int | None
+    missed: list[Target]
+
+
 class PresentOut(BaseModel):
     name: str
     writing: bool
@@ -101,6 +117,7 @@ class CaseDetail(CaseOut):
     `present` who else looks at it just now."""
 
     events: list[EventOut]
+    hands: list[HandOut]
     extension: ExtensionOut | None = None
     readers: list[str] = []
     draft: DraftView | None = None

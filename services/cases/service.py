@@ -23,7 +23,7 @@ from services.cases.extending import decide_extension, extend
 from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.moving import assign, give_back, merge, release, transfer
-from services.cases.opening import open_case
+from services.cases.opening import NewCase, open_case
 from services.cases.presence import Presence
 from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
@@ -43,6 +43,7 @@ __all__ = [
     "CaseList",
     "CaseOut",
     "LiveClassifier",
+    "NewCase",
     "PastCasesReport",
     "Presence",
     "Proposal",
@@ -120,7 +121,7 @@ def is_confidential(uow: UnitOfWork, case_no: str) -> bool:
 def open_case_of(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, now: datetime) -> CaseOut | None:
     """The open case of a conversation, or None."""
     case = repository.open_case_of(uow.session, conversation_id)
-    return views.show(uow, secrets, case, now) if case is not None else None
+    return views.show_all(uow, secrets, [case], now)[0] if case is not None else None
 
 
 def conversation_of(uow: UnitOfWork, case_no: str) -> str | None:
@@ -137,4 +138,4 @@ def case_of_citizen(
     case = repository.find_case(uow.session, case_no)
     if case is None or case.conversation_id != conversation_id:
         return None
-    return views.show(uow, secrets, case, now)
+    return views.show_all(uow, secrets, [case], now)[0]

@@ -5,6 +5,7 @@ from typing import Literal
 from services.core.errors import Conflict
 
 Status = Literal["new", "assigned", "in_progress", "waiting", "resolved", "closed", "reopened", "merged", "transferred"]
+OPEN: tuple[Status, ...] = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
 EventType = Literal[
     "opened",
     "asked_again",
@@ -104,7 +105,8 @@ def next_status(status: Status | None, event: EventType) -> Status:
             return "in_progress"
         case ("assigned" | "in_progress" | "reopened", "held"):
             return "waiting"
-        case ("waiting", "resumed"):
+        case ("waiting", "resumed" | "raised" | "absorbed"):
+            # Danger waits for nobody, and neither does the promise to the citizen of a duplicate.
             return "in_progress"
         case ("new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred", "transferred" | "returned"):
             return "transferred"

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from services.accounts.schemas import StaffUser
-from services.cases import log, report_repository, repository, timekeeping, views
-from services.cases.holding import SUPERVISING, locked, written
+from services.cases import alarms, report_repository, repository, views
+from services.cases.holding import SUPERVISING, locked, stripped
 from services.cases.models import AlertLevel
 from services.cases.reporting import report
 from services.cases.schemas import AlertLevelOut, CaseOut, SupervisionReportOut
@@ -31,11 +31,10 @@ def press(
     """A supervisor or manager presses (催办): whoever has the case in hand is told."""
     if user.role not in (*SUPERVISING, "manager"):
         raise Forbidden("只有主管可以催办")
-    case = locked(uow, case_no, user)
-    words = written(text) if text and text.strip() else None
-    log.append(uow, case, "pressed", actor=user.name, now=now, text=words, secrets=secrets)
-    timekeeping.inform(uow, case, "case_pressed", timekeeping.responsible(uow, case, now), now, by=user.name)
-    return views.show(uow, secrets, case, now)
+    file = locked(uow, case_no, user)
+    file.append("pressed", actor=user.name, now=now, text=stripped(text), secrets=secrets)
+    alarms.inform(uow, file.row, "case_pressed", alarms.responsible(uow, file.row, now), now, by=user.name)
+    return views.show(secrets, file, now)
 
 
 def set_alert_level(uow: UnitOfWork, *, user: StaffUser, level: int, now: datetime) -> AlertLevelOut:
@@ -98,7 +97,8 @@ def write_due_reports(database: Database, now: datetime) -> int:
         minutes = sla.desk_rules(uow).report_minutes
         levels = list(reversed(repository.alert_levels(uow.session, 50)))
         newest = repository.supervision_reports(uow.session, 1)
-    ends = [row.at for row in levels[1:]] + [now]
+    # Each level is in force until the next one is set, the last until now.
+    ends = [*(row.at for row in levels[1:]), now] if levels else []
     due = [
         (row.level, moment)
         for row, end in zip(levels, ends, strict=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.cases import assignment, repository, timekeeping, waiting
+from services.cases import alarms, assignment, casefile, repository, waiting
 from services.cases.recomputing import recompute_stale
 from services.cases.supervision import write_due_reports
 from services.core.database import Database
@@ -62,10 +62,11 @@ def _look_again(database: Database, ids: Sequence[int], now: datetime) -> int:
     with database.unit_of_work() as uow, uow.session.no_autoflush:
         pairs = repository.lock_clocks(uow.session, ids, now)
         before = repository.raised_levels_of(uow.session, [clock.id for _, clock in pairs])
+        hands = casefile.hands_of_all(uow, [case for case, _ in pairs])
         clerks = {case.assignee for case, _ in pairs if case.assignee is not None}
         away = repository.absent_names(uow.session, sorted(clerks), now)
         raised = sum(
-            len(timekeeping.raise_levels(uow, case, clock, now, before=before[clock.id], away=away))
+            len(alarms.raise_levels(uow, case, clock, now, before=before[clock.id], hands=hands[case.id], away=away))
             for case, clock in pairs
         )
         uow.commit()
@@ -79,8 +80,8 @@ def end_waits(database: Database, now: datetime, *, limit: int = NARROW_LIMIT) -
     ended = 0
     for start in range(0, len(ids), PER_TRANSACTION):
         with database.unit_of_work() as uow:
-            cases = repository.lock_case_ids(uow.session, ids[start : start + PER_TRANSACTION])
-            ended += sum(waiting.expire(uow, case, now) for case in cases)
+            files = casefile.load(uow, repository.lock_case_ids(uow.session, ids[start : start + PER_TRANSACTION]))
+            ended += sum(waiting.expire(uow, file, now) for file in files)
             uow.commit()
     return ended
 
@@ -88,7 +89,7 @@ def end_waits(database: Database, now: datetime, *, limit: int = NARROW_LIMIT) -
 def deal_queues(database: Database, now: datetime, *, limit: int = DEAL_LIMIT) -> int:
     """Deal out what waits in the queues of those who are on duty now; returns how many cases."""
     with database.unit_of_work(read_only=True) as uow:
-        calendars = timekeeping.calendars_or_none(uow)
+        calendars = casefile.calendars_or_none(uow)
         dealing = [queue for queue in sla.roster(uow).queues if queue.assign == "round_robin"]
         open_now = [queue for queue in dealing if calendars and assignment.on_duty(queue, calendars, now)]
         ids = [
@@ -99,8 +100,8 @@ def deal_queues(database: Database, now: datetime, *, limit: int = DEAL_LIMIT) -
     dealt = 0
     for case_id in ids:
         with database.unit_of_work() as uow:
-            for case in repository.lock_case_ids(uow.session, [case_id]):
-                if case.assignee is None:
-                    dealt += assignment.deal(uow, case, now)
+            for file in casefile.load(uow, repository.lock_case_ids(uow.session, [case_id])):
+                if file.row.assignee is None:
+                    dealt += assignment.deal(uow, file, now)
             uow.commit()
     return dealt

@@ -6,12 +6,22 @@ from datetime import UTC, datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, drafting, repository
+from services.cases import access, casefile, drafting, repository
+from services.cases.casefile import CaseFile, calendars_or_none
+from services.cases.clockwork import Since
 from services.cases.holding import NOT_FOUND
-from services.cases.models import OPEN_STATUSES, Case, CaseClock
-from services.cases.schemas import CaseDetail, CaseList, CaseOut, ClockOut, EventOut, ExtensionOut, ProposalOut
+from services.cases.models import OPEN_STATUSES, Case, CaseClock, CaseEvent
+from services.cases.schemas import (
+    CaseDetail,
+    CaseList,
+    CaseOut,
+    ClockOut,
+    EventOut,
+    ExtensionOut,
+    HandOut,
+    ProposalOut,
+)
 from services.cases.states import EVENT_NAMES, EventType, Status
-from services.cases.timekeeping import calendars_or_none
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
@@ -26,20 +36,8 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
     case = repository.find_case(uow.session, case_no)
     if case is None or not access.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
-    events = [
-        EventOut(
-            seq=event.seq,
-            type=event.type,
-            name=EVENT_NAMES[cast(EventType, event.type)],
-            actor=event.actor,
-            at=event.at,
-            text=secrets.decrypt(event.text_encrypted) if event.text_encrypted is not None else None,
-            data=event.data,
-        )
-        for event in repository.events_of(uow.session, case.id)
-    ]
-    values = {name: getattr(shown, name) for shown in [show(uow, secrets, case, now)] for name in CaseOut.model_fields}
-    asked = repository.pending_extension(uow.session, case.id) if case.status in OPEN_STATUSES else None
+    (file,) = casefile.load(uow, [case])
+    asked = repository.pending_extension(uow.session, case.id) if file.is_open else None
     extension = None
     if asked is not None:
         extension = ExtensionOut(
@@ -49,9 +47,54 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_by=asked.asked_by,
             asked_at=asked.asked_at,
         )
-    named = access.readers(uow, case) if case.confidential else []
-    made = drafting.draft_of(uow, case.case_no)
-    return CaseDetail(**values, events=events, extension=extension, readers=named, draft=made)
+    shown = show(secrets, file, now)
+    return CaseDetail(
+        **{name: getattr(shown, name) for name in CaseOut.model_fields},
+        events=[_show_event(secrets, event) for event in file.events],
+        hands=_show_hands(file, now),
+        extension=extension,
+        readers=access.readers(uow, case) if case.confidential else [],
+        draft=drafting.draft_of(uow, case.case_no),
+    )
+
+
+def _show_event(secrets: Secrets, event: CaseEvent) -> EventOut:
+    return EventOut(
+        seq=event.seq,
+        type=event.type,
+        name=EVENT_NAMES[cast(EventType, event.type)],
+        actor=event.actor,
+        at=event.at,
+        text=secrets.decrypt(event.text_encrypted) if event.text_encrypted is not None else None,
+        data=event.data,
+    )
+
+
+def _show_hands(file: CaseFile, now: datetime) -> list[HandOut]:
+    """Which department had the case from when to when, in working time too, and what was missed in its hands."""
+    hands, calendars = file.state.hands, file.calendars
+    end = now if file.is_open else file.row.ended_at or now
+    shown = []
+    for position, (since, department) in enumerate(hands):
+        until = hands[position + 1][0] if position + 1 < len(hands) else None
+        working = calendars.office.minutes_between(since, until or end) if calendars is not None else None
+        missed = [
+            clock.target
+            for clock in file.state.clocks
+            if (clock.state == "breached" or clock.missed(now))
+            and since <= max(clock.plan.due_at, hands[0][0])
+            and (until is None or clock.plan.due_at < until)
+        ]
+        shown.append(
+            HandOut(
+                department=department,
+                since=since,
+                until=until,
+                working_minutes=int(working) if working is not None else None,
+                missed=missed,
+            )
+        )
+    return shown
 
 
 def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:
@@ -95,12 +138,11 @@ def list_cases(
     return CaseList(cases=show_all(uow, secrets, cases, now), total=total)
 
 
-def show(uow: UnitOfWork, secrets: Secrets, case: Case, now: datetime) -> CaseOut:
-    return show_all(uow, secrets, [case], now)[0]
+def show(secrets: Secrets, file: CaseFile, now: datetime) -> CaseOut:
+    return _show(secrets, file.row, file.clock_rows, file.calendars, now)
 
 
 def show_all(uow: UnitOfWork, secrets: Secrets, cases: Sequence[Case], now: datetime) -> list[CaseOut]:
-    uow.session.flush()
     calendars = calendars_or_none(uow)
     clocks: dict[int, list[CaseClock]] = defaultdict(list)
     for clock in repository.clocks_of(uow.session, [case.id for case in cases]):
@@ -109,7 +151,7 @@ def show_all(uow: UnitOfWork, secrets: Secrets, cases: Sequence[Case], now: date
 
 
 def _show(
-    secrets: Secrets, case: Case, clocks: list[CaseClock], calendars: sla.Calendars | None, now: datetime
+    secrets: Secrets, case: Case, clocks: Sequence[CaseClock], calendars: sla.Calendars | None, now: datetime
 ) -> CaseOut:
     is_open = case.status in OPEN_STATUSES
     return CaseOut(
@@ -156,5 +198,8 @@ def _show_clock(clock: CaseClock, calendars: sla.Calendars | None, now: datetime
         policy=clock.policy,
         remaining_minutes=remaining,
         paused_at=clock.paused_at,
-        extended=len(clock.extensions or []),
+        extended=max(len(promise["extensions"]) for promise in clock.promises),
+        counted_from=clock.counted_from,
+        counted_why=cast(Since, clock.counted_why),
+        department=clock.department,
     )

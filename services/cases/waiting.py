@@ -4,10 +4,10 @@ enough."""
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import log, timekeeping, views
+from services.cases import alarms, views
+from services.cases.casefile import CaseFile
 from services.cases.events import CaseHeld
 from services.cases.holding import locked, must_hold, written
-from services.cases.models import Case
 from services.cases.schemas import CaseOut
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -21,46 +21,31 @@ def hold(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, qu
 
     The wait ends by itself after the city's limit. Raises Conflict for an urgent case, which waits for nothing.
     """
-    case = locked(uow, case_no, user)
-    must_hold(uow, secrets, case, user)
-    text = written(question)
+    file = locked(uow, case_no, user)
+    must_hold(secrets, file, user)
+    case, text = file.row, written(question)
     if case.priority == "urgent":
         raise Conflict("紧急工单不能暂停计时")
-    log.append(uow, case, "held", actor=user.name, now=now, text=text, secrets=secrets)
+    until = rules.due_at(sla.load_calendar(uow), sla.desk_rules(uow).hold_within, now)
+    file.append("held", actor=user.name, now=now, text=text, secrets=secrets, until=until)
     case.assignee = case.assignee or user.name
-    case.hold_until = rules.due_at(sla.load_calendar(uow), sla.desk_rules(uow).hold_within, now)
-    timekeeping.told_the_citizen(uow, case, now)
-    timekeeping.pause_clocks(uow, case, now)
-    uow.collect(
-        CaseHeld(case.case_no, case.conversation_id, user.name, now, text=text, clerk=user.name, until=case.hold_until)
-    )
-    return views.show(uow, secrets, case, now)
+    uow.collect(CaseHeld(case.case_no, case.conversation_id, user.name, now, text=text, clerk=user.name, until=until))
+    return views.show(secrets, file, now)
 
 
 def resume(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseOut:
     """Go on without the citizen's answer."""
-    case = locked(uow, case_no, user)
-    must_hold(uow, secrets, case, user)
-    go_on(uow, case, actor=user.name, now=now)
-    return views.show(uow, secrets, case, now)
+    file = locked(uow, case_no, user)
+    must_hold(secrets, file, user)
+    file.append("resumed", actor=user.name, now=now)
+    return views.show(secrets, file, now)
 
 
-def go_on(uow: UnitOfWork, case: Case, *, actor: str, now: datetime) -> None:
-    """End the wait of a locked case: its clocks run on with what was left of them."""
-    # The event first: it refuses a case that does not wait.
-    log.append(uow, case, "resumed", actor=actor, now=now)
-    timekeeping.resume_clocks(uow, case, now)
-    case.hold_until = None
-
-
-def expire(uow: UnitOfWork, case: Case, now: datetime) -> bool:
+def expire(uow: UnitOfWork, file: CaseFile, now: datetime) -> bool:
     """End a wait that has lasted long enough; False when the case waits no more. Its clerk is told."""
+    case = file.row
     if case.status != "waiting" or case.hold_until is None or case.hold_until >= now:
         return False
-    # The clocks run on from the moment that was promised, however late the worker looks.
-    until = case.hold_until
-    timekeeping.resume_clocks(uow, case, until)
-    log.append(uow, case, "resumed", actor="system", now=now, data={"waited_until": until.isoformat()})
-    case.hold_until = None
-    timekeeping.inform(uow, case, "case_resumed", timekeeping.responsible(uow, case, now), now)
+    file.append("resumed", actor="system", now=now)
+    alarms.inform(uow, case, "case_resumed", alarms.responsible(uow, case, now), now)
     return True

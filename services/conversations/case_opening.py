@@ -34,17 +34,15 @@ class CaseOpener:
         now: datetime,
         proposal: cases.Proposal | None = None,
     ) -> cases.CaseOut:
-        case = cases.open_case(
-            uow,
-            self._secrets,
+        new = cases.NewCase(
             kind=kind,
             conversation_id=row.id,
             title=self._title(uow, row, upto),
             transcript_upto=upto,
             channel=row.channel,
-            now=now,
             proposal=proposal,
         )
+        case = cases.open_case(uow, self._secrets, new, now=now)
         row.case_no = case.case_no
         return case
 

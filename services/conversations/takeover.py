@@ -42,11 +42,19 @@ class Takeover:
 
     def resolved(self, uow: UnitOfWork, event: CaseResolved) -> None:
         self._give_back(uow, event)
-        self._tell(uow, event, "resolved", texts.resolved(event.case_no))
+        if event.through is not None:
+            message = texts.ended_elsewhere(event.case_no, event.through, "已办结")
+            self._tell(uow, event, "resolved_merged", message, into=event.through)
+        else:
+            self._tell(uow, event, "resolved", texts.resolved(event.case_no))
 
     def closed(self, uow: UnitOfWork, event: CaseClosed) -> None:
         self._give_back(uow, event)
-        self._tell(uow, event, event.how, texts.closed(event.case_no, event.how))
+        if event.through is not None:
+            message = texts.ended_elsewhere(event.case_no, event.through, "已关闭")
+            self._tell(uow, event, "closed_merged", message, into=event.through)
+        else:
+            self._tell(uow, event, event.how, texts.closed(event.case_no, event.how))
 
     def assigned(self, uow: UnitOfWork, event: CaseAssigned) -> None:
         """Until the new clerk takes the case the bot goes on answering."""
@@ -78,11 +86,12 @@ class Takeover:
         self._tell(uow, event, "reopened", texts.reopened(event.case_no))
 
     def _clerk_spoke(self, uow: UnitOfWork, event: CaseNews) -> None:
-        if event.conversation_id is not None:
+        if event.conversation_id is not None and event.through is None:
             self._conversations.clerk_was_active(uow, event.conversation_id, event.at)
 
     def _give_back(self, uow: UnitOfWork, event: CaseNews) -> None:
-        if event.conversation_id is not None:
+        # The citizen of a merged case may talk to the clerk of another one by now.
+        if event.conversation_id is not None and event.through is None:
             self._conversations.give_back(uow, event.conversation_id)
 
     def _tell(self, uow: UnitOfWork, event: CaseNews, what: str, message: Outgoing, **fields: str) -> None:

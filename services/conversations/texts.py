@@ -109,6 +109,18 @@ def closed(case_no: str, how: str) -> Outgoing:
     return Outgoing(text, sender="system", case_no=case_no)
 
 
+def ended_elsewhere(case_no: str, through: str, how: str) -> Outgoing:
+    """What became of a case that the citizen's own was merged into; whoever is not helped by that may go on alone."""
+    again = Option(title="没有解决，重新办理", payload=f"{CASE_CHOICE}{case_no}:reopen")
+    return Outgoing(
+        f"您的工单 {case_no} 并入的 {through} {how}。如果您的问题还没有解决，可以重新办理。",
+        type="options",
+        sender="system",
+        case_no=case_no,
+        options=(again,),
+    )
+
+
 def assigned(case_no: str, department: str) -> Outgoing:
     text = f"工单 {case_no} 已分派（{department}），工作人员接手后会在这里回复您。"
     return Outgoing(text, sender="system", case_no=case_no)

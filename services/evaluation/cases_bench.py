@@ -3,6 +3,7 @@
 The cases are written by the database itself; everything that is timed is the product's own code.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,12 +36,14 @@ CONNECT_SECONDS = 5
 
 _CASES = """
 INSERT INTO cases (id, case_no, kind, department, priority, status, channel, title_encrypted, assignee, event_seq,
-    cycle, reopened_count, confidential, undecided, created_at, created_month, next_due_at, reply_time_unknown)
+    cycle, reopened_count, confidential, undecided, created_at, counted_from, created_month, next_due_at,
+    reply_time_unknown)
 SELECT n, 'GDBENCH' || lpad(n::text, 9, '0'), (ARRAY['consultation', 'help', 'complaint', 'suggestion'])[1 + n % 4],
     (CAST(:departments AS text[]))[1 + n % array_length(CAST(:departments AS text[]), 1)], 'normal',
     (ARRAY['new', 'assigned', 'in_progress'])[1 + n % 3], 'web', :title,
     CASE WHEN n % 3 = 0 THEN NULL ELSE 'clerk' || (n % 500) END, 1, 1,
-    0, false, false, :now - make_interval(mins => (n % 20000)::int), :month,
+    0, false, false, :now - make_interval(mins => (n % 20000)::int), :now - make_interval(mins => (n % 20000)::int),
+    :month,
     CAST(:now AS timestamptz) + make_interval(mins => (n % 40000)::int), false
 FROM generate_series(CAST(:low AS bigint), CAST(:high AS bigint)) AS n
 """
@@ -50,9 +53,9 @@ SELECT n, 1, 'opened', 'citizen', :now, '{}' FROM generate_series(CAST(:low AS b
 """
 _CLOCKS = """
 INSERT INTO case_clocks (case_id, target, cycle, policy_id, policy, source, unit, state, started_at, warning_at, due_at,
-    escalate_at, provisional, calendar_id, pauses, extensions, next_check_at)
+    escalate_at, provisional, calendar_id, promises, counted_from, counted_why, next_check_at)
 SELECT n, 'first_response', 1, :policy_id, 'bench', 'bench', 'working_days', 'running', :now, at, at + interval '1 day',
-    at + interval '6 days', false, :calendar_id, '[]', '[]', at
+    at + interval '6 days', false, :calendar_id, CAST(:promises AS json), :now, 'opened', at
 FROM generate_series(CAST(:low AS bigint), CAST(:high AS bigint)) AS n,
     LATERAL (SELECT CAST(:now AS timestamptz) + make_interval(secs => 60 + (n * 7919) % :ahead) AS at) AS moment
 """
@@ -134,6 +137,8 @@ def _fill(database: Database, low: int, high: int, now: datetime, progress: Prog
         policies = sla.find_policies(uow)
         calendar_id = sla.load_calendars(uow).version_id
     assert policies is not None, "the city has been applied"
+    promise: dict[str, Any] = {"policy_id": policies.rows[0].id, "since": now.isoformat(), "why": "opened"}
+    promise |= {"pauses": [], "extensions": []}
     values = {
         "now": now,
         "departments": departments,
@@ -141,6 +146,7 @@ def _fill(database: Database, low: int, high: int, now: datetime, progress: Prog
         "month": now.astimezone(SHANGHAI).strftime("%Y-%m"),
         "policy_id": policies.rows[0].id,
         "calendar_id": calendar_id,
+        "promises": json.dumps([promise]),
         "ahead": int(AHEAD.total_seconds()),
     }
     for start in range(low, high + 1, BATCH):

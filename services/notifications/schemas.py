@@ -41,6 +41,8 @@ CITIZEN_KINDS: Mapping[str, frozenset[str]] = {
     "case.claimed": frozenset(["case_no", "clerk"]),
     "case.resolved": frozenset(["case_no"]),
     "case.closed": frozenset(["case_no"]),
+    "case.resolved_merged": frozenset(["case_no", "into"]),
+    "case.closed_merged": frozenset(["case_no", "into"]),
     "case.withdrawn": frozenset(["case_no"]),
     "case.confirmed": frozenset(["case_no"]),
     "case.assigned": frozenset(["case_no", "department"]),

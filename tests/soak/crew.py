@@ -55,7 +55,6 @@ class Crew:
     place: Place
     clock: SharedClock
     random: random.Random
-    kills: int = 0
     fell: int = 0
     members: list[BaseProcess] = field(default_factory=list)
 
@@ -76,7 +75,6 @@ class Crew:
         assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)
         victim.join()
-        self.kills += 1
         self.hire(1)
 
     def count_fallen(self) -> None:

@@ -231,14 +231,14 @@ def out_of_order(database: Database, after: int) -> list[str]:
     still is left out: that its wait is over may be found out later."""
     with database.unit_of_work(read_only=True) as uow:
         found = uow.session.execute(
-            sa.select(CaseAlert, CaseClock.pauses)
+            sa.select(CaseAlert, CaseClock.promises)
             .join(CaseClock, CaseClock.id == CaseAlert.clock_id)
             .where(CaseAlert.id > after)
             .order_by(CaseAlert.id)
         ).all()
     firsts: dict[int, datetime] = {}
-    for alert, pauses in found:
-        if not pauses:
+    for alert, promises in found:
+        if not any(promise["pauses"] for promise in promises):
             firsts.setdefault(alert.clock_id, alert.planned_at)
     moments = list(firsts.values())
     return [] if moments == sorted(moments) else [f"{len(moments)} clocks were not caught up in order"]

@@ -25,15 +25,21 @@ LIVED = timedelta(days=14)
 # By then every limit, every wait and every escalation is over.
 REST = timedelta(days=56)
 WORKERS = 4
-REST_SECONDS = 120
+LEAST_ACTS = 80
+REST_SECONDS = 600
+# On a busy machine a part goes on past its seconds until enough has happened, but not for ever.
+LONGEST = 20
 _numbers = itertools.count(1)
 
 
 class Soak:
     """One part's town and workers on a database of its own."""
 
-    def __init__(self, postgres: OwnPostgres, store: OwnRedis, folder: Path, *, seed: int, seconds: float) -> None:
-        self.postgres, self.store, self.seconds = postgres, store, seconds
+    def __init__(
+        self, postgres: OwnPostgres, store: OwnRedis, folder: Path, *, seed: int, seconds: float, least: int = 0
+    ) -> None:
+        self.postgres, self.store, self.seconds, self.least = postgres, store, seconds, least
+        self.faults = 0
         name = f"soak_{next(_numbers)}"
         with psycopg.connect(postgres.url, autocommit=True) as server:
             server.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
@@ -48,13 +54,20 @@ class Soak:
         self.began = time.monotonic()
 
     def ticks(self, lived: timedelta = LIVED) -> Iterator[float]:
-        """Until the seconds are over: one act of the town after another, while its time passes; yields the seconds."""
+        """Until the seconds are over and enough was done to the workers: one act of the town after another, while its
+        time passes; yields the seconds."""
         began = before = time.monotonic()
-        while (now := time.monotonic()) - began < self.seconds:
+        while self._goes_on((now := time.monotonic()) - began):
             self.clock.advance(lived * ((now - before) / self.seconds))
             before = now
             self.town.act()
             yield now - began
+
+    def _goes_on(self, seconds: float) -> bool:
+        if seconds < self.seconds:
+            return True
+        lacks = self.faults < self.least or self.town.acts < LEAST_ACTS
+        return lacks and self.least > 0 and seconds < self.seconds * LONGEST
 
     def rest(self) -> None:
         """Let everything that is due by a day weeks later be done, by workers whom nobody disturbs any more."""
@@ -76,8 +89,8 @@ class Soak:
         midnight = moment.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
         return office.next_opening(midnight) + timedelta(minutes=10)
 
-    def found(self, part: str, faults: int, *, straight: bool = True) -> Findings:
-        findings = look(self.town, Findings(part, faults=faults), straight=straight)
+    def found(self, part: str, *, straight: bool = True) -> Findings:
+        findings = look(self.town, Findings(part, faults=self.faults), straight=straight)
         findings.wrong += in_order(self.town.database)
         if self.crew.fell:
             findings.wrong.append(f"{self.crew.fell} workers ended by themselves, see {self.place.folder}/worker.log")
@@ -91,8 +104,11 @@ class Soak:
 
 
 @contextmanager
-def soak(postgres: OwnPostgres, store: OwnRedis, folder: Path, *, seed: int, seconds: float) -> Iterator[Soak]:
-    made = Soak(postgres, store, folder, seed=seed, seconds=seconds)
+def soak(
+    postgres: OwnPostgres, store: OwnRedis, folder: Path, *, seed: int, seconds: float, least: int = 0
+) -> Iterator[Soak]:
+    """`least` faults happen at least, however few fit into the seconds."""
+    made = Soak(postgres, store, folder, seed=seed, seconds=seconds, least=least)
     try:
         yield made
     finally:
@@ -107,32 +123,33 @@ def kills(the: Soak) -> Findings:
     for seconds in the.ticks():
         if seconds >= next_kill:
             the.crew.kill_one()
+            the.faults += 1
             next_kill = seconds + the.random.expovariate(2.5)
     the.rest()
-    return the.found("kills", the.crew.kills)
+    return the.found("kills")
 
 
 def jumps(the: Soak) -> Findings:
     """The clock of all machines jumps by up to four days ahead or back, while the time as a whole goes on."""
     the.town.begin_alert()
     the.crew.hire(WORKERS)
-    next_jump, made = 0.5, 0
+    next_jump = 0.5
     for seconds in the.ticks():
         if seconds >= next_jump:
             hours = the.random.uniform(-96, 96)
             the.clock.set(max(the.clock.now() + timedelta(hours=hours), parse_moment(START)))
-            made += 1
+            the.faults += 1
             next_jump = seconds + the.random.uniform(0.2, 1.0)
     the.clock.set(the.clock.highest)
     the.rest()
-    return the.found("jumps", made, straight=False)
+    return the.found("jumps", straight=False)
 
 
 def outages(the: Soak) -> Findings:
     """The database crashes or is restarted, and Redis is killed, again and again; no worker may end by that."""
     the.town.begin_alert()
     the.crew.hire(WORKERS)
-    next_outage, made = 2.0, 0
+    next_outage = 2.0
     for seconds in the.ticks():
         if seconds < next_outage:
             continue
@@ -144,11 +161,11 @@ def outages(the: Soak) -> Findings:
         if what in ("redis", "both"):
             the.town.act()
             the.store.start()
-        made += 1
+        the.faults += 1
         next_outage = seconds + the.random.uniform(3.0, 6.0)
         the.crew.count_fallen()
     the.rest()
-    return the.found("outages", made)
+    return the.found("outages")
 
 
 def away(the: Soak) -> Findings:
@@ -156,25 +173,25 @@ def away(the: Soak) -> Findings:
     second day it is killed while it does so, and others go on."""
     the.town.begin_alert()
     wrong: list[str] = []
-    days, began = 0, time.monotonic()
-    while days < 2 or time.monotonic() - began < the.seconds:
+    began = time.monotonic()
+    while the.faults < max(2, the.least) or time.monotonic() - began < the.seconds:
         for _ in range(40):
             the.town.act()
             the.clock.advance(timedelta(minutes=36))
-        days += 1
+        the.faults += 1
         before = newest_alert(the.town.database)
         the.crew.hire(1)
-        if days % 2 == 0:
+        if the.faults % 2 == 0:
             the.crew.kill_one()
             the.crew.hire(1)
         wait_for(lambda: _caught_up(the), seconds=REST_SECONDS, step=0.1)
         the.crew.count_fallen()
         the.crew.dismiss()
-        if days % 2:
+        if the.faults % 2:
             wrong += out_of_order(the.town.database, before)
     the.crew.hire(WORKERS)
     the.rest()
-    findings = the.found("away", days)
+    findings = the.found("away")
     findings.wrong += wrong
     return findings
 

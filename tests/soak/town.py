@@ -78,16 +78,8 @@ class Town:
             conversation = None
             if self.random.random() < 0.5:
                 conversation = self.container.conversations.open(uow, channel="web", now=now).conversation_id
-            opened = cases.open_case(
-                uow,
-                self.container.secrets,
-                title="一件要办的事",
-                channel="web",
-                conversation_id=conversation,
-                now=now,
-                **values,
-            )
-            return opened.case_no
+            new = cases.NewCase(title="一件要办的事", channel="web", conversation_id=conversation, **values)
+            return cases.open_case(uow, self.container.secrets, new, now=now).case_no
 
         return self.database.write(step)
 

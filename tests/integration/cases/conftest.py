@@ -72,7 +72,10 @@ class Desk:
 
     def open(self, **arguments: Any) -> CaseOut:
         values = {"kind": "consultation", "title": "想问一件事", "channel": "web", **arguments}
-        opened: CaseOut = self.run(cases.open_case, **values)
+        now = values.pop("now", self.clock.now())
+        with self.database.unit_of_work() as uow:
+            opened = cases.open_case(uow, self.secrets, cases.NewCase(**values), now=now)
+            uow.commit()
         return opened
 
     def do(self, action: Callable[..., Any], case_no: str, user: StaffUser, **arguments: Any) -> CaseOut:

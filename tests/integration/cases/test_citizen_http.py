@@ -69,15 +69,8 @@ class Hall:
     def case_of(self, conversation_id: str) -> str:
         """An open case of the conversation."""
         with self.container.database.unit_of_work() as uow:
-            case = cases.open_case(
-                uow,
-                self.container.secrets,
-                kind="consultation",
-                title="想问一件事",
-                channel="web",
-                conversation_id=conversation_id,
-                now=self.clock.now(),
-            )
+            new = cases.NewCase("consultation", "想问一件事", "web", conversation_id=conversation_id)
+            case = cases.open_case(uow, self.container.secrets, new, now=self.clock.now())
             row = self.container.conversations.of_token(uow, self.tokens["citizen"])
             row.case_no = case.case_no
             uow.commit()

@@ -30,7 +30,7 @@ def test_a_case_gets_a_number_of_its_day_a_clock_and_an_event(desk: Any) -> None
 
 def test_a_rolled_back_opening_leaves_no_gap(desk: Any) -> None:
     with desk.database.unit_of_work() as uow:
-        cases.open_case(uow, desk.secrets, kind="help", title="t", channel="web", now=desk.clock.now())
+        cases.open_case(uow, desk.secrets, cases.NewCase("help", "t", "web"), now=desk.clock.now())
     assert desk.open().case_no == "GD2026112000001"
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from services.cases import repository, timekeeping
+from services.cases import alarms, repository
 from services.cases import service as cases
 from services.cases.models import Case, CaseAlert
 from services.cases.tasks import sweep
@@ -144,7 +144,9 @@ def test_a_sweep_that_dies_before_its_commit_leaves_nothing_and_the_next_one_doe
         with desk.database.unit_of_work() as uow:
             ids = repository.due_clock_ids(uow.session, desk.clock.now(), 10)
             (pair,) = repository.lock_clocks(uow.session, ids, desk.clock.now())
-            assert timekeeping.raise_levels(uow, *pair, desk.clock.now()) == ["warning", "breach"]
+            case, clock = pair
+            known = {"before": {}, "hands": [(case.created_at, case.department)]}
+            assert alarms.raise_levels(uow, case, clock, desk.clock.now(), **known) == ["warning", "breach"]
             uow.session.flush()
             driver = uow.session.connection().connection.driver_connection
             assert isinstance(driver, psycopg.Connection)

@@ -85,8 +85,8 @@ class Post:
 
     def open(self, **arguments: Any) -> str:
         given = {"kind": "consultation", "title": "想问一件事", "channel": "web", **arguments}
-        number: str = self.run(cases.open_case, **given).case_no
-        return number
+        new, now = cases.NewCase(**given), self.clock.now()
+        return self.the.database.write(lambda uow: cases.open_case(uow, self.the.secrets, new, now=now)).case_no
 
     def at(self, text: str) -> "Post":
         self.clock.set(parse_moment(text))

@@ -47,6 +47,8 @@ EXPECTED: dict[tuple[Status, EventType], Status] = {
     ("closed", "drafted"): "closed",
     **{(status, event): status for status in get_args(Status) for event in ("noted", "access_changed")},
     **{(status, event): status for status in OPEN for event in TELLING},
+    # Danger, and the promise to another citizen, end a wait.
+    **{("waiting", event): "in_progress" for event in ("raised", "absorbed")},
 }  # type: ignore[dict-item]
 
 

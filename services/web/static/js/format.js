@@ -57,6 +57,7 @@ const trim = (number) => number.toFixed(1).replace(/\.0$/, "");
 const WORDS = {
   kind: { consultation: "咨询", help: "求助", complaint: "投诉", report: "举报", suggestion: "建议", urgent: "紧急求助" },
   status: { new: "待受理", assigned: "已受理", in_progress: "办理中", waiting: "待市民补充", resolved: "已办结", closed: "已关闭", reopened: "重新办理", merged: "已合并", transferred: "已转办" },
+  since: { raised: "升为紧急", reopened: "重新办理", merged: "并入工单登记" },
   target: { first_response: "首次答复", update: "进展更新", resolution: "办结" },
   clock: { running: "计时中", paused: "暂停计时", met: "按时", breached: "已逾期", cancelled: "已取消" },
   channel: { web: "网页", wechat: "微信", import: "导入" },

@@ -69,7 +69,7 @@ export function tags(kase) {
 }
 
 /** Minutes of a limit in hours: a day of working time has fewer than 24. */
-const hours = (minutes) => (minutes < 60 ? `${minutes} 分钟` : `${Math.floor(minutes / 60)} 小时${minutes % 60 ? ` ${minutes % 60} 分` : ""}`);
+export const hours = (minutes) => (minutes < 60 ? `${minutes} 分钟` : `${Math.floor(minutes / 60)} 小时${minutes % 60 ? ` ${minutes % 60} 分` : ""}`);
 
 export const clockState = (clock, kase) => (counts(clock, kase)
   ? countdown(clock.due_at, clock.warning_at)

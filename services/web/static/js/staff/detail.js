@@ -3,12 +3,20 @@ import { append, byId, h, linkify, photo, toast } from "../dom.js";
 import { get, post } from "../api.js";
 import { when, word } from "../format.js";
 import { ask } from "../dialog.js";
-import { clockState, isOpen, tags, timeTag } from "./common.js";
+import { clockState, hours, isOpen, tags, timeTag } from "./common.js";
 import { draftButton, moreActions, notices } from "./actions.js";
 
 const TAKE_OVER = ["supervisor", "admin"]; // who may take a case out of another's hands
 const REVEALED_FOR = 60_000; // how long an identifier stays in the clear
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
+
+/** Where a limit is counted from, when that is not the opening. */
+const since = (clock) => (["raised", "reopened", "merged"].includes(clock.counted_why) ? `，自 ${when(clock.counted_from)} ${word("since", clock.counted_why)}起算` : "");
+
+/** A department that had the case: from when, how long in working time, and what was missed meanwhile. */
+const inHand = (hand) => h("li", {},
+  h("span", {}, hand.department), h("span", { class: "muted small" }, `${when(hand.since)} 起${hand.working_minutes === null ? "" : `，工作时间 ${hours(hand.working_minutes)}`}`),
+  hand.missed.length ? h("span", { class: "left left_overdue" }, `${hand.missed.map((target) => word("target", target)).join("、")}超时`) : null);
 
 export class Detail {
   /** @param {{user: string, role: string, departments: () => string[], changed: () => void, back: () => void}} hooks */
@@ -66,8 +74,9 @@ export class Detail {
       };
       body.replaceChildren(this.parts.head, this.parts.present, h("div", { class: "case-main" }, this.parts.talk, this.parts.facts), this.parts.foot);
     }
-    const { clocks, events, transcript, identifiers, present: _present, ...head } = kase;
-    this.update("head", [head, (clocks || []).map(({ remaining_minutes: _, ...clock }) => clock)], () => this.head(kase));
+    const { clocks, hands, events, transcript, identifiers, present: _present, ...head } = kase;
+    const still = [(clocks || []).map(({ remaining_minutes: _, ...clock }) => clock), (hands || []).map(({ working_minutes: _, ...hand }) => hand)];
+    this.update("head", [head, ...still], () => this.head(kase));
     this.update("facts", [identifiers, events, kase.assignee, [...this.revealed.keys()]], () => this.facts(kase));
     const atEnd = this.parts.talk.scrollHeight - this.parts.talk.scrollTop - this.parts.talk.clientHeight < 80;
     this.update("talk", transcript, () => this.talk(transcript || []));
@@ -99,7 +108,8 @@ export class Detail {
         kase.resolved_at && `办结 ${when(kase.resolved_at)}`].filter(Boolean).join(" · ")),
       kase.clocks?.length ? h("ul", { class: "clocks" }, kase.clocks.map((clock) => h("li", { title: clock.source || "" },
         h("span", {}, word("target", clock.target)), clockState(clock, kase),
-        clock.state !== "paused" && h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}${clock.extended ? "（已延期）" : ""}`)))) : null,
+        clock.state !== "paused" && h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}${clock.extended ? "（已延期）" : ""}${since(clock)}`)))) : null,
+      kase.hands?.length > 1 ? h("ul", { class: "clocks", "aria-label": "经手部门" }, kase.hands.map(inHand)) : null,
       notices(this, kase),
     ];
   }
