@@ -20,8 +20,8 @@ from services.sla import service as sla
 # How often reports come (危机三级响应): on level one twice a day, on two once, on three every other day.
 DAYS_BETWEEN = {1: 1, 2: 1, 3: 2}
 LEVEL_NAMES = {0: "未启动", 1: "一级（每日两报）", 2: "二级（每日一报）", 3: "三级（两日一报）"}
-# Slots that a worker who was away for long still writes, the newest ones.
-CATCH_UP = 30
+# Slots of one round: a worker that was away for long writes what it missed over several, the oldest first.
+PER_ROUND = 30
 READERS = ("role:supervisor", "role:manager")
 
 
@@ -105,7 +105,7 @@ def write_due_reports(database: Database, now: datetime) -> int:
         for moment in slots(row.level, row.at, min(end, now), minutes)
         if not newest or moment > newest[0].slot_at
     ]
-    return sum(_write(database, level, moment, now) for level, moment in due[-CATCH_UP:])
+    return sum(_write(database, level, moment, now) for level, moment in due[:PER_ROUND])
 
 
 def _write(database: Database, level: int, slot: datetime, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.cases.models import Case, CaseAlert, CaseClock, CaseEvent, SupervisionReport
 from services.cases.supervision import slots
-from services.core.database import Database
+from services.core.database import Database, UnitOfWork
 from services.notifications.models import OutboxRow, StaffNotice
 from services.sla import service as sla
 from services.sla.clocks import LEVELS, Level
@@ -74,10 +74,28 @@ def look(town: Town, findings: Findings, *, straight: bool = True) -> Findings:
         _told_once(session, findings)
         _outbox(session, findings)
         _waits_and_queues(session, findings)
-        minutes = sla.desk_rules(uow).report_minutes
-        if town.alert_from is not None and town.alert_to is not None:
-            _reports(session, findings, list(slots(1, town.alert_from, town.alert_to, minutes)))
+    with town.database.unit_of_work(read_only=True) as uow:
+        written, expected = _written(uow.session), _expected(town, uow)
+        findings.lost += [f"report of {slot.isoformat()} was never written" for slot in expected if slot not in written]
+        unasked = [slot for slot in written if slot not in expected]
+        findings.doubled += [f"report of {slot.isoformat()} was not asked for" for slot in unasked]
     return findings
+
+
+def missing_reports(town: Town) -> int:
+    """How many reports of the alert level are yet to be written."""
+    with town.database.unit_of_work(read_only=True) as uow:
+        return len(set(_expected(town, uow)) - set(_written(uow.session)))
+
+
+def _expected(town: Town, uow: UnitOfWork) -> list[datetime]:
+    if town.alert_from is None or town.alert_to is None:
+        return []
+    return list(slots(1, town.alert_from, town.alert_to, sla.desk_rules(uow).report_minutes))
+
+
+def _written(session: Session) -> list[datetime]:
+    return list(session.scalars(sa.select(SupervisionReport.slot_at).order_by(SupervisionReport.id)))
 
 
 def _levels(session: Session, findings: Findings, now: datetime, *, straight: bool) -> None:
@@ -195,12 +213,6 @@ def _waits_and_queues(session: Session, findings: Findings) -> None:
     for case_id, number in session.execute(sa.select(Case.id, Case.case_no).where(Case.conversation_id.is_not(None))):
         if told[number] != later[case_id]:
             findings.wrong.append(f"case {number}: dealt out {later[case_id]} times, told {told[number]} times")
-
-
-def _reports(session: Session, findings: Findings, expected: list[datetime]) -> None:
-    written = list(session.scalars(sa.select(SupervisionReport.slot_at).order_by(SupervisionReport.id)))
-    findings.lost += [f"report of {slot.isoformat()} was never written" for slot in expected if slot not in written]
-    findings.doubled += [f"report of {slot.isoformat()} was not asked for" for slot in written if slot not in expected]
 
 
 def in_order(database: Database) -> list[str]:

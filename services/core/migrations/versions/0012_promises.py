@@ -14,6 +14,8 @@ branch_labels = None
 depends_on = None
 
 PER_BATCH = 1000
+NEVER = "1970-01-01 00:00:00"
+DEFAULTED = ("promises", "counted_from", "counted_why")
 
 _cases = sa.table(
     "cases",
@@ -56,25 +58,27 @@ _policies = sa.table("sla_policies", sa.column("id", sa.Integer), sa.column("pri
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("cases") as batch:
-        batch.add_column(sa.Column("deciding_cycle", sa.Integer, nullable=False, server_default="1"))
-        batch.add_column(sa.Column("counted_from", UtcDateTime(timezone=True), nullable=True))
+    # SQLite changes a column only by writing the table anew, which rows that point to it forbid: so new columns have a
+    # default, and old ones are dropped by a plain statement.
+    moment = UtcDateTime(timezone=True)
+    op.add_column("cases", sa.Column("deciding_cycle", sa.Integer, nullable=False, server_default="1"))
+    op.add_column("cases", sa.Column("counted_from", moment, nullable=False, server_default=NEVER))
     op.execute(_cases.update().values(counted_from=_cases.c.created_at))
-    with op.batch_alter_table("cases") as batch:
-        batch.alter_column("counted_from", existing_type=UtcDateTime(timezone=True), nullable=False)
-    with op.batch_alter_table("case_clocks") as batch:
-        batch.add_column(sa.Column("round", sa.Integer, nullable=False, server_default="1"))
-        batch.add_column(sa.Column("promises", sa.JSON, nullable=True))
-        batch.add_column(sa.Column("counted_from", UtcDateTime(timezone=True), nullable=True))
-        batch.add_column(sa.Column("counted_why", sa.String(16), nullable=True))
-        batch.add_column(sa.Column("department", sa.String(64), nullable=True))
+    op.add_column("case_clocks", sa.Column("round", sa.Integer, nullable=False, server_default="1"))
+    op.add_column("case_clocks", sa.Column("promises", sa.JSON, nullable=False, server_default="[]"))
+    op.add_column("case_clocks", sa.Column("counted_from", moment, nullable=False, server_default=NEVER))
+    op.add_column("case_clocks", sa.Column("counted_why", sa.String(16), nullable=False, server_default="opened"))
+    op.add_column("case_clocks", sa.Column("department", sa.String(64), nullable=True))
     _carry_over(op.get_bind())
-    with op.batch_alter_table("case_clocks") as batch:
-        batch.alter_column("promises", existing_type=sa.JSON(), nullable=False)
-        batch.alter_column("counted_from", existing_type=UtcDateTime(timezone=True), nullable=False)
-        batch.alter_column("counted_why", existing_type=sa.String(16), nullable=False)
-        batch.drop_column("pauses")
-        batch.drop_column("extensions")
+    if op.get_bind().dialect.name != "sqlite":
+        for table, name in (("cases", "counted_from"), *(("case_clocks", name) for name in DEFAULTED)):
+            op.alter_column(table, name, server_default=None)
+    _drop("case_clocks", "pauses", "extensions")
+
+
+def _drop(table: str, *names: str) -> None:
+    for name in names:
+        op.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
 
 
 def _carry_over(connection: sa.Connection) -> None:
@@ -147,17 +151,12 @@ def _department(clock: Any, case: Any, events: list[Any]) -> str | None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("case_clocks") as batch:
-        batch.add_column(sa.Column("pauses", sa.JSON, nullable=False, server_default="[]"))
-        batch.add_column(sa.Column("extensions", sa.JSON, nullable=False, server_default="[]"))
+    op.add_column("case_clocks", sa.Column("pauses", sa.JSON, nullable=False, server_default="[]"))
+    op.add_column("case_clocks", sa.Column("extensions", sa.JSON, nullable=False, server_default="[]"))
     connection = op.get_bind()
     for clock in connection.execute(sa.select(_clocks.c.id, _clocks.c.promises)).all():
         first = clock.promises[0]
         values = {"pauses": first["pauses"], "extensions": first["extensions"]}
         connection.execute(_clocks.update().where(_clocks.c.id == clock.id).values(**values))
-    with op.batch_alter_table("case_clocks") as batch:
-        for name in ("department", "counted_why", "counted_from", "promises", "round"):
-            batch.drop_column(name)
-    with op.batch_alter_table("cases") as batch:
-        batch.drop_column("counted_from")
-        batch.drop_column("deciding_cycle")
+    _drop("case_clocks", "department", "counted_why", "counted_from", "promises", "round")
+    _drop("cases", "counted_from", "deciding_cycle")
