@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from services.core.clock import SHANGHAI
-from services.sla.holidays import announced_workday, statutory_workday
+from services.sla.notices import announced_workday, deciding_years, statutory_workday
 
 MINUTES_OF_DAY = 24 * 60
 # Longer closed than this is a calendar mistake, not a holiday.
@@ -55,8 +55,8 @@ def merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
 class WorkingCalendar:
     """Opening hours, the city's overrides and the years whose notice the overrides hold completely.
 
-    `announced` says for a day whether it is a working day, or None when its year has not been announced. A duty shift
-    (`every_day`) has the same hours on every day of the year, holidays included.
+    `announced` says for a day whether it is a working day, or None while a notice that can decide it is not known. A
+    duty shift (`every_day`) has the same hours on every day of the year, holidays included.
     """
 
     hours: tuple[Span, ...]
@@ -83,12 +83,13 @@ class WorkingCalendar:
         return statutory_workday(day) if known is None else known
 
     def is_provisional(self, start: datetime, end: datetime) -> bool:
-        """Whether a day between the two moments rests on a year without a published notice."""
+        """Whether a day between the two moments rests on a notice that is not out yet: that of its year, and for the
+        last days of December that of the next one (`notices.deciding_years`)."""
         if self.every_day:
             return False
         day, last = start.astimezone(SHANGHAI).date(), end.astimezone(SHANGHAI).date()
         while day <= last:
-            if day.year not in self.announced_years and day not in self.overrides and self.announced(day) is None:
+            if day not in self.overrides and not all(self._is_announced(year) for year in deciding_years(day)):
                 return True
             day += timedelta(days=1)
         return False
@@ -152,6 +153,11 @@ class WorkingCalendar:
                     total += overlap
             day += timedelta(days=1)
         return total / timedelta(minutes=1)
+
+    def _is_announced(self, year: int) -> bool:
+        if year in self.announced_years:
+            return True
+        return date.min.year <= year <= date.max.year and self.announced(date(year, 1, 1)) is not None
 
     def _moments(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         if not self.is_working_day(day):

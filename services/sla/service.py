@@ -14,6 +14,7 @@ from services.sla.calendar import DayOverride, Span, WorkingCalendar
 from services.sla.city import digest, read_city
 from services.sla.city import read as read_document
 from services.sla.models import CalendarDayRow, CityVersion, DepartmentRow, PolicyRow
+from services.sla.notices import RELEASE
 from services.sla.policies import (
     SEVERAL_DEPARTMENTS,
     TARGETS,
@@ -71,6 +72,7 @@ __all__ = [
     "effective_priority",
     "find_department",
     "find_policies",
+    "follow_notices",
     "load_calendar",
     "load_calendars",
     "load_policies",
@@ -146,6 +148,42 @@ def calendar_version(uow: UnitOfWork) -> int:
     """The id of the calendar's current version, larger than that of every earlier one; 0 without a city."""
     version = repository.current(uow.session, "calendar", CALENDAR)
     return version.id if version is not None else 0
+
+
+def follow_notices(uow: UnitOfWork, now: datetime) -> bool:
+    """Make a new version of the calendar when this software knows of later notices than the one that made the current
+    version; returns whether it did. Its content stays, and whoever follows the calendar's version follows the notices.
+
+    A process of an older release (while a cluster is upgraded) never goes back.
+    """
+    if not _knows_more(repository.current(uow.session, "calendar", CALENDAR)):
+        return False
+    repository.lock_versions(uow.session)
+    before = repository.current(uow.session, "calendar", CALENDAR)
+    if before is None or not _knows_more(before):
+        return False
+    version = CityVersion(
+        document="calendar",
+        name=CALENDAR,
+        version=before.version + 1,
+        digest=before.digest,
+        is_default=before.is_default,
+        retired=False,
+        settings={**before.settings, "release": list(RELEASE)},
+        applied_at=now,
+    )
+    uow.session.add(version)
+    uow.session.flush()
+    for row in repository.calendar_days(uow.session, before.id):
+        uow.session.add(
+            CalendarDayRow(version_id=version.id, day=row.day, working=row.working, hours=row.hours, source=row.source)
+        )
+    uow.session.flush()
+    return True
+
+
+def _knows_more(version: CityVersion | None) -> bool:
+    return version is not None and tuple(version.settings.get("release", ())) < RELEASE
 
 
 def load_calendars(uow: UnitOfWork) -> Calendars:
@@ -335,6 +373,8 @@ def _settings(content: BaseModel) -> dict[str, object]:
             "announced_years": content.announced_years,
             "source": content.source,
             "shifts": shifts,
+            # Which notices the due times of this version rest on: those that this release of the package knows.
+            "release": list(RELEASE),
         }
     if isinstance(content, DepartmentsFile | PolicySetIn):
         return {}

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from services.core.clock import SHANGHAI
 from services.sla.calendar import DayOverride, Span, WorkingCalendar
-from services.sla.holidays import LAST_ANNOUNCED_YEAR, announced_workday, statutory_holidays
+from services.sla.notices import announced_workday, notice_is_known, statutory_holidays
 
 HOURS = (Span(9 * 60, 12 * 60), Span(13 * 60 + 30, 17 * 60))
 DEMO = WorkingCalendar(HOURS)
 MINUTE = timedelta(minutes=1)
+LAST_ANNOUNCED_YEAR = max(year for year in range(2001, 2100) if notice_is_known(year))
 
 
 def at(text: str) -> datetime:
@@ -147,16 +148,38 @@ def test_an_override_wins_over_the_announced_days_and_may_bring_its_own_hours() 
 
 
 def test_a_year_without_a_notice_is_provisional_until_the_city_enters_it() -> None:
-    start, end = at(f"{LAST_ANNOUNCED_YEAR}-12-30 10:00"), at(f"{LAST_ANNOUNCED_YEAR + 1}-01-05 10:00")
+    start, end = at(f"{LAST_ANNOUNCED_YEAR}-12-28 10:00"), at(f"{LAST_ANNOUNCED_YEAR + 1}-01-05 10:00")
     assert DEMO.is_provisional(start, end)
-    assert not DEMO.is_provisional(start, start + timedelta(days=1))
     assert not WorkingCalendar(HOURS, announced_years=frozenset({LAST_ANNOUNCED_YEAR + 1})).is_provisional(start, end)
+    beyond = at(f"{LAST_ANNOUNCED_YEAR + 1}-12-30 10:00")
+    assert WorkingCalendar(HOURS, announced_years=frozenset({LAST_ANNOUNCED_YEAR + 1})).is_provisional(start, beyond)
+
+
+@pytest.mark.parametrize(("day", "provisional"), [(28, False), (29, True), (30, True), (31, True)])
+def test_the_end_of_december_is_provisional_until_the_notice_of_the_next_year_is_there(
+    day: int, provisional: bool
+) -> None:
+    year = LAST_ANNOUNCED_YEAR
+    start, end = at(f"{year}-12-25 10:00"), at(f"{year}-12-{day} 17:00")
+    assert DEMO.is_provisional(start, end) is provisional
+    entered = WorkingCalendar(HOURS, announced_years=frozenset({year + 1}))
+    assert not entered.is_provisional(start, end)
+    settled = {date(year, 12, one): DayOverride(True) for one in (29, 30, 31)}
+    assert not WorkingCalendar(HOURS, settled).is_provisional(start, end)
+    assert not DEMO.is_provisional(at("2025-12-25 10:00"), at(f"2025-12-{day} 17:00"))
+
+
+def test_the_last_day_of_the_calendar_has_no_next_year_to_wait_for() -> None:
+    last = datetime(9999, 12, 30, 10, tzinfo=SHANGHAI)
+    assert DEMO.is_provisional(last, last)
+    assert not DEMO.is_working_day(date(9999, 12, 25))
+    assert DEMO.is_working_day(date(9999, 12, 31))
 
 
 def test_the_statutory_days_of_a_later_year_are_closed() -> None:
     days = statutory_holidays(2027)
     assert len(days) == 13
-    assert [day for day, name in days.items() if name == "春节"] == [date(2027, 2, day) for day in (5, 6, 7, 8)]
+    assert [day for day in days if day.month == 2] == [date(2027, 2, day) for day in (5, 6, 7, 8)]
     calendar = WorkingCalendar(HOURS, announced=lambda day: None)
     assert calendar.end_of_working_day(at("2027-02-04 10:00"), 1) == at("2027-02-09 17:00")
 
