@@ -373,6 +373,8 @@ class _Turn:
         ]
         if one.bring:
             lines.append(f"请带：{one.bring}")
+        if one.displaced:
+            lines.append("注意：这个时间已改为不对外办理，请改期或取消。")
         lines.append("到场请出示签到码或二维码。改时间请说“改预约时间”，不来请说“取消预约”。")
         picture = f"/api/v1/conversations/{self._id}/appointments/{one.no}/qr.svg"
         data = {"kind": "appointment", "no": one.no, "status": one.status, "qr": picture}

@@ -125,9 +125,15 @@ class Worker:
         appointment_tasks.sweep(self._container.database, self._container.clock.now())
 
     def _keep_desk(self) -> None:
-        """What happens at the case desk by itself: waits end, queues are dealt out, clocks follow a new calendar, and
-        reports come. One that fails does not keep the others from their turn."""
-        jobs = (case_tasks.end_waits, case_tasks.deal_queues, case_tasks.recompute_stale, case_tasks.write_due_reports)
+        """What happens at the case desk by itself: the calendar follows new notices, waits end, queues are dealt out,
+        clocks follow a new calendar, and reports come. One that fails does not keep the others from their turn."""
+        jobs = (
+            appointment_tasks.follow_notices,
+            case_tasks.end_waits,
+            case_tasks.deal_queues,
+            case_tasks.recompute_stale,
+            case_tasks.write_due_reports,
+        )
         for job in jobs:
             try:
                 job(self._container.database, self._container.clock.now())

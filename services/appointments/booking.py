@@ -1,5 +1,8 @@
 """Booking, rescheduling and cancelling: a place is counted in its slot's row in the transaction that gives it away.
 
+The row of an hour is locked, then everybody who is booked within the hour is counted against its places by the rules
+of now, which do not change before the transaction ends (`hold_plan`).
+
 Each takes a `key` of the request: asked again with the same key, it gives the first one's result. Locks are taken in
 one order (request, appointment, slot, waiting entry, new appointment); what still crosses runs again
 (`Database.write`).
@@ -12,7 +15,7 @@ from typing import Any, Literal
 from services.appointments import blocks, people, repository, texts, views
 from services.appointments.events import AppointmentNews
 from services.appointments.models import BOOKED, CANCELLED, FILLED, WAITING, Appointment, Slot
-from services.appointments.openings import Hour, bookable_days, limits_of, reminder_for
+from services.appointments.openings import Hour, bookable_days, free_places, limits_of, reminder_for
 from services.appointments.plan import Plan, load_plan
 from services.appointments.schemas import AppointmentOut, Hall, Person, Service
 from services.citizens import service as citizens
@@ -49,6 +52,12 @@ def require_plan(uow: UnitOfWork) -> Plan:
     return plan
 
 
+def hold_plan(uow: UnitOfWork) -> Plan:
+    """Like `require_plan`, for whoever gives places away: no new rules are applied before this transaction ends."""
+    repository.keep_rules(uow.session)
+    return require_plan(uow)
+
+
 def offered(plan: Plan, service: str, hall: str) -> tuple[Service, Hall]:
     """The service and the hall by their codes. Raises Refused when that hall does not do it."""
     found, place = plan.rules.service(service), plan.rules.hall(hall)
@@ -75,7 +84,7 @@ def book(
 
     Raises Refused; the caller's transaction then ends without effect.
     """
-    plan = require_plan(uow)
+    plan = hold_plan(uow)
     if not repository.begin_request(uow.session, key, now):
         return _first_result(uow, plan, secrets, key)
     found, place = offered(plan, service, hall)
@@ -115,7 +124,7 @@ def reschedule(
 
     `conversation_id` restricts to that conversation's own. Raises NotFound and Refused.
     """
-    plan = require_plan(uow)
+    plan = hold_plan(uow)
     if not repository.begin_request(uow.session, key, now):
         return _first_result(uow, plan, secrets, key)
     row = changeable(uow, plan, no, now, conversation_id)
@@ -125,10 +134,10 @@ def reschedule(
     if (place.code, hour.start_at) != (old.hall, old.start_at):
         row.slot_id = _take(uow, hour)
         row.start_at = hour.start_at
+        row.displaced_at = None
         row.remind_at = reminder_for(hour.start_at, plan.rules.rules.remind_at, now)
         uow.session.flush()
-        repository.give_place_back(uow.session, old.id)
-        fill(uow, plan, old.id, now)
+        _free(uow, plan, old, now)
     repository.finish_request(uow.session, key, appointment_id=row.id)
     return _recorded(uow, plan, secrets, row.id, "appointment.reschedule", actor, now)
 
@@ -144,50 +153,46 @@ def cancel(
     actor: str = "citizen",
 ) -> AppointmentOut:
     """Give an appointment back; its place goes to the waiting list. Raises NotFound and Refused."""
-    plan = require_plan(uow)
+    plan = hold_plan(uow)
     if not repository.begin_request(uow.session, key, now):
         return _first_result(uow, plan, secrets, key)
     row = changeable(uow, plan, no, now, conversation_id)
     row.status, row.closed_at, row.remind_at = CANCELLED, now, None
     uow.session.flush()
-    repository.give_place_back(uow.session, row.slot_id)
-    fill(uow, plan, row.slot_id, now)
+    _free(uow, plan, repository.slot(uow.session, row.slot_id), now)
     repository.finish_request(uow.session, key, appointment_id=row.id)
     return _recorded(uow, plan, secrets, row.id, "appointment.cancel", actor, now)
 
 
-def fill(uow: UnitOfWork, plan: Plan, slot_id: int, now: datetime) -> int:
-    """Give the free places of a slot to those who wait for it, in order; returns how many got one.
+def fill(uow: UnitOfWork, plan: Plan, hour: Hour, now: datetime) -> int:
+    """Give the free places of an hour to those who wait for it, in order; returns how many got one.
 
     Not so late that they could not come (`waiting_notice_minutes`). Each is told by AppointmentNews.
     """
-    slot = repository.slot(uow.session, slot_id)
-    found = plan.windows_of(slot)
-    if found is None or slot.start_at - now < plan.notice:
+    if hour.start_at - now < plan.notice:
         return 0
     count, last = 0, 0
     for _ in range(FILLED_AT_ONCE):
-        if slot.booked >= slot.capacity:
+        slot_id = _slot_with_place(uow, hour)
+        if slot_id is None:
             break
-        entry = repository.next_waiting(uow.session, slot.hall, found[1].services, slot.start_at, last)
+        entry = repository.next_waiting(uow.session, hour.hall.code, hour.windows.services, hour.start_at, last)
         if entry is None:
             break
         last = entry.id
         if block_of(uow, plan, entry.person_hash, now) is not None:
             continue
-        if not repository.take_place(uow.session, slot_id):
-            break
         who = {
             "person_hash": entry.person_hash,
             "person_encrypted": entry.person_encrypted,
             "person_masked": entry.person_masked,
             "name_encrypted": entry.name_encrypted,
         }
-        made = _insert(uow, plan, who, entry.service, slot_id, slot.start_at, now, WAITING, entry.conversation_id)
+        made = _insert(uow, plan, who, entry.service, slot_id, hour.start_at, now, WAITING, entry.conversation_id)
         if made is None:
-            repository.give_place_back(uow.session, slot_id)
             repository.close_waiting(uow.session, entry.id, CANCELLED, now)
             continue
+        repository.take_place(uow.session, slot_id)
         repository.close_waiting(uow.session, entry.id, FILLED, now, made)
         count += 1
         slot = repository.slot(uow.session, slot_id)
@@ -274,18 +279,36 @@ def _bookable(plan: Plan, service: Service, hall: Hall, start_at: datetime, now:
     return hour
 
 
+def _free(uow: UnitOfWork, plan: Plan, slot: Slot, now: datetime) -> None:
+    """Give a place back; whoever waits for its hour gets it."""
+    repository.give_place_back(uow.session, slot.id)
+    hour = plan.hour_of(slot)
+    if hour is not None:
+        fill(uow, plan, hour, now)
+
+
 def _take(uow: UnitOfWork, hour: Hour) -> int:
+    slot_id = _slot_with_place(uow, hour)
+    if slot_id is None:
+        raise Refused("full", "这个时间已经约满")
+    repository.take_place(uow.session, slot_id)
+    return slot_id
+
+
+def _slot_with_place(uow: UnitOfWork, hour: Hour) -> int | None:
+    """The slot in which an hour is booked, locked; None when all places of the hour are taken."""
+    hall, windows = hour.hall.code, hour.windows.code
     slot_id = repository.ensure_slot(
         uow.session,
-        hall=hour.hall.code,
-        windows=hour.windows.code,
+        hall=hall,
+        windows=windows,
         start_at=hour.start_at,
         end_at=hour.end_at,
         capacity=hour.capacity,
     )
-    if not repository.take_place(uow.session, slot_id):
-        raise Refused("full", "这个时间已经约满")
-    return slot_id
+    repository.lock_slot(uow.session, slot_id)
+    booked = repository.booked_between(uow.session, hall, windows, hour.start_at, hour.end_at)
+    return slot_id if free_places(hour, booked) else None
 
 
 def _insert(

@@ -38,7 +38,12 @@ class RulesVersion(Base):
 
 
 class Slot(Base):
-    """One hour of one group of windows, with its places counted. A row is made when its first place is asked for."""
+    """One time of one group of windows, with the appointments in it counted. A row is made when its first place is
+    asked for.
+
+    `capacity` is what its hour had when the city's rules were applied last, 0 when it had been closed: it tells what a
+    new version changed. What can be booked is said by the rules themselves (`openings.free_places`).
+    """
 
     __tablename__ = "appointment_slots"
     __table_args__ = (
@@ -82,6 +87,8 @@ class Appointment(Base):
     booked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Since when the hall is closed at its time; the person was told.
+    displaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def no(self) -> str:

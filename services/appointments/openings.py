@@ -2,15 +2,17 @@
 
 An hour is one by the clock (9:00, 10:00); where opening begins or ends within one (13:30), the shorter piece has its
 share of the places. Days follow the city's calendar with holidays and make-up workdays.
+
+How many places an hour has left is said here and nowhere else: what is shown and what is given away count alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from services.appointments.schemas import AppointmentsFile, Hall, Rules, Service, Windows
 from services.core.clock import SHANGHAI
-from services.sla.calendar import WorkingCalendar
+from services.sla.calendar import Span, WorkingCalendar, common, merged
 
 HOUR = timedelta(hours=1)
 
@@ -24,6 +26,9 @@ class Hour:
     start_at: datetime
     end_at: datetime
     capacity: int
+
+    def has(self, moment: datetime) -> bool:
+        return self.start_at <= moment < self.end_at
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,12 @@ def hours_of_day(hall: Hall, windows: Windows, calendar: WorkingCalendar, day: d
     if windows.days == "working_days" and not extra and not calendar.is_working_day(day):
         return []
     result = []
-    for opening, closing in _open_time(windows, calendar, day):
+    for opening, closing in _open_time(windows, calendar, day, extra=extra):
         start = opening
         while start < closing:
             # Full hours are full ones of the clock on the wall.
             end = min(start.replace(minute=0, second=0, microsecond=0) + HOUR, closing)
-            capacity = int(windows.count * windows.per_hour * ((end - start) / HOUR))
+            capacity = windows.count * windows.per_hour * (end - start) // HOUR
             if capacity:
                 result.append(Hour(hall, windows, start.astimezone(UTC), end.astimezone(UTC), capacity))
             start = end
@@ -70,6 +75,20 @@ def find_hour(hall: Hall, windows: Windows, calendar: WorkingCalendar, start_at:
     """The hour that begins at `start_at`, or None when there is none."""
     day = start_at.astimezone(SHANGHAI).date()
     return next((hour for hour in hours_of_day(hall, windows, calendar, day) if hour.start_at == start_at), None)
+
+
+def hour_at(hall: Hall, windows: Windows, calendar: WorkingCalendar, moment: datetime) -> Hour | None:
+    """The hour within which `moment` lies, or None when the windows are closed then."""
+    day = moment.astimezone(SHANGHAI).date()
+    return next((hour for hour in hours_of_day(hall, windows, calendar, day) if hour.has(moment)), None)
+
+
+def free_places(hour: Hour, booked: Mapping[datetime, int]) -> int:
+    """The places that an hour has left when so many are `booked` by when their time begins.
+
+    Who booked before the opening hours were changed may begin within the hour (13:30, since it has opened at 13:00).
+    """
+    return max(hour.capacity - sum(count for start_at, count in booked.items() if hour.has(start_at)), 0)
 
 
 def bookable_days(limits: Limits, now: datetime) -> tuple[date, date]:
@@ -101,14 +120,16 @@ def reminder_for(start_at: datetime, remind_at: int, now: datetime) -> datetime 
     return moment.astimezone(UTC) if moment > now else None
 
 
-def _open_time(windows: Windows, calendar: WorkingCalendar, day: date) -> list[tuple[datetime, datetime]]:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
-    if windows.hours is not None:
-        spans = [(span.start, span.end) for span in windows.hours]
+def _open_time(
+    windows: Windows, calendar: WorkingCalendar, day: date, *, extra: bool
+) -> list[tuple[datetime, datetime]]:
+    given = calendar.hours_given(day)
+    if windows.hours is None:
+        # An extra day, or windows that open every day, have the usual hours.
+        spans = given or calendar.hours
     else:
-        given = calendar.spans_of(day)
-        if given:
-            return [(opening.astimezone(SHANGHAI), closing.astimezone(SHANGHAI)) for opening, closing in given]
-        # An extra day, or windows that open every day: the usual hours.
-        spans = [(span.start, span.end) for span in calendar.hours]
-    return [(midnight + timedelta(minutes=start), midnight + timedelta(minutes=end)) for start, end in sorted(spans)]
+        spans = merged(tuple(Span(span.start, span.end) for span in windows.hours))
+        if given is not None and not extra and windows.half_days == "city":
+            spans = common(spans, given)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
+    return [(midnight + timedelta(minutes=span.start), midnight + timedelta(minutes=span.end)) for span in spans]

@@ -1,25 +1,27 @@
-"""The city's rules and calendar of the moment, and the applying of a new version."""
+"""The city's rules and calendar of the moment."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 
-from services.appointments import city, repository, texts
-from services.appointments.events import AppointmentNews
-from services.appointments.models import RulesVersion, Slot
-from services.appointments.openings import Hour, find_hour
+from services.appointments import repository
+from services.appointments.models import Slot
+from services.appointments.openings import Hour, find_hour, hour_at, hours_of_day
 from services.appointments.schemas import AppointmentsFile, Hall, Service, Windows
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
-from services.notifications import service as notifications
 from services.sla import service as sla
 from services.sla.calendar import WorkingCalendar
-from services.sla.schemas import AppliedDocument
 
-DOCUMENT = "appointments"
+
+@dataclass(frozen=True)
+class Seat:
+    """The time (moments in UTC) at which somebody is served, within an hour that is open."""
+
+    hour: Hour
+    start_at: datetime
+    end_at: datetime
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,48 @@ class Plan:
         found = next((one for one in hall.windows if one.code == slot.windows), None) if hall else None
         return (hall, found) if hall and found else None
 
-    def capacity_of(self, slot: Slot) -> int:
-        """The places that this slot has by the rules of now; 0 when it is not open any more."""
-        found = self.windows_of(slot)
-        if found is None:
-            return 0
-        hour = find_hour(*found, self.calendar, slot.start_at)
-        return hour.capacity if hour is not None and hour.end_at == slot.end_at else 0
+    def hour_at(self, hall: str, windows: str, moment: datetime) -> Hour | None:
+        """The hour of these windows within which the moment lies; None when the rules do not know one."""
+        place = self.rules.hall(hall)
+        found = next((one for one in place.windows if one.code == windows), None) if place else None
+        return hour_at(place, found, self.calendar, moment) if place and found else None
+
+    def hour_of(self, slot: Slot) -> Hour | None:
+        return self.hour_at(slot.hall, slot.windows, slot.start_at)
+
+    def seat(self, service: str, slot: Slot) -> Seat | None:
+        """Where somebody who is booked into the slot for this service is served by the rules of now.
+
+        Whoever's time begins while the hall is open keeps it, to the end of the hour at most. Where the hall opens only
+        later within the booked time, it begins then. None when the hall is closed all the time that was booked.
+        """
+        hall = self.rules.hall(slot.hall)
+        windows = hall.windows_for(service) if hall else None
+        if hall is None or windows is None:
+            return None
+        hours = hours_of_day(hall, windows, self.calendar, slot.start_at.astimezone(SHANGHAI).date())
+        for hour in hours:
+            if hour.start_at == slot.start_at:
+                return Seat(hour, hour.start_at, hour.end_at)
+            if hour.has(slot.start_at):
+                return Seat(hour, slot.start_at, min(slot.end_at, hour.end_at))
+            if slot.start_at < hour.start_at < slot.end_at:
+                return Seat(hour, hour.start_at, hour.end_at)
+        return None
+
+    def hours_for(self, service: str, hall: str, first: datetime, last: datetime) -> list[Hour]:
+        """The hours of a service in a hall that begin in [first, last), in order; empty where it is not done."""
+        place = self.rules.hall(hall)
+        windows = place.windows_for(service) if place else None
+        if place is None or windows is None:
+            return []
+        day, final = first.astimezone(SHANGHAI).date(), last.astimezone(SHANGHAI).date()
+        found: list[Hour] = []
+        while day <= final:
+            hours = hours_of_day(place, windows, self.calendar, day)
+            found += [hour for hour in hours if first <= hour.start_at < last]
+            day += timedelta(days=1)
+        return found
 
     def hour(self, service: Service, hall: Hall, start_at: datetime) -> Hour | None:
         windows = hall.windows_for(service.code)
@@ -73,57 +110,3 @@ def load_plan(uow: UnitOfWork) -> Plan | None:
 @lru_cache(maxsize=4)
 def _parsed(content: str) -> AppointmentsFile:
     return AppointmentsFile.model_validate(json.loads(content))
-
-
-def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[AppliedDocument]:
-    """Make appointments.yaml of `directory` the current version; without the file nothing can be booked any more.
-
-    Comes after `sla.apply_city` in the same transaction. Hours ahead get the places of the new rules and calendar;
-    whoever is booked into one that is closed now is told so. Raises Unprocessable with one line naming file and line.
-    """
-    names = {department.name for department in sla.departments(uow)}
-    parsed, content = city.read_file(directory, names)
-    before = repository.newest_rules(uow.session)
-    if before is None and not parsed.services:
-        return []
-    mark = city.digest(content)
-    changed = before is None or before.digest != mark
-    number = before.version if before is not None else 0
-    if changed:
-        number += 1
-        uow.session.add(RulesVersion(version=number, digest=mark, content=content, applied_at=now))
-        uow.session.flush()
-    _adjust_slots(uow, Plan(parsed, sla.load_calendar(uow)), now)
-    return [AppliedDocument(DOCUMENT, "default", number, changed=changed)]
-
-
-def _adjust_slots(uow: UnitOfWork, plan: Plan, now: datetime) -> None:
-    crowded = 0
-    for slot in repository.future_slots(uow.session, now):
-        capacity = plan.capacity_of(slot)
-        if capacity == slot.capacity:
-            continue
-        slot.capacity = capacity
-        crowded += int(slot.booked > capacity)
-        if capacity == 0:
-            for news in _closed(uow, plan, slot, now):
-                uow.collect(news)
-    if crowded:
-        stamp = now.astimezone(SHANGHAI).isoformat()
-        notifications.enqueue(
-            uow,
-            channel="staff",
-            recipient="role:supervisor",
-            kind="appointments_crowded",
-            body={"hours": crowded},
-            dedupe_key=f"appointments-crowded:{stamp}",
-            now=now,
-        )
-
-
-def _closed(uow: UnitOfWork, plan: Plan, slot: Slot, now: datetime) -> Iterator[AppointmentNews]:
-    for one in repository.booked_in(uow.session, slot.id):
-        if one.conversation_id is not None:
-            text = texts.closed(plan.service_name(one.service), plan.hall_name(slot.hall), slot.start_at, slot.end_at)
-            dedupe = f"appointment-closed:{one.id}:{int(slot.start_at.timestamp())}"
-            yield AppointmentNews(one.conversation_id, text, dedupe, now, {"no": one.no, "status": "closed"})

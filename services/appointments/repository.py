@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from services.appointments.models import (
     WaitingEntry,
 )
 from services.core.database import Base
-from services.core.sql import insert
+from services.core.sql import insert, is_postgresql
 
 
 def _insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> int | None:
@@ -38,6 +38,18 @@ def _insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) 
 
 def newest_rules(session: Session) -> RulesVersion | None:
     return session.scalars(sa.select(RulesVersion).order_by(RulesVersion.version.desc()).limit(1)).first()
+
+
+def keep_rules(session: Session) -> None:
+    """No new rules are applied before this transaction ends; any number may do this at once."""
+    if is_postgresql(session):
+        session.execute(sa.text("LOCK TABLE appointment_rules IN ROW SHARE MODE"))
+
+
+def change_rules(session: Session) -> None:
+    """Wait until nobody books by the rules of before, and let nobody begin (SQLite has one writer)."""
+    if is_postgresql(session):
+        session.execute(sa.text("LOCK TABLE appointment_rules IN EXCLUSIVE MODE"))
 
 
 # -- requests -------------------------------------------------------------------------------------------------------
@@ -80,15 +92,13 @@ def ensure_slot(
     ).one()
 
 
-def take_place(session: Session, slot_id: int) -> bool:
-    """Count one more in the slot if a place is free; the row stays locked until the commit."""
-    taken = session.execute(
-        sa.update(Slot)
-        .where(Slot.id == slot_id, Slot.booked < Slot.capacity)
-        .values(booked=Slot.booked + 1)
-        .returning(Slot.id)
-    )
-    return taken.scalar_one_or_none() is not None
+def lock_slot(session: Session, slot_id: int) -> None:
+    session.execute(sa.select(Slot.id).where(Slot.id == slot_id).with_for_update())
+
+
+def take_place(session: Session, slot_id: int) -> None:
+    """Count one more in the slot; whoever gives places away has locked it and looked."""
+    session.execute(sa.update(Slot).where(Slot.id == slot_id).values(booked=Slot.booked + 1))
 
 
 def give_place_back(session: Session, slot_id: int) -> None:
@@ -101,27 +111,24 @@ def slot(session: Session, slot_id: int) -> Slot:
     ).scalar_one()
 
 
-def slots_between(session: Session, hall: str, first: datetime, last: datetime) -> Sequence[Slot]:
-    return session.scalars(sa.select(Slot).where(Slot.hall == hall, Slot.start_at >= first, Slot.start_at < last)).all()
+def booked_between(session: Session, hall: str, windows: str, first: datetime, last: datetime) -> dict[datetime, int]:
+    """How many are booked by when their time begins, in [first, last)."""
+    rows = session.execute(
+        sa.select(Slot.start_at, Slot.booked).where(
+            Slot.hall == hall, Slot.windows == windows, Slot.start_at >= first, Slot.start_at < last
+        )
+    )
+    return {start_at: booked for start_at, booked in rows}
 
 
 def future_slots(session: Session, now: datetime) -> Sequence[Slot]:
     """Every slot ahead, locked: what is booked meanwhile waits."""
-    return session.scalars(sa.select(Slot).where(Slot.start_at > now).order_by(Slot.id).with_for_update()).all()
-
-
-def slots_with_places_and_waiting(session: Session, now: datetime, limit: int) -> Sequence[int]:
-    waits = sa.exists().where(
-        WaitingEntry.status == WAITING,
-        WaitingEntry.hall == Slot.hall,
-        WaitingEntry.from_at <= Slot.start_at,
-        WaitingEntry.until_at > Slot.start_at,
-    )
     return session.scalars(
-        sa.select(Slot.id)
-        .where(Slot.start_at > now, Slot.booked < Slot.capacity, waits)
-        .order_by(Slot.start_at)
-        .limit(limit)
+        sa.select(Slot)
+        .where(Slot.start_at > now)
+        .order_by(Slot.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).all()
 
 
@@ -197,10 +204,17 @@ def of_day(session: Session, hall: str, first: datetime, last: datetime) -> Sequ
     return [(row[0], row[1]) for row in rows]
 
 
-def booked_in(session: Session, slot_id: int) -> Sequence[Appointment]:
-    return session.scalars(
-        sa.select(Appointment).where(Appointment.slot_id == slot_id, Appointment.status == BOOKED)
+def booked_ahead(session: Session, now: datetime) -> Sequence[tuple[Appointment, Slot]]:
+    """Every appointment ahead with its slot, the appointments locked."""
+    rows = session.execute(
+        sa.select(Appointment, Slot)
+        .join(Slot, Slot.id == Appointment.slot_id)
+        .where(Appointment.status == BOOKED, Appointment.start_at > now)
+        .order_by(Appointment.id)
+        .with_for_update(of=Appointment)
+        .execution_options(populate_existing=True)
     ).all()
+    return [(row[0], row[1]) for row in rows]
 
 
 def due_reminders(session: Session, now: datetime, limit: int) -> Sequence[int]:
@@ -256,6 +270,43 @@ def waiting_of_conversation(session: Session, conversation_id: str) -> Sequence[
         sa.select(WaitingEntry)
         .where(WaitingEntry.conversation_id == conversation_id, WaitingEntry.status == WAITING)
         .order_by(WaitingEntry.id)
+    ).all()
+
+
+class Line(NamedTuple):
+    """Who waits for a service of a hall in [from_at, until_at)."""
+
+    hall: str
+    service: str
+    from_at: datetime
+    until_at: datetime
+
+
+def waiting_lines(session: Session, limit: int) -> list[Line]:
+    """Every line in which somebody waits, the oldest first."""
+    what = (WaitingEntry.hall, WaitingEntry.service, WaitingEntry.from_at, WaitingEntry.until_at)
+    rows = session.execute(
+        sa.select(*what)
+        .where(WaitingEntry.status == WAITING)
+        .group_by(*what)
+        .order_by(sa.func.min(WaitingEntry.id))
+        .limit(limit)
+    )
+    return [Line(*row) for row in rows]
+
+
+def waiting_in(session: Session, line: Line, limit: int) -> Sequence[int]:
+    return session.scalars(
+        sa.select(WaitingEntry.id)
+        .where(
+            WaitingEntry.status == WAITING,
+            WaitingEntry.hall == line.hall,
+            WaitingEntry.service == line.service,
+            WaitingEntry.from_at == line.from_at,
+            WaitingEntry.until_at == line.until_at,
+        )
+        .order_by(WaitingEntry.id)
+        .limit(limit)
     ).all()
 
 
@@ -327,15 +378,6 @@ def waiting_between(session: Session, hall: str, first: datetime, last: datetime
             WaitingEntry.from_at < last,
             WaitingEntry.until_at > first,
         )
-        .order_by(WaitingEntry.id)
-        .limit(limit)
-    ).all()
-
-
-def expired_waiting(session: Session, before: datetime, limit: int) -> Sequence[int]:
-    return session.scalars(
-        sa.select(WaitingEntry.id)
-        .where(WaitingEntry.status == WAITING, WaitingEntry.until_at <= before)
         .order_by(WaitingEntry.id)
         .limit(limit)
     ).all()

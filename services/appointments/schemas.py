@@ -13,6 +13,7 @@ Name = Annotated[str, Field(min_length=1, max_length=64)]
 Status = Literal["booked", "checked_in", "served", "cancelled", "no_show"]
 RequestId = Annotated[str, Field(min_length=8, max_length=64)]
 Days = Literal["working_days", "every_day"]
+HalfDays = Literal["city", "own"]
 
 DAY_MINUTES = 24 * 60
 
@@ -72,7 +73,11 @@ class Service(_Written):
 
 
 class Windows(_Written):
-    """`count` windows that take `per_hour` people each, for any of `services`: their places are counted together."""
+    """`count` windows that take `per_hour` people each, for any of `services`: their places are counted together.
+
+    On a day for which the city's calendar has hours of its own, windows with `hours` are open in what both say, unless
+    `half_days` is `own`.
+    """
 
     code: Code
     name: Name
@@ -81,6 +86,7 @@ class Windows(_Written):
     services: tuple[Code, ...] = Field(min_length=1)
     days: Days = "working_days"
     hours: tuple[SpanIn, ...] | None = Field(None, min_length=1)
+    half_days: HalfDays = "city"
 
 
 class Hall(_Written):
@@ -136,7 +142,8 @@ class Opening(BaseModel):
 
 
 class AppointmentOut(BaseModel):
-    """An appointment as a person reads it. `code` is for the citizen whose it is, None for everybody else."""
+    """An appointment as a person reads it. `code` is for the citizen whose it is, None for everybody else; `displaced`
+    means that the hall is closed at its time now, so that it has to be moved."""
 
     no: str
     status: Status
@@ -154,6 +161,7 @@ class AppointmentOut(BaseModel):
     booked_at: datetime
     bring: str = ""
     code: str | None = None
+    displaced: bool = False
 
 
 class WaitingOut(BaseModel):

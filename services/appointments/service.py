@@ -9,6 +9,7 @@ Never commits. Moments are aware, in UTC; days are those of Asia/Shanghai.
 from datetime import datetime
 
 from services.appointments import booking, repository, views
+from services.appointments.applying import apply_city
 from services.appointments.booking import Refused, book, cancel, reschedule
 from services.appointments.desk import (
     check_in,
@@ -20,7 +21,7 @@ from services.appointments.desk import (
     served,
     waiting_of_day,
 )
-from services.appointments.plan import apply_city, load_plan
+from services.appointments.plan import load_plan
 from services.appointments.qr import svg as picture
 from services.appointments.schemas import AppointmentOut, Offer, Opening, Person
 from services.appointments.waiting import join as join_waiting

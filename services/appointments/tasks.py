@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.appointments import booking, desk, repository, texts
+from services.appointments import applying, booking, desk, repository, texts, waiting
 from services.appointments.events import AppointmentNews
 from services.appointments.models import BOOKED, CANCELLED, EXPIRED
+from services.appointments.openings import Hour
 from services.appointments.plan import Plan, load_plan
+from services.appointments.repository import Line
 from services.citizens import service as citizens
 from services.core.database import Database, UnitOfWork
+from services.sla import service as sla
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 REQUESTS_KEPT = timedelta(days=30)
+T = TypeVar("T")
 
 
 class Swept(NamedTuple):
@@ -38,15 +42,25 @@ def sweep(database: Database, now: datetime, limit: int = BATCH) -> Swept:
         quiet = citizens.is_quiet(citizens.load_rules(uow).reminders.quiet, now)
         reminders = [] if quiet else repository.due_reminders(uow.session, now, limit)
         over = repository.over(uow.session, now - grace, limit)
-        fillable = repository.slots_with_places_and_waiting(uow.session, now + plan.notice, limit)
-        expired = repository.expired_waiting(uow.session, now + plan.notice, limit)
+        lines = waiting.look(uow, plan, now)
     current = plan
     return Swept(
         _each(database, reminders, lambda uow, row_id: _remind(uow, current, row_id, now)),
         _each(database, over, lambda uow, row_id: _miss(uow, current, row_id, now)),
-        _each(database, fillable, lambda uow, slot_id: booking.fill(uow, current, slot_id, now)),
-        _each(database, expired, lambda uow, waiting_id: _expire(uow, current, waiting_id, now)),
+        _each(database, lines.hours[:limit], lambda uow, hour: _fill(uow, hour, now)),
+        _each(database, lines.ended[:limit], lambda uow, waiting_id: _expire(uow, waiting_id, now)),
     )
+
+
+def follow_notices(database: Database, now: datetime) -> bool:
+    """Let calendar and hours follow the notices that a new release of this software brings; returns whether it did.
+
+    Whatever follows the calendar's version, running clocks for one, follows then.
+    """
+    with database.unit_of_work(read_only=True) as uow:
+        if not sla.has_new_notices(uow):
+            return False
+    return database.write(lambda uow: applying.follow_notices(uow, now))
 
 
 def tidy(database: Database, now: datetime, retention: timedelta) -> None:
@@ -59,13 +73,14 @@ def tidy(database: Database, now: datetime, retention: timedelta) -> None:
     database.write(step)
 
 
-def _each(database: Database, ids: Sequence[int], step: Callable[[UnitOfWork, int], int]) -> int:
+def _each(database: Database, found: Sequence[T], step: Callable[[UnitOfWork, T], int]) -> int:
     total = 0
-    for row_id in ids:
+    for one in found:
         try:
-            total += database.write(lambda uow, row_id=row_id: step(uow, row_id))  # type: ignore[misc]
+            total += database.write(lambda uow, one=one: step(uow, one))  # type: ignore[misc]
         except SQLAlchemyError as error:
-            log.error("appointment not swept", row=row_id, kind=type(error).__name__)
+            row = one if isinstance(one, int) else None
+            log.error("appointment not swept", row=row, kind=type(error).__name__)
     return total
 
 
@@ -75,7 +90,7 @@ def _remind(uow: UnitOfWork, plan: Plan, row_id: int, now: datetime) -> int:
         return 0
     row.remind_at = None
     slot = repository.slot(uow.session, row.slot_id)
-    if row.status != BOOKED or slot.start_at <= now or row.conversation_id is None:
+    if row.status != BOOKED or slot.start_at <= now or row.conversation_id is None or row.displaced_at is not None:
         return 0
     if "appointment" not in citizens.choices(uow, row.conversation_id):
         return 0
@@ -103,7 +118,7 @@ def _miss(uow: UnitOfWork, plan: Plan, row_id: int, now: datetime) -> int:
     slot = repository.slot(uow.session, row.slot_id)
     if slot.end_at + timedelta(minutes=plan.rules.rules.no_show.after_minutes) > now:
         return 0
-    if plan.capacity_of(slot) == 0:
+    if row.displaced_at is not None:
         # The hall was closed: nobody could come. The appointment ends without blame.
         row.status, row.closed_at, row.remind_at = CANCELLED, now, None
         return 0
@@ -111,12 +126,24 @@ def _miss(uow: UnitOfWork, plan: Plan, row_id: int, now: datetime) -> int:
     return 1
 
 
-def _expire(uow: UnitOfWork, plan: Plan, waiting_id: int, now: datetime) -> int:
+def _fill(uow: UnitOfWork, hour: Hour, now: datetime) -> int:
+    plan = booking.hold_plan(uow)
+    again = plan.hour_at(hour.hall.code, hour.windows.code, hour.start_at)
+    return booking.fill(uow, plan, again, now) if again is not None else 0
+
+
+def _expire(uow: UnitOfWork, waiting_id: int, now: datetime) -> int:
+    plan = booking.hold_plan(uow)
     entry = repository.waiting(uow.session, waiting_id)
-    if entry is None or not repository.close_waiting(uow.session, waiting_id, EXPIRED, now):
+    if entry is None:
+        return 0
+    line = Line(entry.hall, entry.service, entry.from_at, entry.until_at)
+    if waiting.hours_of(plan, line, now) or not repository.close_waiting(uow.session, waiting_id, EXPIRED, now):
         return 0
     if entry.conversation_id is not None:
-        text = texts.expired(plan.service_name(entry.service), plan.hall_name(entry.hall))
+        were_hours = plan.hours_for(entry.service, entry.hall, entry.from_at, entry.until_at)
+        text = texts.expired if were_hours else texts.no_hours
+        said = text(plan.service_name(entry.service), plan.hall_name(entry.hall))
         dedupe = f"appointment-waiting-expired:{entry.id}"
-        uow.collect(AppointmentNews(entry.conversation_id, text, dedupe, now, {"status": EXPIRED}))
+        uow.collect(AppointmentNews(entry.conversation_id, said, dedupe, now, {"status": EXPIRED}))
     return 1

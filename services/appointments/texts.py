@@ -57,6 +57,24 @@ def closed(service: str, hall: str, start_at: datetime, end_at: datetime) -> str
     )
 
 
+def changed(service: str, hall: str, start_at: datetime, end_at: datetime) -> str:
+    return (
+        f"{hall}的对外办理时间有调整，您预约的{service}仍然有效，请在{when(start_at, end_at)}到场。"
+        "不方便的话，请回复“改预约时间”，不来请回复“取消预约”。"
+    )
+
+
+def reopened(service: str, hall: str, start_at: datetime, end_at: datetime) -> str:
+    return f"{hall}在{when(start_at, end_at)}恢复对外办理，您预约的{service}仍然有效，请按时到场。"
+
+
+def no_hours(service: str, hall: str) -> str:
+    return (
+        f"很抱歉，您在{hall}排队等候的{service}，所选的时间已不再对外办理，排队已结束。"
+        f"您可以回复“预约{service}”另选时间。"
+    )
+
+
 def missed(service: str, start_at: datetime, end_at: datetime, until: datetime | None) -> str:
     text = f"您预约的{service}（{when(start_at, end_at)}）没有签到，已记为爽约。"
     return text + (f"因多次爽约，{day_of(until)}之前暂不能再预约。" if until else "")

@@ -1,10 +1,11 @@
 """Rows become what people read."""
 
-from datetime import datetime
+from collections import defaultdict
+from datetime import date, datetime
 
 from services.appointments import people, repository
 from services.appointments.models import Appointment, Slot, WaitingEntry
-from services.appointments.openings import Hour, bookable_hours
+from services.appointments.openings import bookable_hours, free_places
 from services.appointments.plan import Plan
 from services.appointments.schemas import (
     AppointmentOut,
@@ -44,6 +45,7 @@ def of_appointment(
             "booked_at": row.booked_at,
             "bring": service.bring if service else "",
             "code": row.code if with_code else None,
+            "displaced": row.displaced_at is not None,
         }
     )
 
@@ -92,18 +94,20 @@ def openings(uow: UnitOfWork, plan: Plan, service: Service, hall: Hall, now: dat
     hours = list(bookable_hours(plan.rules, service, hall, plan.calendar, now))
     if not hours:
         return []
-    slots = repository.slots_between(uow.session, hall.code, hours[0].start_at, hours[-1].end_at)
-    taken = {(slot.windows, slot.start_at): slot.booked for slot in slots}
-    return [_opening(hour, taken.get((hour.windows.code, hour.start_at), 0)) for hour in hours]
-
-
-def _opening(hour: Hour, booked: int) -> Opening:
-    return Opening(
-        hall=hour.hall.code,
-        hall_name=hour.hall.name,
-        windows=hour.windows.name,
-        start_at=hour.start_at,
-        end_at=hour.end_at,
-        capacity=hour.capacity,
-        free=max(hour.capacity - booked, 0),
-    )
+    first, last = hours[0].start_at, hours[-1].end_at
+    booked = repository.booked_between(uow.session, hall.code, hours[0].windows.code, first, last)
+    by_day: dict[date, dict[datetime, int]] = defaultdict(dict)
+    for start_at, count in booked.items():
+        by_day[start_at.date()][start_at] = count
+    return [
+        Opening(
+            hall=hall.code,
+            hall_name=hall.name,
+            windows=hour.windows.name,
+            start_at=hour.start_at,
+            end_at=hour.end_at,
+            capacity=hour.capacity,
+            free=free_places(hour, by_day[hour.start_at.date()]),
+        )
+        for hour in hours
+    ]

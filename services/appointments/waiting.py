@@ -5,19 +5,24 @@ the chat, and the person gives it back with one word. Therefore a place filled i
 is not given away shortly before its hour.
 """
 
-from datetime import datetime, timedelta
+from collections import defaultdict
+from datetime import datetime
+from typing import NamedTuple
 
 from services.appointments import booking, people, repository, views
 from services.appointments.booking import Refused
 from services.appointments.models import CANCELLED, WAITING
-from services.appointments.openings import bookable_hours
+from services.appointments.openings import Hour, bookable_hours, free_places
+from services.appointments.plan import Plan
+from services.appointments.repository import Line
 from services.appointments.schemas import Person, WaitingOut
 from services.core import audit
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict
 
-LONGEST_WISH = timedelta(days=31)
+# Looked at in one round; a line is everybody who waits for the same time.
+LINES = 5_000
 
 
 def join(
@@ -37,7 +42,7 @@ def join(
 
     Raises Refused: `live` for somebody who has an appointment for this service or waits for it already.
     """
-    plan = booking.require_plan(uow)
+    plan = booking.hold_plan(uow)
     if not repository.begin_request(uow.session, key, now):
         return _first_result(uow, secrets, key)
     found, place = booking.offered(plan, service, hall)
@@ -69,16 +74,40 @@ def join(
     repository.finish_request(uow.session, key, appointment_id=None, waiting_id=made)
     audit.record(uow, actor="citizen", action="appointment.wait", subject=f"waiting:{made}", now=now)
     for hour in wanted:
-        slot_id = repository.ensure_slot(
-            uow.session,
-            hall=hall,
-            windows=hour.windows.code,
-            start_at=hour.start_at,
-            end_at=hour.end_at,
-            capacity=hour.capacity,
-        )
-        booking.fill(uow, plan, slot_id, now)
+        booking.fill(uow, plan, hour, now)
     return _view(uow, secrets, made)
+
+
+def hours_of(plan: Plan, line: Line, now: datetime) -> list[Hour]:
+    """The hours that somebody who stands in a line can still be given, free or not."""
+    return plan.hours_for(line.service, line.hall, max(line.from_at, now + plan.notice), line.until_at)
+
+
+class Round(NamedTuple):
+    """What the waiting list needs now: `hours` with free places for which somebody waits, `ended` the entries whose
+    time has no hour any more, each in order."""
+
+    hours: list[Hour]
+    ended: list[int]
+
+
+def look(uow: UnitOfWork, plan: Plan, now: datetime) -> Round:
+    """Everything that waits, against the hours of now: also those that the rules have added or taken away since."""
+    wanted: dict[tuple[str, str, datetime], Hour] = {}
+    ended: list[int] = []
+    for line in repository.waiting_lines(uow.session, LINES):
+        hours = hours_of(plan, line, now)
+        wanted.update({(hour.hall.code, hour.windows.code, hour.start_at): hour for hour in hours})
+        if not hours:
+            ended += repository.waiting_in(uow.session, line, LINES)
+    groups: dict[tuple[str, str], list[Hour]] = defaultdict(list)
+    for hall, windows, start_at in sorted(wanted):
+        groups[hall, windows].append(wanted[hall, windows, start_at])
+    found: list[Hour] = []
+    for (hall, windows), hours in groups.items():
+        booked = repository.booked_between(uow.session, hall, windows, hours[0].start_at, hours[-1].end_at)
+        found += [hour for hour in hours if free_places(hour, booked)]
+    return Round(sorted(found, key=lambda hour: hour.start_at), ended)
 
 
 def leave(uow: UnitOfWork, *, conversation_id: str, now: datetime, service: str | None = None) -> int:

@@ -51,6 +51,12 @@ def merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     return tuple(result)
 
 
+def common(spans: tuple[Span, ...], others: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The time that lies in both, in order."""
+    shared = ((max(one.start, other.start), min(one.end, other.end)) for one in spans for other in others)
+    return merged(tuple(Span(start, end) for start, end in shared if start < end))
+
+
 @dataclass(frozen=True)
 class WorkingCalendar:
     """Opening hours, the city's overrides and the years whose notice the overrides hold completely.
@@ -100,6 +106,11 @@ class WorkingCalendar:
         if found is None:
             found = self._spans[day] = tuple(self._moments(day))
         return found
+
+    def hours_given(self, day: date) -> tuple[Span, ...] | None:
+        """The hours that the city gives this working day alone (a half day), or None on a usual or closed one."""
+        override = None if self.every_day else self.overrides.get(day)
+        return merged(override.hours) if override is not None and override.working and override.hours else None
 
     def is_open(self, moment: datetime) -> bool:
         return any(start <= moment < end for start, end in self.spans_of(moment.astimezone(SHANGHAI).date()))
@@ -162,9 +173,8 @@ class WorkingCalendar:
     def _moments(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         if not self.is_working_day(day):
             return
-        override = None if self.every_day else self.overrides.get(day)
         midnight = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
-        for span in merged(override.hours) if override is not None and override.hours else self.hours:
+        for span in self.hours_given(day) or self.hours:
             # Wall-clock arithmetic within one zone, then UTC.
             opening = (midnight + timedelta(minutes=span.start)).astimezone(UTC)
             yield opening, (midnight + timedelta(minutes=span.end)).astimezone(UTC)

@@ -73,6 +73,7 @@ __all__ = [
     "find_department",
     "find_policies",
     "follow_notices",
+    "has_new_notices",
     "load_calendar",
     "load_calendars",
     "load_policies",
@@ -156,8 +157,6 @@ def follow_notices(uow: UnitOfWork, now: datetime) -> bool:
 
     A process of an older release (while a cluster is upgraded) never goes back.
     """
-    if not _knows_more(repository.current(uow.session, "calendar", CALENDAR)):
-        return False
     repository.lock_versions(uow.session)
     before = repository.current(uow.session, "calendar", CALENDAR)
     if before is None or not _knows_more(before):
@@ -182,8 +181,14 @@ def follow_notices(uow: UnitOfWork, now: datetime) -> bool:
     return True
 
 
-def _knows_more(version: CityVersion | None) -> bool:
-    return version is not None and tuple(version.settings.get("release", ())) < RELEASE
+def has_new_notices(uow: UnitOfWork) -> bool:
+    """Whether `follow_notices` would make a new version."""
+    version = repository.current(uow.session, "calendar", CALENDAR)
+    return version is not None and _knows_more(version)
+
+
+def _knows_more(version: CityVersion) -> bool:
+    return tuple(version.settings.get("release", ())) < RELEASE
 
 
 def load_calendars(uow: UnitOfWork) -> Calendars:
