@@ -7,8 +7,10 @@ Never commits. Moments are aware, in UTC; days are those of Asia/Shanghai.
 """
 
 from datetime import datetime
+from pathlib import Path
 
-from services.appointments import booking, repository, views
+from services.appointments import booking, city, repository, views
+from services.appointments.agreement import CityFacts, Contradiction, contradictions
 from services.appointments.applying import apply_city
 from services.appointments.booking import Refused, book, cancel, reschedule
 from services.appointments.desk import (
@@ -30,8 +32,13 @@ from services.appointments.waiting import of_conversation as waiting_of_conversa
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
+from services.places import service as places
+from services.sla import service as sla
+from services.sla.calendar import Span
 
 __all__ = [
+    "CityFacts",
+    "Contradiction",
     "Person",
     "Refused",
     "apply_city",
@@ -40,6 +47,8 @@ __all__ = [
     "check_in",
     "check_in_by_code",
     "check_in_text",
+    "city_facts",
+    "contradictions",
     "day_list",
     "halls_of",
     "join_waiting",
@@ -51,6 +60,7 @@ __all__ = [
     "offer",
     "openings",
     "picture",
+    "read_city_facts",
     "require_department",
     "reschedule",
     "served",
@@ -78,6 +88,19 @@ def openings(uow: UnitOfWork, *, service: str, now: datetime, hall: str | None =
     if not halls:
         raise NotFound("没有这个办理地点")
     return [opening for one in halls for opening in views.openings(uow, plan, found, one, now)]
+
+
+def city_facts(uow: UnitOfWork) -> CityFacts | None:
+    """What the city's applied files say of its halls and services; None without appointments."""
+    plan = load_plan(uow)
+    return CityFacts(plan.rules, plan.calendar.hours, places.addresses(uow)) if plan else None
+
+
+def read_city_facts(directory: Path) -> CityFacts:
+    """The same of a city's directory. Raises Unprocessable with one line that names file and field."""
+    files = sla.read_city(directory)
+    rules, _ = city.read_file(directory, {one.name for one in files.departments.departments})
+    return CityFacts(rules, tuple(Span(span.start, span.end) for span in files.calendar.hours))
 
 
 def of_conversation(uow: UnitOfWork, secrets: Secrets, conversation_id: str) -> list[AppointmentOut]:

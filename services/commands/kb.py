@@ -20,7 +20,8 @@ from knowledge_base import (
     read_out_of_scope,
     read_queries,
 )
-from knowledge_base.lint import counts
+from knowledge_base.lint import Finding, counts
+from services.appointments import service as appointments
 from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show
 from services.container import Container
 from services.core.clock import SHANGHAI
@@ -148,9 +149,13 @@ def search(
 def lint_entries(
     kb: Annotated[Path | None, typer.Option(help="Examine the entries of this file instead of the database's.")] = None,
     today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to judge dates by.")] = None,
+    city: Annotated[
+        Path | None, typer.Option(help="Compare with this city's files instead of the applied ones.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Report near-duplicates, contradictory twins, entries past their date, without a department, or not found."""
+    """Report near-duplicates, contradictory twins, entries past their date, without a department, or not found, and
+    those that contradict the city's halls, service points and appointments (addresses, hours, what to bring)."""
     parts = container()
     if kb is None:
         with parts.database.unit_of_work(read_only=True) as uow:
@@ -159,16 +164,25 @@ def lint_entries(
         entries = import_file(kb).entries
     if not entries:
         raise BadRequest("没有可供检查的条目")
+    facts = appointments.read_city_facts(city) if city is not None else _applied_facts(parts)
     day = today.date() if today else parts.clock.now().astimezone(SHANGHAI).date()
     with _temporary_base(parts, entries) as built, progress_bar("questions") as progress:
         findings = lint(built, today=day, progress=progress)
-    figures = {"entries": len(entries), "today": day.isoformat(), **counts(findings)}
+    contradicting = appointments.contradictions(entries, facts) if facts is not None else []
+    listed: list[Finding | appointments.Contradiction] = [*findings, *contradicting]
+    counted = {**counts(findings), "contradicts_city": len(contradicting)}
+    figures = {"entries": len(entries), "today": day.isoformat(), **counted}
     if as_json:
-        show({**figures, "findings": [asdict(finding) for finding in findings]}, True)
+        show({**figures, "findings": [asdict(finding) for finding in listed]}, True)
         return
     show(figures, False)
-    for finding in findings:
+    for finding in listed:
         typer.echo(f"  {finding.kind}  {', '.join(finding.entries)}: {finding.note}")
+
+
+def _applied_facts(parts: Container) -> appointments.CityFacts | None:
+    with parts.database.unit_of_work(read_only=True) as uow:
+        return appointments.city_facts(uow)
 
 
 @contextmanager

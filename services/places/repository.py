@@ -13,6 +13,17 @@ def any_place(session: Session) -> bool:
     return session.scalar(sa.select(sa.exists().where(Place.id.is_not(None)))) or False
 
 
+def addresses(session: Session) -> dict[str, str]:
+    """The address of each point by its name; of a name that stands several times, of none."""
+    rows = session.execute(
+        sa.select(Place.name, sa.func.min(Place.address))
+        .where(Place.address != "")
+        .group_by(Place.name)
+        .having(sa.func.count() == 1)
+    )
+    return {name: address for name, address in rows}
+
+
 def kinds(session: Session) -> list[PlaceKind]:
     return list(session.scalars(sa.select(PlaceKind).order_by(PlaceKind.id)))
 

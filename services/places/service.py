@@ -41,6 +41,11 @@ def any_places(database: Database) -> bool:
         return repository.any_place(uow.session)
 
 
+def addresses(uow: UnitOfWork) -> dict[str, str]:
+    """The address of each imported point that has one, by its name; a name that several points share is left out."""
+    return repository.addresses(uow.session)
+
+
 def nearest(database: Database, place: Position | str, what: str | None, limit: int) -> Nearest | None:
     """The nearest points of the kind that `what` names (None: of any kind).
 

@@ -79,6 +79,7 @@ __all__ = [
     "load_policies",
     "parse_kind",
     "policies_by_id",
+    "read_city",
     "read_document",
     "roster",
 ]
