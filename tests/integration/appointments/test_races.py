@@ -10,6 +10,7 @@ from typing import Any
 from services.appointments.booking import Refused
 from services.appointments.models import Appointment, Slot
 from services.core.clock import parse_moment
+from tests.integration.appointments.changing import city, outcome
 from tests.integration.appointments.test_booking import copy_city
 
 MONDAY = "2026-11-23T09:00"
@@ -100,3 +101,25 @@ def test_many_sweeps_at_once_remind_each_person_once(desk: Any) -> None:
     swept = outcomes([desk.sweep] * 4)
     assert sum(one.reminded for one in swept) == 10
     assert len(desk.news) == 10
+
+
+def test_hours_that_change_while_many_book_give_no_place_by_the_old_ones_afterwards(desk: Any, tmp_path: Any) -> None:
+    longer = city(tmp_path / "a", [("13:00", "17:00")], per_hour=6)
+    shorter = city(tmp_path / "b", [("13:30", "17:00")], per_hour=6)
+    desk.apply(longer)
+    for number, directory in enumerate([shorter, longer] * 3):
+        people = range(number * 10, number * 10 + 10)
+        booking = [
+            partial(outcome, desk.book, who, f"2026-11-23T13:{'00' if who % 2 else '30'}", key=f"k{who}")
+            for who in people
+        ]
+        results = outcomes([*booking[:5], partial(desk.apply, directory), *booking[5:]])
+        assert {result[:2] for result in results if isinstance(result, str)} <= {"YY", "fu", "cl"}
+        assert desk.counted()
+        start = "2026-11-23T13:30" if directory is shorter else "2026-11-23T13:00"
+        free = desk.free(start)
+        got = [outcome(desk.book, 5000 + number * 10 + one, start) for one in range(free + 1)]
+        assert [result[:2] for result in got] == ["YY"] * free + ["fu"]
+        for no in got[:-1]:
+            desk.cancel(no)
+    assert desk.live() <= 6
