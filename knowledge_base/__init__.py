@@ -17,14 +17,20 @@ from knowledge_base.errors import (
 from knowledge_base.evaluate import OutOfScope, Query, evaluate, read_out_of_scope, read_queries
 from knowledge_base.explain import Explanation, explain
 from knowledge_base.formats import (
+    NO_DEPARTMENT,
     ImportResult,
     Note,
+    Origin,
     Rejection,
+    RowError,
+    SheetLeftOut,
+    emptied,
     export_bytes,
     export_file,
     import_bytes,
     import_file,
     make_entry,
+    onto,
 )
 from knowledge_base.lint import Finding, lint
 from knowledge_base.markup import readable
@@ -35,6 +41,7 @@ from knowledge_base.snapshot import Manifest
 from knowledge_base.writing import Answers
 
 __all__ = [
+    "NO_DEPARTMENT",
     "Answers",
     "Bands",
     "Embedder",
@@ -52,15 +59,19 @@ __all__ = [
     "Manifest",
     "ModelUnavailable",
     "Note",
+    "Origin",
     "OutOfScope",
     "Progress",
     "Query",
     "Rejection",
     "Reranker",
+    "RowError",
     "SearchResult",
+    "SheetLeftOut",
     "SnapshotDamaged",
     "SqliteEmbeddingCache",
     "Synonyms",
+    "emptied",
     "evaluate",
     "explain",
     "export_bytes",
@@ -71,6 +82,7 @@ __all__ = [
     "load_embedder",
     "load_reranker",
     "make_entry",
+    "onto",
     "read_out_of_scope",
     "read_queries",
     "readable",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.embedding.protocol import Progress
 from knowledge_base.errors import ImportRejected
 from knowledge_base.retrieval.result import SearchResult
+from knowledge_base.tables import Columns, plain, read_file, read_table
 
 _DEPTH = 10
 _BINS = 10
@@ -38,18 +39,25 @@ class OutOfScope:
     kind: Literal["near", "far"]
 
 
+_QUERIES = Columns(
+    {"faq_id": ("条目编号", "编号"), "also": ("同样正确",), "style": ("风格",), "query": ("问法", "问题")},
+    required=("faq_id", "query"),
+)
+_OUTSIDE = Columns({"query": ("问法", "问题"), "kind": ("类型",)}, required=("query",))
+
+
 def read_queries(path: Path) -> list[Query]:
-    """Read rows {faq_id, also[], style, query} from JSON Lines. ImportRejected names the first bad line."""
+    """Read rows {faq_id, also[], style, query} from JSONL, CSV or XLSX. ImportRejected names the first bad line."""
     return [
-        Query(str(row["faq_id"]), str(row["query"]), str(row.get("style", "")), tuple(map(str, row.get("also") or ())))
-        for row in _rows(path, ("faq_id", "query"))
+        Query(str(row["faq_id"]), str(row["query"]), str(row.get("style") or ""), _also(row.get("also")))
+        for row in _rows(path, _QUERIES)
     ]
 
 
 def read_out_of_scope(path: Path) -> list[OutOfScope]:
-    """Read rows {query, kind: near|far} from JSON Lines. ImportRejected names the first bad line."""
+    """Read rows {query, kind: near|far} from JSON Lines, CSV or XLSX. ImportRejected names the first bad line."""
     return [
-        OutOfScope(str(row["query"]), "near" if row.get("kind") == "near" else "far") for row in _rows(path, ("query",))
+        OutOfScope(str(row["query"]), "near" if row.get("kind") == "near" else "far") for row in _rows(path, _OUTSIDE)
     ]
 
 
@@ -192,20 +200,19 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def _rows(path: Path, required: Iterable[str]) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportRejected(f"无法读取文件：{path.name}") from error
+def _rows(path: Path, columns: Columns) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or any(not row.get(name) for name in required):
-            raise ImportRejected(f"{path.name} 第 {number} 行不是有效的评测数据")
-        rows.append(row)
+    for row in read_table(path.name, read_file(path), columns):
+        values = {name: plain(value) for name, value in row.values.items()}
+        if row.problem or any(not values.get(name) for name in columns.required):
+            why = f"（{row.problem}）" if row.problem else ""
+            sheet = f"“{row.sheet}”" if row.sheet else ""
+            raise ImportRejected(f"{path.name} {sheet}第 {row.number} 行不是有效的评测数据{why}")
+        rows.append(values)
     return rows
+
+
+def _also(value: Any) -> tuple[str, ...]:
+    """Ids as a list, or as text with one of `|`, `,`, `、` between them."""
+    items = re.split("[|｜,，、]", value) if isinstance(value, str) else value or ()
+    return tuple(text for item in items if (text := str(item).strip()))

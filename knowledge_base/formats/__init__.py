@@ -1,36 +1,37 @@
-"""Import and export of entries: one module per format."""
+"""Import and export of entries."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from knowledge_base.entry import Entry
-from knowledge_base.errors import ImportRejected
-from knowledge_base.formats.csv_file import read_csv, write_csv
-from knowledge_base.formats.jsonl import read_jsonl, write_jsonl
-from knowledge_base.formats.result import ImportResult, Note, Rejection
-from knowledge_base.formats.rows import make_entry
-from knowledge_base.formats.xlsx import read_xlsx, write_xlsx
+from knowledge_base.formats.export import write_csv, write_jsonl, write_xlsx
+from knowledge_base.formats.result import ImportResult, Note, Origin, Rejection, SheetLeftOut
+from knowledge_base.formats.rows import COLUMNS, NO_DEPARTMENT, RowCollector, RowError, emptied, make_entry, onto
+from knowledge_base.tables import Limits, read_file, read_table
 
 __all__ = [
+    "LIMITS",
+    "NO_DEPARTMENT",
     "ImportResult",
     "Note",
+    "Origin",
     "Rejection",
+    "RowError",
+    "SheetLeftOut",
+    "emptied",
     "export_bytes",
     "export_file",
     "import_bytes",
     "import_file",
     "make_entry",
+    "onto",
 ]
 
-_READERS: dict[str, Callable[[bytes], ImportResult]] = {
-    ".jsonl": read_jsonl,
-    ".ndjson": read_jsonl,
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".xlsx": read_xlsx,
-}
+# Twice the entries that a base is made for: an import holds them all.
+LIMITS = Limits(rows=200_000, cells=4_000_000, seconds=60)
 _WRITERS: dict[str, Callable[[Sequence[Entry]], bytes]] = {
     ".jsonl": write_jsonl,
     ".csv": write_csv,
@@ -38,27 +39,26 @@ _WRITERS: dict[str, Callable[[Sequence[Entry]], bytes]] = {
 }
 
 
-def import_bytes(name: str, data: bytes) -> ImportResult:
-    """Import an uploaded file; the suffix of `name` says its format. Raises ImportRejected for the file as a whole."""
-    suffix = Path(name).suffix.lower()
-    reader = _READERS.get(suffix)
-    if reader is None:
-        hint = "，请另存为 XLSX" if suffix == ".xls" else ""
-        raise ImportRejected(f"不支持的格式“{suffix or '无后缀'}”{hint}（支持 JSONL、CSV、XLSX）")
-    if not data.strip():
-        raise ImportRejected("文件是空的")
-    return reader(data)
+def import_bytes(
+    name: str, data: bytes, *, limits: Limits = LIMITS, clock: Callable[[], float] = time.monotonic
+) -> ImportResult:
+    """Import an uploaded file; the suffix of `name` says its format. `clock` gives seconds (`limits.seconds`).
+
+    Raises ImportRejected for the file as a whole: no such format, no heading with 问题 and 答案, or a bound was passed.
+    """
+    collector = RowCollector()
+    table = read_table(name, data, COLUMNS, limits=limits, clock=clock)
+    for row in table:
+        collector.add(row)
+    result = collector.result
+    result.reported.extend(Note(remark.number, remark.note, remark.sheet) for remark in table.remarks)
+    result.left_out.extend(SheetLeftOut(one.sheet, one.reason) for one in table.skipped)
+    return result
 
 
 def import_file(path: Path) -> ImportResult:
     """Import a JSONL, CSV or XLSX file. Raises ImportRejected when it cannot be read at all."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ImportRejected(f"找不到文件：{path.name}") from None
-    except OSError as error:
-        raise ImportRejected(f"无法读取文件：{path.name}") from error
-    return import_bytes(path.name, data)
+    return import_bytes(path.name, read_file(path, LIMITS))
 
 
 def export_bytes(entries: Sequence[Entry], suffix: str) -> bytes:

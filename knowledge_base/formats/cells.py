@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from knowledge_base.entry import Entry
-from knowledge_base.formats.rows import COLUMNS
-
-_JSON_MARK = "json:"
-# A cell that starts with one of these is run as a formula by spreadsheet programs (OWASP, "CSV Injection").
-_FORMULA = "=+\\-@\t\r＝＋－＠"
-_NEEDS_GUARD = re.compile(f"^'*[{_FORMULA}]")
-_GUARDED = re.compile(f"^'+[{_FORMULA}]")
-
-
-def guard(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    return "'" + text if _NEEDS_GUARD.match(text) else text
-
-
-def unguard(text: str) -> str:
-    """Undo `guard`."""
-    return text[1:] if _GUARDED.match(text) else text
+from knowledge_base.formats.rows import COLUMNS, JSON_MARK
+from knowledge_base.tables import guard
 
 
 def header(entries: Iterable[Entry]) -> list[str]:
     """All columns: the known ones, then every extra column in order of first appearance."""
     extras = dict.fromkeys(name for entry in entries for name in entry.extra)
-    return [*COLUMNS, *extras]
+    return [*COLUMNS.fields, *extras]
 
 
 def to_cells(entry: Entry, columns: list[str]) -> list[str]:
@@ -41,23 +25,12 @@ def to_cells(entry: Entry, columns: list[str]) -> list[str]:
     for column in columns:
         if column in ("similar_questions", "keywords"):
             text = _join(values[column], "|｜\n" if column == "similar_questions" else "|｜\n,，、;；")
-        elif column in COLUMNS:
+        elif column in COLUMNS.fields:
             text = values[column] or ""
         else:
             text = _extra_text(extra.get(column))
         cells.append(guard(text))
     return cells
-
-
-def from_cell(column: str, text: str) -> Any:
-    """The value of a text cell; the inverse of `to_cells` for one column."""
-    plain = unguard(text)
-    if column not in COLUMNS and plain.startswith(_JSON_MARK):
-        try:
-            return json.loads(plain[len(_JSON_MARK) :])
-        except ValueError:
-            return plain
-    return plain
 
 
 def _join(items: list[str], separators: str) -> str:
@@ -69,6 +42,6 @@ def _join(items: list[str], separators: str) -> str:
 def _extra_text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str) and not value.startswith(_JSON_MARK):
+    if isinstance(value, str) and not value.startswith(JSON_MARK):
         return value
-    return _JSON_MARK + json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return JSON_MARK + json.dumps(value, ensure_ascii=False, sort_keys=True)

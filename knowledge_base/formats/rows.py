@@ -5,52 +5,49 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from knowledge_base.entry import Entry
 from knowledge_base.errors import ImportRejected
-from knowledge_base.formats.result import ImportResult, Note, Rejection
+from knowledge_base.formats.result import ImportResult, Note, Origin, Rejection
+from knowledge_base.tables import Cell, Columns, Row, day_of, parse_json, plain
 
-COLUMNS = (
-    "id", "question", "similar_questions", "answer", "department", "region",
-    "valid_from", "valid_to", "source", "keywords",
-)  # fmt: skip
-REQUIRED = ("question", "answer")
-# Headings that editors use in their sheets.
-_ALIASES = {
-    "编号": "id", "序号": "id", "问题": "question", "标准问题": "question", "标准问": "question",
-    "相似问题": "similar_questions", "相似问": "similar_questions", "答案": "answer", "回答": "answer",
-    "答复": "answer", "部门": "department", "责任部门": "department", "地区": "region", "区域": "region",
-    "生效日期": "valid_from", "失效日期": "valid_to", "来源": "source", "关键词": "keywords",
-}  # fmt: skip
+# Each field with the headings that editors use in their sheets.
+COLUMNS = Columns(
+    {
+        "id": ("编号", "条目编号", "序号"),
+        "question": ("问题", "标准问题", "标准问"),
+        "similar_questions": ("相似问题", "相似问", "相似问法"),
+        "answer": ("答案", "回答", "答复"),
+        "department": ("部门", "责任部门"),
+        "region": ("地区", "区域"),
+        "valid_from": ("生效日期", "生效时间"),
+        "valid_to": ("失效日期", "失效时间", "有效期至"),
+        "source": ("来源",),
+        "keywords": ("关键词", "关键字"),
+    },
+    required=("question", "answer"),
+    keys=("id", "question"),
+)
+# Before a value of an extra column that is no text, in a cell.
+JSON_MARK = "json:"
 LONGEST = {"id": 128, "question": 2_000, "answer": 100_000, "department": 200, "region": 200, "source": 2_000}
 _LONGEST_ITEM = 2_000
 _MOST_ITEMS = 500
 _LONGEST_EXTRA = 100_000
-_NAMES = {name: alias for alias, name in reversed(_ALIASES.items())}
+_LONGEST_NAME = 200
+NO_DEPARTMENT = "部门为空"
 _CONTROLS = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\udfff]")
-_DATE = re.compile(
-    r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.0+)?)?)?$"
-)
 
 
 class RowError(ValueError):
-    """The row cannot become an entry; the message says why, in Chinese."""
+    """The row cannot become an entry; the message says why, in Chinese. `column` is the one at fault."""
 
-
-def column_name(heading: object) -> str:
-    """Map a heading to the field it means; an unknown one is kept as it is (an extra column)."""
-    text = str(heading if heading is not None else "").strip().lstrip("\ufeff")
-    lowered = text.lower()
-    return lowered if lowered in COLUMNS else _ALIASES.get(text, text)
-
-
-def missing_columns(columns: Iterable[str]) -> list[str]:
-    """The required columns that are not among `columns`, by their Chinese names."""
-    present = set(columns)
-    return [_NAMES[name] for name in REQUIRED if name not in present]
+    def __init__(self, message: str, column: str | None = None) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 def make_entry(values: Mapping[str, Any]) -> Entry:
@@ -66,44 +63,49 @@ class RowCollector:
 
     def __init__(self) -> None:
         self.result = ImportResult()
-        self._rows: dict[str, int] = {}
         self._entries: dict[str, Entry] = {}
+        self._columns: dict[frozenset[str], frozenset[str]] = {}
 
-    def reject(self, row: int, reason: str) -> None:
-        """Record that `row` was not taken."""
-        self.result.rejected.append(Rejection(row, reason))
-
-    def note(self, row: int, note: str) -> None:
-        """Record that `row` was taken and why it deserves a look."""
-        self.result.reported.append(Note(row, note))
-
-    def add(self, row: int, values: Mapping[str, Any], notes: Sequence[str] = ()) -> None:
-        """Take a row of {column: value}; a bad one is rejected with its reason, never raised."""
-        found = list(notes)
+    def add(self, row: Row) -> None:
+        """Take a row; a bad one is rejected with its reason, never raised."""
+        if row.problem is not None:
+            self._reject(row, row.problem)
+            return
+        found = list(row.notes)
         try:
-            entry, derived = _entry(values, found)
+            entry, derived = _entry(row.values, found)
         except RowError as error:
-            self.reject(row, str(error))
+            self._reject(row, str(error), error.column)
             return
         if derived:
             entry = self._with_free_id(row, entry, found)
-        first = self._rows.get(entry.id)
+        first = self.result.origins.get(entry.id)
         if first is not None:
             same = self._entries[entry.id].content_hash == entry.content_hash
-            self.reject(row, f"与第 {first} 行完全重复" if same else f"编号 {entry.id} 与第 {first} 行重复")
+            there = _place(first, row.sheet)
+            self._reject(row, f"与{there}完全重复" if same else f"编号 {entry.id} 与{there}重复", COLUMNS.title("id"))
             return
-        self._rows[entry.id] = row
+        columns = frozenset(row.values)
+        # One set for all rows of a sheet.
+        columns = self._columns.setdefault(columns, columns) if len(self._columns) < 1000 else columns
+        self.result.origins[entry.id] = Origin(row.number, row.sheet, columns)
         self._entries[entry.id] = entry
         self.result.entries.append(entry)
-        for note in found:
-            self.note(row, note)
+        self.result.reported.extend(Note(row.number, note, row.sheet) for note in found)
 
-    def _with_free_id(self, row: int, entry: Entry, notes: list[str]) -> Entry:
+    def _reject(self, row: Row, reason: str, column: str | None = None) -> None:
+        self.result.rejected.append(Rejection(row.number, reason, row.sheet, column))
+
+    def _with_free_id(self, row: Row, entry: Entry, notes: list[str]) -> Entry:
         twin = self._entries.get(entry.id)
         if twin is None or twin.answer == entry.answer:
             return entry
-        notes.append(f"问题与第 {self._rows[entry.id]} 行相同而答案不同")
+        notes.append(f"问题与{_place(self.result.origins[entry.id], row.sheet)}相同而答案不同")
         return _replace_id(entry, _derived_id(entry.question + "\0" + entry.answer))
+
+
+def _place(origin: Origin, sheet: str | None) -> str:
+    return f"“{origin.sheet}”第 {origin.row} 行" if origin.sheet != sheet else f"第 {origin.row} 行"
 
 
 def _replace_id(entry: Entry, new: str) -> Entry:
@@ -118,15 +120,14 @@ def _entry(values: Mapping[str, Any], notes: list[str]) -> tuple[Entry, bool]:
     question = _text(values, "question", notes)
     answer = _text(values, "answer", notes)
     if not question:
-        raise RowError("缺少问题")
+        raise RowError("缺少问题", COLUMNS.title("question"))
     if not answer:
-        raise RowError("缺少答案")
+        raise RowError("缺少答案", COLUMNS.title("answer"))
     department = _text(values, "department", notes)
-    if not department:
-        notes.append("部门为空")
+    if not department and "department" in values:
+        notes.append(NO_DEPARTMENT)
     valid_from, valid_to = _day(values, "valid_from"), _day(values, "valid_to")
-    if valid_from and valid_to and valid_from > valid_to:
-        raise RowError("生效日期晚于失效日期")
+    _check_days(valid_from, valid_to)
     similar = tuple(dict.fromkeys(text for text in _list(values, "similar_questions", "\n|｜") if text != question))
     identifier = _text(values, "id", notes)
     extra = _extra(values)
@@ -146,22 +147,50 @@ def _entry(values: Mapping[str, Any], notes: list[str]) -> tuple[Entry, bool]:
     return entry, not identifier
 
 
+def onto(old: Entry, new: Entry, columns: frozenset[str]) -> Entry:
+    """`old` with what a row that speaks of `columns` says of it: everything else stays. Both have the same id.
+
+    Raises RowError when the two make no entry together.
+    """
+    before, after = old.to_dict(), new.to_dict()
+    extra = {name: value for name, value in old.extra.items() if name not in columns} | dict(new.extra)
+    values = {name: after[name] if name in columns else before[name] for name in after if name != "extra"}
+    merged = Entry.from_dict({**values, "id": new.id, "extra": extra})
+    _check_days(merged.valid_from, merged.valid_to)
+    if merged.question in merged.similar_questions:
+        others = [text for text in merged.similar_questions if text != merged.question]
+        merged = Entry.from_dict({**merged.to_dict(), "similar_questions": others})
+    return merged
+
+
+def emptied(old: Entry, new: Entry) -> list[str]:
+    """What `old` has and `new` lacks, by the columns' Chinese names."""
+    before, after = old.to_dict(), new.to_dict()
+    gone = [name for name in COLUMNS.fields if before[name] and not after[name]]
+    return [COLUMNS.title(name) for name in gone] + [name for name in old.extra if name not in new.extra]
+
+
+def _check_days(valid_from: date | None, valid_to: date | None) -> None:
+    if valid_from and valid_to and valid_from > valid_to:
+        raise RowError("生效日期晚于失效日期", COLUMNS.title("valid_from"))
+
+
 def _text(values: Mapping[str, Any], name: str, notes: list[str]) -> str:
-    value = values.get(name)
+    value = plain(values.get(name))
     if value is None:
         return ""
+    title = COLUMNS.title(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise RowError(f"{_NAMES[name]}应为文字")
+        raise RowError(f"{title}应为文字", title)
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    text = _clean(text, _NAMES[name], LONGEST[name], notes)
-    return text
+    return _clean(text, title, LONGEST[name], notes)
 
 
 def _clean(text: str, name: str, longest: int, notes: list[str] | None = None) -> str:
     if "\0" in text:
-        raise RowError(f"{name}含有空字符（NUL）")
+        raise RowError(f"{name}含有空字符（NUL）", name)
     if len(text) > longest:
-        raise RowError(f"{name}过长（{len(text)} 字，上限 {longest} 字）")
+        raise RowError(f"{name}过长（{len(text)} 字，上限 {longest} 字）", name)
     cleaned = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if notes is not None and len(cleaned) < len(text) - text.count("\r\n"):
         notes.append(f"{name}含有控制字符，已去除")
@@ -169,7 +198,7 @@ def _clean(text: str, name: str, longest: int, notes: list[str] | None = None) -
 
 
 def _list(values: Mapping[str, Any], name: str, separators: str) -> list[str]:
-    value = values.get(name)
+    value, title = plain(values.get(name)), COLUMNS.title(name)
     if value is None:
         return []
     items: list[Any]
@@ -180,12 +209,12 @@ def _list(values: Mapping[str, Any], name: str, separators: str) -> list[str]:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         items = [str(value)]
     else:
-        raise RowError(f"{_NAMES[name]}应为文字或列表")
+        raise RowError(f"{title}应为文字或列表", title)
     if len(items) > _MOST_ITEMS:
-        raise RowError(f"{_NAMES[name]}过多（{len(items)} 条，上限 {_MOST_ITEMS} 条）")
+        raise RowError(f"{title}过多（{len(items)} 条，上限 {_MOST_ITEMS} 条）", title)
     if not all(isinstance(item, str) for item in items):
-        raise RowError(f"{_NAMES[name]}中有不是文字的内容")
-    cleaned = [_clean(item, _NAMES[name], _LONGEST_ITEM) for item in items]
+        raise RowError(f"{title}中有不是文字的内容", title)
+    cleaned = [_clean(item, title, _LONGEST_ITEM) for item in items]
     return [item for item in cleaned if item]
 
 
@@ -193,7 +222,7 @@ def _split(text: str, separators: str) -> list[str]:
     stripped = text.strip()
     if stripped.startswith("["):
         try:
-            parsed = json.loads(stripped)
+            parsed = parse_json(stripped)
         except ValueError:
             parsed = None
         if isinstance(parsed, list):
@@ -202,40 +231,43 @@ def _split(text: str, separators: str) -> list[str]:
 
 
 def _day(values: Mapping[str, Any], name: str) -> date | None:
-    value = values.get(name)
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    text = str(value).strip()
-    if not text:
-        return None
-    match = _DATE.match(text)
-    if match:
-        year, month, day = (int(part) for part in match.groups())
-        try:
-            return date(year, month, day)
-        except ValueError:
-            pass
-    raise RowError(f"{_NAMES[name]}不是有效日期")
+    try:
+        return day_of(values.get(name))
+    except (ValueError, OverflowError):
+        title = COLUMNS.title(name)
+        raise RowError(f"{title}不是有效日期", title) from None
 
 
 def _extra(values: Mapping[str, Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in COLUMNS or value is None:
+    for name, given in values.items():
+        if name in COLUMNS.fields or given is None:
+            continue
+        value = _marked(given.text) if isinstance(given, Cell) else given
+        if value is None or value == "":
             continue
         if isinstance(value, str):
-            if value == "":
-                continue
-            # Kept as written; only what no format can store is refused.
+            # Kept as written; only what no format can store is refused or taken out.
+            value = value.replace("\r\n", "\n").replace("\r", "\n")
             if "\0" in value or _CONTROLS.search(value):
                 value = _clean(value, f"“{name}”列", _LONGEST_EXTRA)
             elif len(value) > _LONGEST_EXTRA:
-                raise RowError(f"“{name}”列过长（上限 {_LONGEST_EXTRA} 字）")
+                raise RowError(f"“{name}”列过长（上限 {_LONGEST_EXTRA} 字）", name)
         elif isinstance(value, datetime | date):
             value = value.isoformat()
+        elif isinstance(value, dict | list) and len(json.dumps(value)) > _LONGEST_EXTRA:
+            raise RowError(f"“{name}”列过长（上限 {_LONGEST_EXTRA} 字）", name)
+        if len(name) > _LONGEST_NAME:
+            raise RowError(f"列名过长（上限 {_LONGEST_NAME} 字）")
         extra[name] = value
     return extra
+
+
+def _marked(text: str) -> Any:
+    """The value of a cell of an extra column; the inverse of `cells.to_cells`."""
+    if text.startswith(JSON_MARK):
+        try:
+            return parse_json(text[len(JSON_MARK) :])
+        except ValueError:
+            return text
+    return text

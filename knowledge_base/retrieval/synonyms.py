@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from knowledge_base.errors import ImportRejected
+from knowledge_base.tables import Limits, read_file
 from knowledge_base.text import clean
 
+LIMITS = Limits(bytes=4 * 1024 * 1024)
 DEFAULT = Path(__file__).resolve().parent.parent / "data" / "synonyms.txt"
 
 
@@ -42,8 +44,8 @@ class Synonyms:
         words: dict[str, str] = {}
         for path in paths or (DEFAULT,):
             try:
-                lines = path.read_text(encoding="utf-8-sig").splitlines()
-            except (OSError, UnicodeDecodeError) as error:
+                lines = read_file(path, LIMITS).decode("utf-8-sig").splitlines()
+            except UnicodeDecodeError as error:
                 raise ImportRejected(f"无法读取文件：{path.name}") from error
             for number, line in enumerate(lines, start=1):
                 if not line.strip() or line.lstrip().startswith("#"):

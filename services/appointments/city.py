@@ -24,11 +24,11 @@ def read_file(directory: Path, departments: Collection[str]) -> tuple[Appointmen
     if not path.exists():
         return AppointmentsFile(), "{}"
     try:
-        document = yaml_lines.parse(path.read_text(encoding="utf-8"))
+        document = yaml_lines.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
     except yaml_lines.YamlMistake as mistake:
-        raise _mistake(mistake.line or 1, "not valid YAML") from None
+        raise _mistake(mistake.line or 1, f"not valid YAML ({mistake.problem})") from None
     if not isinstance(document.content, dict):
         raise _mistake(1, "rules, services and halls are needed")
     for line, key in document.repeated:

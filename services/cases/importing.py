@@ -1,23 +1,26 @@
-"""Past cases from a JSONL file, with their own times, under a chosen policy and kind.
+"""Past cases from a table (JSONL, CSV, XLSX), with their own times, under a chosen policy and kind.
 
-A row: {case_no, citizen, title, text, created_at, reply, replied_at}; times without a zone are Asia/Shanghai. One
+A row: {case_no, citizen, title, text, created_at, reply, replied_at}; times without a zone are Asia/Shanghai. What a
+file lacks, or has empty, takes nothing from a case that was imported before. One
 reply sets first response and resolution (DESIGN, Time limits). Imported clocks never raise alerts: they are history.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from knowledge_base import ImportRejected
+from knowledge_base.tables import Columns, Row, moment_of, plain, read_file, read_table
 from services.cases import clockrows, clockwork, log, repository
 from services.cases.clockwork import Terms
 from services.cases.models import Case, CaseClock
 from services.cases.opening import TITLE_LIMIT, month_of, number_text
 from services.core.audit import record
-from services.core.clock import SHANGHAI, parse_moment
+from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest
@@ -26,6 +29,25 @@ from services.sla.policies import Kind, Target
 
 ACTOR = "import"
 CHUNK = 200
+COLUMNS = Columns(
+    {
+        "case_no": ("编号", "工单号", "诉求编号"),
+        "title": ("标题", "主题"),
+        "text": ("内容", "诉求内容"),
+        "citizen": ("市民", "诉求人"),
+        "created_at": ("提交时间", "受理时间", "留言时间"),
+        "reply": ("答复", "答复内容", "回复内容"),
+        "replied_at": ("答复时间", "回复时间"),
+    },
+    required=("case_no", "created_at"),
+    keys=("case_no",),
+)
+_REASONS = {
+    "string_too_short": "是空的",
+    "string_too_long": "过长",
+    "string_type": "应为文字",
+    "string_unicode": "有残缺的字符",
+}
 # Imported cases know one reply; there is nothing that an update target could be measured by.
 TARGETS: tuple[Target, ...] = ("first_response", "resolution")
 
@@ -41,24 +63,33 @@ class PastCase(BaseModel):
     reply: str | None = None
     replied_at: datetime | None = None
 
-    @field_validator("case_no", "citizen", mode="before")
+    @field_validator("case_no", "citizen", "title", "text", "reply", mode="before")
     @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) else value
+    def _as_text(cls, value: object, info: ValidationInfo) -> object:
+        text = plain(value)
+        if isinstance(text, int) and not isinstance(text, bool) and info.field_name in ("case_no", "citizen"):
+            text = str(text)
+        if text is None and info.field_name in ("title", "text"):
+            return ""
+        if isinstance(text, str) and "\0" in text:
+            raise ValueError("含有空字符（NUL）")
+        return text
 
     @field_validator("created_at", "replied_at", mode="before")
     @classmethod
     def _moment(cls, value: object) -> object:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            raise ValueError("expected an ISO 8601 time")
-        return parse_moment(value)
+        try:
+            moment = moment_of(value)
+            if moment is None:
+                return None
+            return (moment if moment.tzinfo is not None else moment.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValueError("不是有效的时间") from None
 
     @model_validator(mode="after")
     def _in_order(self) -> "PastCase":
         if self.replied_at is not None and self.replied_at < self.created_at:
-            raise ValueError("replied before it was written")
+            raise ValueError("答复时间早于提交时间")
         return self
 
     @property
@@ -66,15 +97,19 @@ class PastCase(BaseModel):
         return bool(self.reply and self.reply.strip()) or self.replied_at is not None
 
 
+Told = dict[str, str | int | None]
+
+
 @dataclass
 class PastCasesReport:
-    """What the import did; a row is the line number in the file."""
+    """What the import did; a row is numbered as the file counts it, with its sheet in a workbook."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    rejected: list[dict[str, str | int]] = field(default_factory=list)
-    reported: list[dict[str, str | int]] = field(default_factory=list)
+    rejected: list[Told] = field(default_factory=list)
+    reported: list[Told] = field(default_factory=list)
+    left_out: list[Told] = field(default_factory=list)
 
 
 def import_past_cases(
@@ -114,36 +149,54 @@ def import_past_cases(
 
 
 def _read(path: Path, result: PastCasesReport, now: datetime) -> list[tuple[int, PastCase]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise BadRequest(f"找不到文件 {path.name}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest(f"无法读取文件 {path.name}（{type(error).__name__}）") from None
     good: list[tuple[int, PastCase]] = []
-    seen: set[str] = set()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = PastCase.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            result.rejected.append({"row": number, "reason": f"{place}: {first['msg']}" if place else first["msg"]})
-            continue
-        latest = row.replied_at or row.created_at
-        if row.case_no in seen:
-            result.rejected.append({"row": number, "reason": "case_no: listed twice in this file"})
-        elif latest > now:
-            result.rejected.append({"row": number, "reason": "created_at or replied_at lies in the future"})
-        else:
-            seen.add(row.case_no)
-            good.append((number, row))
-            if row.replied_at is None:
-                note = "reply without its time: not counted as answered" if row.answered else "no reply: still open"
-                result.reported.append({"row": number, "note": note})
+    seen: dict[str, Row] = {}
+    try:
+        table = read_table(path.name, read_file(path), COLUMNS)
+        for row in table:
+            try:
+                good.append((row.number, _past_case(row, seen, now)))
+            except ValueError as error:
+                result.rejected.append({"row": row.number, "sheet": row.sheet, "reason": _reason(error)})
+                continue
+            notes = list(row.notes)
+            if good[-1][1].replied_at is None:
+                notes.append("有答复但没有时间，不算已答复" if good[-1][1].answered else "没有答复，仍未办结")
+            result.reported.extend({"row": row.number, "sheet": row.sheet, "note": note} for note in notes)
+    except ImportRejected as error:
+        raise BadRequest(str(error)) from None
+    result.reported.extend({"row": one.number, "sheet": one.sheet, "note": one.note} for one in table.remarks)
+    result.left_out.extend({"sheet": one.sheet, "reason": one.reason} for one in table.skipped)
     return good
+
+
+def _past_case(row: Row, seen: dict[str, Row], now: datetime) -> PastCase:
+    """The case of a row; ValueError says why it is none."""
+    if row.problem is not None:
+        raise ValueError(row.problem)
+    found = PastCase.model_validate({name: value for name, value in row.values.items() if name in COLUMNS.fields})
+    if found.case_no in seen:
+        first = seen[found.case_no]
+        there = f"“{first.sheet}”" if first.sheet != row.sheet else ""
+        raise ValueError(f"编号与{there}第 {first.number} 行重复")
+    if (found.replied_at or found.created_at) > now:
+        raise ValueError("提交时间或答复时间在将来")
+    seen[found.case_no] = row
+    return found
+
+
+def _reason(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    title = COLUMNS.title(str(first["loc"][0])) if first["loc"] else ""
+    if first["type"] == "value_error":
+        return title + str(first["ctx"]["error"])
+    return (
+        f"缺少{title}"
+        if first["type"] in ("missing", "datetime_type")
+        else title + _REASONS.get(first["type"], "不符合要求")
+    )
 
 
 def _import_chunk(

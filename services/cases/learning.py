@@ -1,7 +1,7 @@
 """Learning kinds and departments from a city's own labelled cases, and measuring a model on others.
 
-A row of the file (JSONL): {text, kind, domain | department}; other columns are ignored. The labels are the city's own.
-A mapping (YAML) says what they are here:
+A row of the file (JSONL, CSV, XLSX): {text, kind, domain | department}; other columns are ignored. The labels are the
+city's own. A mapping (YAML) says what they are here:
 
     kinds: {咨询: consultation, 投诉/求助: [complaint, help, report], 建言: suggestion}
     departments: {城建: 市住房和城乡建设局}
@@ -12,26 +12,25 @@ that is no name of ours stays as it is: the case shows it, and a clerk decides.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from sqlalchemy.exc import IntegrityError
 
-from knowledge_base import Embedder, EmbeddingCache
+from knowledge_base import Embedder, EmbeddingCache, ImportRejected
 from knowledge_base.embedding.cache import embed_passages_cached
 from knowledge_base.evaluate import wilson
+from knowledge_base.tables import Columns, Limits, plain, read_file, read_table
 from services.cases import repository
 from services.cases.classifier import CaseModel
 from services.cases.classifier.model import Floats
 from services.cases.models import CaseModelRow
 from services.cases.proposing import DEPARTMENT, KIND, WORDS, InUse
-from services.core import audit
+from services.core import audit, yaml_lines
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict
 
@@ -39,6 +38,12 @@ FEWEST_ROWS: Final = 40
 MOST_ROWS: Final = 200_000
 LONGEST_TEXT: Final = 20_000
 REJECTED_SHOWN: Final = 50
+
+COLUMNS = Columns(
+    {"text": ("内容", "诉求内容"), "kind": ("类型", "事项类型"), "domain": ("领域",), "department": ("部门",)},
+    required=("text",),
+    keys=("text",),
+)
 
 Progress = Callable[[int, int], None]
 Mapped = Mapping[str, Mapping[str, Any]]
@@ -79,6 +84,7 @@ class Rejected:
 
     row: int
     reason: str
+    sheet: str | None = None
 
 
 @dataclass
@@ -88,43 +94,30 @@ class LabelledRows:
 
 
 def read_labelled(path: Path) -> LabelledRows:
-    """The rows of a JSONL file; a bad one is reported with its line. Raises BadRequest when it cannot be read."""
+    """The rows of a table; a bad one is reported with its line. Raises BadRequest when it cannot be read."""
     found = LabelledRows()
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                if len(found.rows) >= MOST_ROWS:
-                    raise BadRequest(f"文件超过 {MOST_ROWS} 行")
-                reason = _read_row(line, found.rows)
-                if reason:
-                    found.rejected.append(Rejected(number, reason))
-    except OSError as error:
-        raise BadRequest(f"无法读取文件 {path.name}：{error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadRequest(f"文件 {path.name} 不是 UTF-8 文本") from None
+        for row in read_table(path.name, read_file(path), COLUMNS, limits=Limits(rows=MOST_ROWS)):
+            reason = row.problem or _read_row(row.values, found.rows)
+            if reason:
+                found.rejected.append(Rejected(row.number, reason, row.sheet))
+    except ImportRejected as error:
+        raise BadRequest(str(error)) from None
     return found
 
 
-def _read_row(line: str, rows: list[LabelledCase]) -> str | None:
+def _read_row(values: Mapping[str, Any], rows: list[LabelledCase]) -> str | None:
     """Take a row in; why not, when it cannot be used."""
     try:
-        values = json.loads(line)
-    except ValueError:
-        return "不是 JSON"
-    if not isinstance(values, dict):
-        return "不是 JSON 对象"
-    try:
-        row = LabelledCase.model_validate(values)
+        row = LabelledCase.model_validate({name: plain(value) for name, value in values.items()})
     except ValidationError as error:
-        return f"{'.'.join(str(part) for part in error.errors()[0]['loc'])} 缺失或不是文字"
+        return f"{COLUMNS.title(str(error.errors()[0]['loc'][0]))}缺失或不是文字"
     if not any(character.isalnum() for character in row.text):
-        return "text 没有文字"
+        return "内容没有文字"
     if len(row.text) > LONGEST_TEXT:
-        return f"text 超过 {LONGEST_TEXT} 字"
+        return f"内容超过 {LONGEST_TEXT} 字"
     if row.kind is None and row.place is None:
-        return "既没有 kind 也没有 domain 或 department"
+        return "既没有 kind（类型）也没有 domain（领域）或 department（部门）"
     rows.append(row)
     return None
 
@@ -134,9 +127,11 @@ def read_mapping(path: Path | None) -> dict[str, dict[str, Any]]:
     if path is None:
         return {"kinds": {}, "departments": {}}
     try:
-        read = Mappings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        read = Mappings.model_validate(yaml_lines.read(path).content or {})
+    except (OSError, UnicodeDecodeError):
         raise BadRequest(f"无法读取映射文件 {path.name}") from None
+    except yaml_lines.YamlMistake as mistake:
+        raise BadRequest(f"映射文件 {path.name} 第 {mistake.line or 1} 行：{mistake.problem}") from None
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise BadRequest(f"映射文件 {path.name} 的 {where} 不符合要求") from None

@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from services.citizens import repository
 from services.citizens.models import CitizenRules
 from services.citizens.schemas import CitizensFile
+from services.core import yaml_lines
 from services.core.database import UnitOfWork
 from services.core.errors import Unprocessable
 from services.sla.schemas import AppliedDocument
@@ -29,20 +29,19 @@ def read_file(directory: Path) -> tuple[CitizensFile, str]:
     if not path.exists():
         return CitizensFile(), "{}"
     try:
-        text = path.read_text(encoding="utf-8")
-        root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        document = yaml_lines.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Unprocessable(f"{FILE}:{mark.line + 1 if mark is not None else 1}: not valid YAML") from None
+    except yaml_lines.YamlMistake as mistake:
+        raise Unprocessable(f"{FILE}:{mistake.line or 1}: not valid YAML ({mistake.problem})") from None
+    content = document.content
     try:
         parsed = CitizensFile.model_validate(content if content is not None else {})
     except ValidationError as error:
         first = error.errors()[0]
-        place = [str(part) for part in first["loc"]]
-        named = ": ".join([*([".".join(place)] if place else []), first["msg"].removeprefix("Value error, ")])
-        raise Unprocessable(f"{FILE}:{_line(root, place)}: {named}") from None
+        place = ".".join(str(part) for part in first["loc"])
+        named = ": ".join([*([place] if place else []), first["msg"].removeprefix("Value error, ")])
+        raise Unprocessable(f"{FILE}:{document.line_of(first['loc'])}: {named}") from None
     return parsed, json.dumps(content or {}, ensure_ascii=False, sort_keys=True)
 
 
@@ -69,15 +68,3 @@ def load_rules(uow: UnitOfWork) -> CitizensFile:
 @lru_cache(maxsize=4)
 def _parsed(content: str) -> CitizensFile:
     return CitizensFile.model_validate(json.loads(content))
-
-
-def _line(root: yaml.Node | None, place: list[str]) -> int:
-    line = 1
-    for part in place:
-        if not isinstance(root, yaml.MappingNode):
-            break
-        found = next(((key, value) for key, value in root.value if key.value == part), None)
-        if found is None:
-            break
-        line, root = found[0].start_mark.line + 1, found[1]
-    return line

@@ -18,6 +18,9 @@ from services.core.errors import BadRequest
 app = typer.Typer(help="Cases: import past ones, report timeliness, learn kinds and departments.", no_args_is_help=True)
 
 
+ROWS_SHOWN = 20
+
+
 class By(enum.Enum):
     """What a row of the report stands for."""
 
@@ -27,7 +30,7 @@ class By(enum.Enum):
 
 @app.command("import")
 def import_cases(
-    file: Annotated[Path, typer.Argument(help="JSONL of past cases with their times.")],
+    file: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX of past cases with their times.")],
     kind: Annotated[str, typer.Option(help="The kind of all these cases.")] = "consultation",
     policy: Annotated[
         str | None, typer.Option(help="The policy that measures them; the default one without it.")
@@ -41,7 +44,21 @@ def import_cases(
             uow, parts.secrets, file, kind=kind, policy=policy, now=parts.clock.now(), progress=progress
         )
         uow.commit()
-    show(asdict(result), as_json)
+    if as_json:
+        show(asdict(result), True)
+        return
+    typer.echo(
+        f"created {result.created}, updated {result.updated}, unchanged {result.unchanged}, "
+        f"rejected {len(result.rejected)}, reported {len(result.reported)}"
+    )
+    for sheet in result.left_out:
+        typer.echo(f"  left out sheet {sheet['sheet']}: {sheet['reason']}")
+    for label, rows, key in (("rejected", result.rejected, "reason"), ("reported", result.reported, "note")):
+        for row in rows[:ROWS_SHOWN]:
+            where = f"{row['sheet']} row {row['row']}" if row["sheet"] else f"row {row['row']}"
+            typer.echo(f"  {label} {where}: {row[key]}")
+        if len(rows) > ROWS_SHOWN:
+            typer.echo(f"  ... {len(rows) - ROWS_SHOWN} more {label}; --json lists all")
 
 
 @app.command("report")
@@ -64,7 +81,9 @@ def report(
     show(figures, as_json)
 
 
-Labelled = Annotated[Path, typer.Argument(help="JSONL of labelled cases: {text, kind, domain or department}.")]
+Labelled = Annotated[
+    Path, typer.Argument(help="JSONL, CSV or XLSX of labelled cases: text, kind, domain or department.")
+]
 MapOption = Annotated[
     Path | None,
     typer.Option("--map", help="YAML: what the file's labels are here, {kinds: {...}, departments: {...}}."),

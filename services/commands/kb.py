@@ -39,13 +39,16 @@ NOTES_SHOWN = 20
 def import_entries(
     file: File,
     publish: Annotated[bool, typer.Option("--publish", help="Publish a new version afterwards.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Empty what the file does not name; without it, that stays as it is.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Create and update entries from a file; rows that cannot be taken are named with their reason."""
     parts = container()
     result = import_file(file)
     with parts.database.unit_of_work() as uow:
-        report = service.store_import(uow, result, actor=ACTOR, now=parts.clock.now())
+        report = service.store_import(uow, result, actor=ACTOR, now=parts.clock.now(), replace=replace)
         uow.commit()
     if publish:
         with progress_bar("embedding") as progress:
@@ -55,11 +58,14 @@ def import_entries(
         return
     typer.echo(
         f"created {report.created}, updated {report.updated}, unchanged {report.unchanged}, "
-        f"rejected {len(report.rejected)}, reported {len(report.reported)}"
+        f"rejected {len(report.rejected)}, reported {len(report.reported)}, emptied {len(report.emptied)}"
     )
-    for label, notes in (("rejected", report.rejected), ("reported", report.reported)):
+    for sheet in report.left_out:
+        typer.echo(f"  left out sheet {sheet.sheet}: {sheet.reason}")
+    told = (("rejected", report.rejected), ("emptied", report.emptied), ("reported", report.reported))
+    for label, notes in told:
         for note in notes[:NOTES_SHOWN]:
-            typer.echo(f"  {label} row {note.row}: {note.reason}")
+            typer.echo(f"  {label} {note.sheet + ' ' if note.sheet else ''}row {note.row}: {note.reason}")
         if len(notes) > NOTES_SHOWN:
             typer.echo(f"  ... {len(notes) - NOTES_SHOWN} more {label}; --json lists all")
     if report.version is not None:

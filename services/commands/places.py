@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from knowledge_base.tables import read_file
 from services.commands.console import JsonFlag, container, progress_bar, show
 from services.core.errors import Unprocessable
 from services.places import service
+from services.places.schemas import RowProblem
 
 app = typer.Typer(help="Public service points for 附近.", no_args_is_help=True)
 SHOWN = 20
@@ -26,27 +28,46 @@ def group() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines: id, name, kind, lat, lng, address, phone, hours.")],
+    file: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX: id, name, kind, lat, lng, address, phone, hours.")],
     coordinates: Annotated[Coordinates, typer.Option(help="Of the file's positions.")] = Coordinates.gcj02,
-    replace: Annotated[bool, typer.Option(help="Remove points that are not in the file.")] = False,
+    replace: Annotated[
+        bool, typer.Option(help="Remove points that are not in the file, and empty what it does not name.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Store points by their id; a row that is wrong is named and left out."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        rows, rejected = service.read_points(
-            text, json_lines=file.suffix.lower() in (".jsonl", ".ndjson"), coordinates=coordinates.value
-        )
-    except UnicodeDecodeError:
-        raise Unprocessable(f"{file.name}: not UTF-8") from None
-    except ValueError as error:
-        raise Unprocessable(f"{file.name}: {error}") from None
-    if not rows:
-        line, problem = rejected[0]
-        raise Unprocessable(f"{file.name}:{line}: {problem} (no row can be used)")
+    """Store points by their id; a row that is wrong is named and left out. What the file does not name stays."""
+    found = service.read_points(file.name, read_file(file), coordinates=coordinates.value)
+    if not found.rows:
+        first = found.rejected[0] if found.rejected else None
+        raise Unprocessable(f"{_told(file, first)}（没有可用的行）" if first else f"{file.name}：没有可用的行")
     with progress_bar("points") as progress:
-        done = service.import_points(container().database, rows, replace=replace, progress=progress)
-    for line, problem in rejected[:SHOWN]:
-        typer.echo(f"{file.name}:{line}: {problem}", err=True)
-    figures = {"created": done.created, "updated": done.updated, "removed": done.removed, "rejected": len(rejected)}
+        done = service.import_points(container().database, found.rows, replace=replace, progress=progress)
+    emptied = [
+        RowProblem(
+            number, f"原有的{'、'.join(service.COLUMNS.title(name) for name in done.emptied[row.id])}被清空", sheet
+        )
+        for row, (number, sheet) in zip(found.rows, found.origins, strict=True)
+        if row.id in done.emptied
+    ]
+    for name, reason in found.left_out:
+        typer.echo(f"{file.name}[{name}]: {reason}，没有导入", err=True)
+    for label, told in (("rejected", found.rejected), ("emptied", emptied), ("reported", found.reported)):
+        for one in told[:SHOWN]:
+            typer.echo(_told(file, one), err=True)
+        if len(told) > SHOWN:
+            typer.echo(f"... {len(told) - SHOWN} more {label}", err=True)
+    figures = {
+        "created": done.created,
+        "updated": done.updated,
+        "removed": done.removed,
+        "rejected": len(found.rejected),
+        "emptied": len(emptied),
+        "reported": len(found.reported),
+        "sheets_left_out": len(found.left_out),
+    }
     show(figures, as_json)
+
+
+def _told(file: Path, row: RowProblem) -> str:
+    sheet = f"[{row.sheet}]" if row.sheet else ""
+    return f"{file.name}{sheet}:{row.number}: {row.reason}"

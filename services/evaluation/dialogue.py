@@ -4,15 +4,16 @@ Each message is the first of a conversation of its own whose citizen has given c
 """
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 
+from knowledge_base import ImportRejected
+from knowledge_base.tables import Cell, Columns, parse_json, plain, read_file, read_table
 from services.app import build_turns
 from services.container import Container
 from services.conversations.dialogue import RasaDialogue
@@ -35,21 +36,37 @@ class Row:
     entities: tuple[tuple[str, str], ...]
 
 
+COLUMNS = Columns({"text": (), "route": (), "entities": ()}, required=("text", "route"))
+
+
 def read_rows(path: Path) -> list[Row]:
-    """Rows {text, route, entities: [{type, value}]}. Raises Unprocessable naming the first bad line."""
+    """Rows {text, route, entities: [{type, value}]} of a table (in cells the entities are JSON).
+
+    Raises Unprocessable naming the first bad line.
+    """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            entities = tuple((str(entity["type"]), str(entity["value"])) for entity in row.get("entities", ()))
-            rows.append(Row(str(row["text"]), str(row["route"]), entities))
-        except (ValueError, KeyError, TypeError):
-            raise Unprocessable(f"{path.name} 第 {number} 行不是 {{text, route, entities}}") from None
-        if rows[-1].route not in ROUTES:
-            raise Unprocessable(f"{path.name} 第 {number} 行的 route 不在十一种之内")
+    try:
+        for row in read_table(path.name, read_file(path), COLUMNS):
+            where = f"{path.name} {f'“{row.sheet}”' if row.sheet else ''}第 {row.number} 行"
+            if row.problem is not None:
+                raise Unprocessable(f"{where}：{row.problem}")
+            rows.append(_row(row.values, where))
+    except ImportRejected as error:
+        raise Unprocessable(f"{path.name}：{error}") from None
     return rows
+
+
+def _row(values: Mapping[str, Any], where: str) -> Row:
+    try:
+        given = values.get("entities") or ()
+        listed = parse_json(given.text) if isinstance(given, Cell) else given
+        entities = tuple((str(entity["type"]), str(entity["value"])) for entity in listed)
+        row = Row(str(plain(values["text"])), str(plain(values["route"])), entities)
+    except (ValueError, KeyError, TypeError):
+        raise Unprocessable(f"{where}不是 {{text, route, entities}}") from None
+    if row.route not in ROUTES:
+        raise Unprocessable(f"{where}的 route 不在十一种之内")
+    return row
 
 
 async def evaluate(container: Container, rows: list[Row], progress: Progress) -> dict[str, Any]:

@@ -36,16 +36,24 @@ IfMatch = Annotated[str | None, Header(max_length=200)]
 
 @router.post("/import")
 def import_file(
-    request: Request, user: Editor, file: Annotated[UploadFile, File()], publish: Annotated[bool, Form()] = False
+    request: Request,
+    user: Editor,
+    file: Annotated[UploadFile, File()],
+    publish: Annotated[bool, Form()] = False,
+    replace: Annotated[bool, Form()] = False,
 ) -> ImportReport:
-    """Import JSONL, CSV or XLSX; each row that cannot be taken is named with its reason."""
+    """Import JSONL, CSV or XLSX; each row that cannot be taken is named with its reason.
+
+    Of an entry that exists, a column that the file lacks stays as it is, an empty cell empties; with `replace` what the
+    file does not name becomes empty too. What lost content stands under `emptied`.
+    """
     container = container_of(request)
     try:
         result = import_bytes(file.filename or "", file.file.read())
     except KnowledgeBaseError as error:
         raise Unprocessable(str(error)) from None
     with container.database.unit_of_work() as uow:
-        report = service.store_import(uow, result, actor=user.name, now=container.clock.now())
+        report = service.store_import(uow, result, actor=user.name, now=container.clock.now(), replace=replace)
         uow.commit()
     if publish:
         report.version = container.publish_knowledge(actor=user.name, answers="later").version

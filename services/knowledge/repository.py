@@ -38,13 +38,15 @@ def all_entries(session: Session) -> list[Entry]:
     return [Entry.from_dict(content) for content in rows]
 
 
-def entries_by_id(session: Session, ids: Iterable[str]) -> list[Entry]:
-    """The entries with these ids, in their order; ids without an entry are left out."""
+def entries_by_id(session: Session, ids: Iterable[str], *, lock: bool = False) -> list[Entry]:
+    """The entries with these ids, in their order; ids without an entry are left out. `lock`: nobody else edits them."""
     wanted = sorted(ids)
     found: list[Entry] = []
     for start in range(0, len(wanted), IDS_AT_ONCE):
         part = wanted[start : start + IDS_AT_ONCE]
         query = sa.select(KnowledgeEntry.content).where(KnowledgeEntry.id.in_(part)).order_by(KnowledgeEntry.id)
+        if lock:
+            query = query.with_for_update()
         found.extend(Entry.from_dict(content) for content in session.scalars(query))
     return found
 

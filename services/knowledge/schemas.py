@@ -9,18 +9,31 @@ Band = Literal["answer", "candidates", "none"]
 
 
 class RowNote(BaseModel):
+    """A row as the file counts it, with its sheet in a workbook; `column` is the one at fault where it is one."""
+
     row: int
+    reason: str
+    sheet: str | None = None
+    column: str | None = None
+
+
+class SheetNote(BaseModel):
+    sheet: str
     reason: str
 
 
 class ImportReport(BaseModel):
-    """What became of each row of an imported file; `reported` rows were taken and deserve a look."""
+    """What became of each row of an imported file. `reported` rows were taken and deserve a look, `emptied` ones took
+    away something that an entry had, `left_out` are sheets that were not read.
+    """
 
     created: int
     updated: int
     unchanged: int
     rejected: list[RowNote]
     reported: list[RowNote]
+    emptied: list[RowNote] = []
+    left_out: list[SheetNote] = []
     version: int | None = None
 
 

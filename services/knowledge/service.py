@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from knowledge_base import Entry, ImportRejected, ImportResult, make_entry, readable
+from knowledge_base import Entry, ImportRejected, make_entry, readable
 from services.core import audit
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import drafts, repository
 from services.knowledge.drafts import DraftState, draft, draft_of, drop_draft, list_drafts
 from services.knowledge.feedback import feedback, feedback_totals, record_feedback
+from services.knowledge.importing import store_import
 from services.knowledge.live import LiveKnowledge, is_usable, snapshot_directory
 from services.knowledge.models import KnowledgeEntry
 from services.knowledge.publishing import (
@@ -24,7 +25,7 @@ from services.knowledge.publishing import (
     publish,
     work_due,
 )
-from services.knowledge.schemas import EntryDetail, ImportReport, RowNote, SnapshotView
+from services.knowledge.schemas import EntryDetail, SnapshotView
 
 __all__ = [
     "DraftState",
@@ -56,24 +57,6 @@ __all__ = [
     "update_entry",
     "work_due",
 ]
-
-
-def store_import(uow: UnitOfWork, result: ImportResult, *, actor: str, now: datetime) -> ImportReport:
-    """Create or update the entries of an imported file; those that are the same already are left alone."""
-    known = repository.content_hashes(uow.session)
-    created = [entry for entry in result.entries if entry.id not in known]
-    updated = [entry for entry in result.entries if known.get(entry.id, entry.content_hash) != entry.content_hash]
-    repository.upsert(uow.session, [*created, *updated], actor, now)
-    report = ImportReport(
-        created=len(created),
-        updated=len(updated),
-        unchanged=len(result.entries) - len(created) - len(updated),
-        rejected=[RowNote(row=row.row, reason=row.reason) for row in result.rejected],
-        reported=[RowNote(row=note.row, reason=note.note) for note in result.reported],
-    )
-    counts = {"created": report.created, "updated": report.updated, "rejected": len(report.rejected)}
-    audit.record(uow, actor=actor, action="knowledge.import", subject="knowledge", now=now, detail=counts)
-    return report
 
 
 def get_entry(uow: UnitOfWork, entry_id: str) -> EntryDetail:

@@ -264,7 +264,7 @@ def read_connector(path: Path, variables: Mapping[str, str], secrets: Mapping[st
         return f"{path.name}:{line}: {text}"
 
     try:
-        document = yaml_lines.parse(path.read_text(encoding="utf-8"), _Loader)
+        document = yaml_lines.read(path, _Loader)
     except UnicodeDecodeError:
         raise ConnectorMistake([mistake(1, "not UTF-8")]) from None
     except yaml_lines.YamlMistake as error:

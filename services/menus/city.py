@@ -18,16 +18,14 @@ def read_menus(directory: Path) -> MenusFile | None:
     """
     path = directory / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        document = yaml_lines.read(path)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{FILE}: cannot be read ({type(error).__name__})") from None
-    try:
-        document = yaml_lines.parse(text)
     except yaml_lines.YamlMistake as mistake:
         where = f" line {mistake.line}:" if mistake.line is not None else ""
-        raise Unprocessable(f"{FILE}:{where} not valid YAML") from None
+        raise Unprocessable(f"{FILE}:{where} not valid YAML ({mistake.problem})") from None
     try:
         return MenusFile.model_validate(document.content)
     except ValidationError as error:

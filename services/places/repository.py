@@ -78,21 +78,18 @@ def ensure_kinds(session: Session, wanted: dict[str, list[str]]) -> dict[str, in
     return {name: one.id for name, one in known.items()}
 
 
-def ids_by_code(session: Session, codes: Sequence[str]) -> dict[str, int]:
-    found = session.execute(sa.select(Place.code, Place.id).where(Place.code.in_(codes))).all()
-    return {code: place_id for code, place_id in found}
+def by_code(session: Session, codes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The points with these codes: id and everything that a point may be without."""
+    wanted = sa.select(Place.code, Place.id, Place.address, Place.phone, Place.hours).where(Place.code.in_(codes))
+    return {row.code: dict(row._mapping) for row in session.execute(wanted)}
 
 
-def store(session: Session, rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
-    """Insert new points and update known ones, by code; returns how many of each."""
-    known = ids_by_code(session, [row["code"] for row in rows])
-    new = [row for row in rows if row["code"] not in known]
-    old = [{**row, "id": known[row["code"]]} for row in rows if row["code"] in known]
+def store(session: Session, new: Sequence[dict[str, Any]], old: Sequence[dict[str, Any]]) -> None:
+    """Insert new points; update known ones, by id, in the columns that are given."""
     if new:
         session.execute(sa.insert(Place), new)
     if old:
         session.execute(sa.update(Place), old)
-    return len(new), len(old)
 
 
 def after(session: Session, last_id: int, limit: int) -> list[tuple[int, str]]:

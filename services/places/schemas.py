@@ -1,7 +1,7 @@
 """What places speak in."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,7 +48,28 @@ class NearPoint:
 
 @dataclass(frozen=True)
 class Imported:
+    """What an import did; `emptied` are the columns that lost their content, by the id of the point."""
+
     created: int
     updated: int
     removed: int
-    rejected: list[tuple[int, str]]
+    emptied: dict[str, list[str]]
+
+
+class RowProblem(NamedTuple):
+    """A row of a file and what is to be said of it, in Chinese; `sheet` in a workbook."""
+
+    number: int
+    reason: str
+    sheet: str | None
+
+
+@dataclass
+class PointsRead:
+    """The points of a file with the row and sheet that each comes from, and what was refused, reported or left out."""
+
+    rows: list[PlaceRow] = field(default_factory=list)
+    origins: list[tuple[int, str | None]] = field(default_factory=list)
+    rejected: list[RowProblem] = field(default_factory=list)
+    reported: list[RowProblem] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)

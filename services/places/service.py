@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from services.core.coordinates import Position
 from services.core.database import Database, UnitOfWork
 from services.places import repository
-from services.places.importing import read_points as read_points  # what the command calls
+from services.places.importing import COLUMNS as COLUMNS  # these two are what the command calls
+from services.places.importing import read_points as read_points
 from services.places.models import PlaceKind
 from services.places.schemas import Imported, NearPoint, PlaceRow
 
@@ -76,15 +77,21 @@ def metres(one: Position, other: Position) -> float:
 def import_points(
     database: Database, rows: Sequence[PlaceRow], *, replace: bool = False, progress: Progress | None = None
 ) -> Imported:
-    """Store points by their id, in batches; `replace` removes all others afterwards. Positions are GCJ-02."""
+    """Store points by their id, in batches. Positions are GCJ-02.
+
+    Of a point that is there already only the fields that were set in its row change; with `replace` the others become
+    empty, and points that are not among the rows are removed afterwards.
+    """
     created = updated = 0
+    emptied: dict[str, list[str]] = {}
     for start in range(0, len(rows), BATCH):
-        new, old = database.write(_storing(rows[start : start + BATCH]))
+        new, old, gone = database.write(_storing(rows[start : start + BATCH], replace=replace))
         created, updated = created + new, updated + old
+        emptied |= gone
         if progress is not None:
             progress(min(start + BATCH, len(rows)), len(rows))
     removed = _remove_others(database, {row.id for row in rows}) if replace else 0
-    return Imported(created, updated, removed, [])
+    return Imported(created, updated, removed, emptied)
 
 
 def _around(uow: UnitOfWork, centre: Position, kind_ids: Sequence[int], limit: int) -> list[NearPoint]:
@@ -153,15 +160,35 @@ def _fit(name: str, words: str) -> int:
     return 0 if name == words else 1 if words in name else 2
 
 
-def _storing(rows: Sequence[PlaceRow]) -> Callable[[UnitOfWork], tuple[int, int]]:
-    def step(uow: UnitOfWork) -> tuple[int, int]:
+_MAY_BE_EMPTY = ("address", "phone", "hours")
+
+
+def _storing(
+    rows: Sequence[PlaceRow], *, replace: bool
+) -> Callable[[UnitOfWork], tuple[int, int, dict[str, list[str]]]]:
+    def step(uow: UnitOfWork) -> tuple[int, int, dict[str, list[str]]]:
         words: dict[str, list[str]] = {}
         for row in rows:
             words.setdefault(row.kind, []).extend(word for word in row.words if word not in words.get(row.kind, []))
         kind_ids = repository.ensure_kinds(uow.session, words)
         # The last of several rows with one id wins.
-        values = {row.id: _columns(row, kind_ids[row.kind]) for row in rows}
-        return repository.store(uow.session, list(values.values()))
+        last = {row.id: row for row in rows}
+        known = repository.by_code(uow.session, list(last))
+        new, old = [], []
+        emptied: dict[str, list[str]] = {}
+        for code, row in last.items():
+            values = _columns(row, kind_ids[row.kind])
+            if code not in known:
+                new.append(values)
+                continue
+            given = set(_MAY_BE_EMPTY) if replace else row.model_fields_set
+            kept = [name for name in _MAY_BE_EMPTY if name not in given]
+            old.append({name: value for name, value in values.items() if name not in kept} | {"id": known[code]["id"]})
+            gone = [name for name in _MAY_BE_EMPTY if name in given and known[code][name] and not values[name]]
+            if gone:
+                emptied[code] = gone
+        repository.store(uow.session, new, old)
+        return len(new), len(old), emptied
 
     return step
 

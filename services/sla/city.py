@@ -64,14 +64,14 @@ def digest(content: BaseModel) -> str:
 def read(path: Path, model: type[M]) -> M:
     """One file of a city, checked. Raises Unprocessable with one line that names the file and the field."""
     try:
-        document = yaml_lines.parse(path.read_text(encoding="utf-8"))
+        document = yaml_lines.read(path)
     except FileNotFoundError:
         raise Unprocessable(f"{path.name}: missing in the city directory") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Unprocessable(f"{path.name}: cannot be read ({type(error).__name__})") from None
     except yaml_lines.YamlMistake as mistake:
         where = f" at line {mistake.line}, column {mistake.column}" if mistake.line is not None else ""
-        raise Unprocessable(f"{path.name}: not valid YAML{where}") from None
+        raise Unprocessable(f"{path.name}: not valid YAML{where} ({mistake.problem})") from None
     try:
         return model.model_validate(document.content)
     except ValidationError as error:

@@ -69,7 +69,10 @@ def test_bad_rows_are_reported_with_their_line_and_the_others_come_in(desk: Any,
     assert report.created == 2
     assert [entry["row"] for entry in report.rejected] == [2, 3, 4, 5, 7]
     assert all("\n" not in str(entry["reason"]) for entry in report.rejected)
-    assert [(entry["row"], str(entry["note"])[:5]) for entry in report.reported] == [(1, "no re"), (8, "reply")]
+    assert [(entry["row"], str(entry["note"])[:5]) for entry in report.reported] == [
+        (1, "没有答复，"),
+        (8, "有答复但没"),
+    ]
 
 
 def test_a_reply_without_its_time_is_neither_answered_nor_open_and_counts_as_not_in_time(

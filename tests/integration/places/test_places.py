@@ -101,6 +101,24 @@ def test_importing_again_updates_moves_and_with_replace_removes(database: Databa
         assert uow.session.scalars(sa.select(PlaceKind.name)).all() == ["公共厕所"]
 
 
+def test_a_file_without_a_column_leaves_it_alone_and_what_is_emptied_is_told(database: Database) -> None:
+    places.import_points(database, [point(1, address="福中路1号", phone="0755-1", hours=ALL_DAY), point(2)])
+
+    def stored() -> tuple[str, str, str, int]:
+        with database.unit_of_work(read_only=True) as uow:
+            row = uow.session.scalars(sa.select(Place).where(Place.code == "p1")).one()
+            return row.name, row.address, row.phone, len(row.hours)
+
+    renamed = places.import_points(database, [point(1, name="新公厕"), point(2, address="")])
+    assert stored() == ("新公厕", "福中路1号", "0755-1", 1)
+    assert renamed.emptied == {}
+    assert places.import_points(database, [point(1, phone="")]).emptied == {"p1": ["phone"]}
+    assert stored() == ("公共厕所1号", "福中路1号", "", 1)
+    replaced = places.import_points(database, [point(1), point(2)], replace=True)
+    assert replaced.emptied == {"p1": ["address", "hours"]}
+    assert stored() == ("公共厕所1号", "", "", 0)
+
+
 def test_the_index_is_used(database: Database) -> None:
     places.import_points(database, scattered(3000))
     with database.unit_of_work() as uow:
@@ -186,7 +204,7 @@ def test_the_command_imports_a_file_and_names_the_rows_it_refuses(tmp_path: Path
     done = CliRunner().invoke(app, ["places", "import", str(file), "--coordinates", "wgs84", "--json"])
     assert done.exit_code == 0, done.output
     assert '"created": 1' in done.output
-    assert "points.csv:3: lat: " in done.stderr
+    assert "points.csv:3: 纬度超出范围" in done.stderr
     with Database(url).unit_of_work(read_only=True) as uow:
         row = uow.session.scalars(sa.select(Place)).one()
     assert (round(row.lat, 3), round(row.lng, 3)) != (22.54, 114.05)

@@ -72,9 +72,12 @@ def test_semicolons_and_tabs_separate_too() -> None:
         assert read(f"question{mark}answer\n甲{mark}答\n").entries[0].answer == "答"
 
 
-def test_utf16_is_named_in_the_refusal() -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_read_too_and_a_damaged_file_is_named(encoding: str) -> None:
+    result = read(HEADER + "1,门诊几点开门,八点,卫健委\r\n", encoding)
+    assert [(e.id, e.answer) for e in result.entries] == [("1", "八点")]
     with pytest.raises(ImportRejected, match="UTF-16"):
-        read(HEADER, "utf-16")
+        import_bytes("a.csv", HEADER.encode("utf-16") + b"x")
 
 
 def test_blank_lines_are_skipped_and_rows_count_as_the_sheet_shows_them() -> None:

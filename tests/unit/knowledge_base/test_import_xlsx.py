@@ -34,7 +34,7 @@ def test_numbers_and_dates_become_what_they_mean() -> None:
 def test_a_department_merged_over_rows_is_filled_down_and_reported() -> None:
     result = read([HEADER, ["1", "甲", "答", "局"], ["2", "乙", "答", None], ["3", "丙", "答", "另局"]], "D2:D3")
     assert [e.department for e in result.entries] == ["局", "局", "另局"]
-    assert [(n.row, n.note) for n in result.reported] == [(3, "“department”列的合并单元格已按第 2 行的内容填入")]
+    assert [(n.row, n.note) for n in result.reported] == [(3, "“部门”列的合并单元格已按第 2 行的内容填入")]
 
 
 def test_a_question_merged_over_rows_is_rejected_row_by_row() -> None:

@@ -98,6 +98,7 @@ byId("import").addEventListener("submit", async (event) => {
   const form = new FormData();
   form.set("file", byId("file").files[0]);
   form.set("publish", String(byId("import-publish").checked));
+  form.set("replace", String(byId("import-replace").checked));
   button.disabled = true;
   button.textContent = "正在导入…";
   try {
@@ -114,14 +115,15 @@ byId("import").addEventListener("submit", async (event) => {
   }
 });
 
-function report({ created = 0, updated = 0, unchanged = 0, rejected = [], reported = [], version }) {
+function report({ created = 0, updated = 0, unchanged = 0, rejected = [], reported = [], emptied = [], left_out: leftOut = [], version }) {
   const rows = (title, list) => list.length && h("details", { class: "rows", open: list.length <= 10 },
     h("summary", {}, `${title} ${list.length} 行`),
-    h("ul", {}, list.slice(0, 200).map((one) => h("li", {}, h("b", {}, `第 ${one.row} 行`), ` ${one.reason || one.note || ""}`))),
+    h("ul", {}, list.slice(0, 200).map((one) => h("li", {}, h("b", {}, `${one.sheet ? `“${one.sheet}”` : ""}第 ${one.row} 行`), ` ${one.reason || one.note || ""}`))),
     list.length > 200 && h("p", { class: "muted small" }, `其余 ${list.length - 200} 行没有列出`));
   return [
-    h("p", { class: "import-sum" }, `新增 ${created}，更新 ${updated}，未变 ${unchanged}，拒绝 ${rejected.length}${version ? `；已发布版本 ${version}` : "；尚未发布"}`),
-    rows("被拒绝", rejected), rows("已导入但需留意", reported),
+    h("p", { class: "import-sum" }, `新增 ${created}，更新 ${updated}，未变 ${unchanged}，拒绝 ${rejected.length}，清空内容 ${emptied.length}${version ? `；已发布版本 ${version}` : "；尚未发布"}`),
+    leftOut.length && h("ul", { class: "rows" }, leftOut.map((one) => h("li", {}, h("b", {}, `工作表“${one.sheet}”没有导入：`), one.reason))),
+    rows("被拒绝", rejected), rows("原有内容被清空", emptied), rows("已导入但需留意", reported),
   ].filter(Boolean);
 }
 
