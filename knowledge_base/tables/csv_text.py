@@ -101,7 +101,7 @@ class CsvText:
                     break
                 except _TooLong:
                     limit = in_megabytes(self._budget.limits.line)
-                    yield Record(number, None, f"这一行超过 {limit} 的上限")
+                    yield Record(number, None, f"这一行超过 {limit}的上限")
                     start = consumed + 1
                     break
                 consumed = lines.at

@@ -36,7 +36,7 @@ def read_lines(data: bytes, budget: Budget) -> Iterator[Line]:
         if not raw.strip():
             continue
         if len(raw) > budget.limits.line:
-            yield Line(number, problem=f"这一行超过 {in_megabytes(budget.limits.line)} 的上限")
+            yield Line(number, problem=f"这一行超过 {in_megabytes(budget.limits.line)}的上限")
             continue
         yield _line(number, raw)
 

@@ -42,11 +42,11 @@ class Budget:
 
     def bytes(self, count: int) -> None:
         if count > self.limits.bytes:
-            raise ImportRejected(f"文件超过 {in_megabytes(self.limits.bytes)} 的上限，请拆成几个文件")
+            raise ImportRejected(f"文件超过 {in_megabytes(self.limits.bytes)}的上限，请拆成几个文件")
 
     def unpacked(self, count: int) -> None:
         if count > self.limits.unpacked:
-            raise ImportRejected(f"表格解压后超过 {in_megabytes(self.limits.unpacked)} 的上限，请拆成几个文件")
+            raise ImportRejected(f"表格解压后超过 {in_megabytes(self.limits.unpacked)}的上限，请拆成几个文件")
 
     def rows(self, count: int = 1) -> None:
         self._rows += count
@@ -76,5 +76,5 @@ class Budget:
 
 
 def in_megabytes(count: int) -> str:
-    """`128 MB`, or bytes where it is less than one."""
-    return f"{count // MEGABYTE} MB" if count >= MEGABYTE else f"{count} 字节"
+    """`128 MB `, or bytes where it is less than one; text follows."""
+    return f"{count // MEGABYTE} MB " if count >= MEGABYTE else f"{count} 字节"

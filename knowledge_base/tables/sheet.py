@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from knowledge_base.errors import ImportRejected
 from knowledge_base.tables.cells import DIGITS, Cell, unguard
 from knowledge_base.tables.days import EPOCH, SERIAL
 from knowledge_base.tables.number_format import GENERAL, general, is_date, show
@@ -72,7 +73,9 @@ class _Scanner(Handler):
             self._budget.cells(1)
             self._row_filled = True
         elif tag == "row":
-            self._rows = _within(None, self._rows + 1, LAST_ROW)
+            self._rows += 1
+            if self._rows > LAST_ROW:
+                raise ImportRejected(f"工作表超过 {LAST_ROW} 行的上限")
             self._row_filled = False
         elif tag == "mergeCell":
             self.found.merges.append(_merge(attributes.get("ref", "")))
@@ -143,7 +146,7 @@ class _Reader(TextHandler):
         if written is None or (written == "" and kind != "str"):
             return Cell("", problem="是没有计算结果的公式，请用表格软件打开并保存一次") if self._has_formula else None
         if kind == "s":
-            return _text(self._book.strings[int(written)])
+            return _text(self._book.strings[_within(written, 0, len(self._book.strings) - 1, first=0)])
         if kind == "str":
             return _text(unescaped(written))
         if kind == "b":
@@ -215,9 +218,9 @@ def _place(text: str) -> tuple[int, int]:
     return _within(found[2], 0, LAST_ROW), _within(str(column), 0, LAST_COLUMN)
 
 
-def _within(written: str | None, otherwise: int, last: int) -> int:
-    value = otherwise if written is None else int(written) if len(written) <= 7 else 0
-    if not 1 <= value <= last:
+def _within(written: str | None, otherwise: int, last: int, first: int = 1) -> int:
+    value = otherwise if written is None else int(written) if len(written) <= 8 else -1
+    if not first <= value <= last:
         raise ValueError("outside of the sheet")
     return value
 

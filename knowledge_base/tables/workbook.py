@@ -29,7 +29,7 @@ _MOST_SHEETS = 500
 _MOST_STYLES = 70_000
 _OLE = b"\xd0\xcf\x11\xe0"
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, ExpatError, EOFError, KeyError, ValueError, NotImplementedError, OSError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, ExpatError, EOFError, LookupError, ValueError, NotImplementedError, OSError)
 
 Attributes = dict[str, str]
 

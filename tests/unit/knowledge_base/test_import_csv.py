@@ -91,3 +91,40 @@ def test_a_replacement_character_that_a_file_really_holds_is_text_and_no_broken_
     broken = import_bytes("a.csv", "question,answer\n问题一,答案\n问题二,".encode() + b"\xff\xfe\n")
     assert len(broken.rejected) == 1
     assert len(broken.entries) == 1
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_first_line_that_names_the_separator_is_none_of_the_rows(first: str) -> None:
+    result = read(f"{first}\n编号;问题;答案\n1;甲,乙;答\n2;;答\n")
+    assert [(e.id, e.question) for e in result.entries] == [("1", "甲,乙")]
+    assert [(r.row, r.column) for r in result.rejected] == [(3, "问题")]
+
+
+def test_empty_lines_and_a_title_above_the_heading_are_passed_over() -> None:
+    result = read("\n,,\n常见问题一览,,\n编号,问题,答案\n1,甲,答\n2,,答\n")
+    assert [e.id for e in result.entries] == ["1"]
+    assert [r.row for r in result.rejected] == [6]
+
+
+def test_a_title_with_another_separator_in_it_does_not_mislead() -> None:
+    result = read("问答（甲、乙；丙），一，二，三,,,\n编号\t问题\t答案\n1\t甲\t答\n")
+    assert [(e.id, e.answer) for e in result.entries] == [("1", "答")]
+
+
+def test_a_long_number_that_a_spreadsheet_has_shortened_is_reported() -> None:
+    result = read("编号,问题,答案\n1.10101E+17,甲,答\n12,乙,1.5E+3\n")
+    assert [(n.row, "“编号”" in n.note) for n in result.reported if "科学计数法" in n.note] == [(2, True)]
+
+
+def test_what_the_file_does_not_have_is_known_for_each_row() -> None:
+    result = read("编号,问题,答案,部门\n1,甲,答,\n2,乙,答\n")
+    assert "department" in result.origins["1"].columns
+    assert "department" not in result.origins["2"].columns
+    assert "keywords" not in result.origins["1"].columns
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_every_encoding_goes_with_every_separator(encoding: str, delimiter: str) -> None:
+    text = "\r\n".join(delimiter.join(row) for row in (["问题", "答案"], ["办证要几天", "三天"]))
+    assert [e.answer for e in read(text, encoding).entries] == ["三天"]
