@@ -69,7 +69,7 @@ class RowCollector:
     def add(self, row: Row) -> None:
         """Take a row; a bad one is rejected with its reason, never raised."""
         if row.problem is not None:
-            self._reject(row, row.problem)
+            self._reject(row, row.problem, row.column)
             return
         found = list(row.notes)
         try:

@@ -13,6 +13,8 @@ _NEEDS_GUARD = re.compile(f"^'*[{_FORMULA}]")
 _GUARDED = re.compile(f"^'+[{_FORMULA}]")
 # Spreadsheets keep this many digits of a number (IEEE 754 double; ECMA-376 part 1, 18.18.11).
 DIGITS = 15
+# PostgreSQL takes no NUL, and UTF-8 no half of a character beyond the first plane.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:\.\d+)?[Ee]\+(\d{2,3})")
 
 

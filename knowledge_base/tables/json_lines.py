@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from knowledge_base.tables.cells import UNSTORABLE
 from knowledge_base.tables.csv_text import as_utf8
 from knowledge_base.tables.limits import Budget, in_megabytes
 
 DEEPEST = 50
 _LINES_BETWEEN_CHECKS = 1000
 _TOO_DEEP = f"JSON 嵌套过深（上限 {DEEPEST} 层）"
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _unstorable(root: Any) -> str | None:
     for value in root.values() if isinstance(root, dict) else root if isinstance(root, list) else ():
         if isinstance(value, dict | list):
             waiting.append((value, 2))
-    if isinstance(root, dict) and any(_UNSTORABLE.search(name) for name in root):
+    if isinstance(root, dict) and any(UNSTORABLE.search(name) for name in root):
         return "列名含有空字符（NUL）或残缺的字符"
     while waiting:
         value, depth = waiting.pop()
@@ -89,7 +88,7 @@ def _unstorable(root: Any) -> str | None:
         for part in parts:
             if isinstance(part, dict | list):
                 waiting.append((part, depth + 1))
-            elif isinstance(part, str) and _UNSTORABLE.search(part):
+            elif isinstance(part, str) and UNSTORABLE.search(part):
                 return "列表或对象里有空字符（NUL）或残缺的字符"
     return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge_base.errors import ImportRejected
-from knowledge_base.tables.cells import Cell, text_cell
+from knowledge_base.tables.cells import UNSTORABLE, Cell, plain, text_cell
 from knowledge_base.tables.columns import HEADING_WITHIN, Chosen, Columns
 from knowledge_base.tables.csv_text import BROKEN, CsvText, Record
 from knowledge_base.tables.json_lines import read_lines
@@ -27,7 +27,8 @@ class Row:
     not count); `sheet` its name in a workbook.
 
     `values` holds a Cell or a JSON value by field (other columns by their heading), None for an empty one, and nothing
-    for a column that the file does not have. `problem` says why the row cannot be read; it has no values then.
+    for a column that the file does not have. `problem` says why the row cannot be read (`column`: because of which, in
+    Chinese); it has no values then.
     """
 
     number: int
@@ -35,6 +36,11 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problem: str | None = None
+    column: str | None = None
+
+    def refuse(self, column: str, problem: str) -> None:
+        """The row cannot be read because of a column."""
+        self.problem, self.column, self.values = problem, column, {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ def _lines(data: bytes, columns: Columns, budget: Budget) -> Iterator[Row]:
             chosen = columns.chosen(list(line.values))
             row.values = {name: value for name, value in zip(chosen.names, line.values.values(), strict=True) if name}
             row.notes.extend(chosen.remarks)
+            _check_texts(row, columns)
         yield row
 
 
@@ -296,10 +303,21 @@ def _fill(row: Row, cells: dict[int, Cell], chosen: Chosen, columns: Columns) ->
         title = columns.title(name)
         if cell is not None and cell.problem:
             if name in columns.fields:
-                row.problem, row.values = f"“{title}”{cell.problem}", {}
+                row.refuse(title, f"“{title}”{cell.problem}")
                 return
             row.notes.append(f"“{title}”{cell.problem}，这一格没有导入")
             continue
         if cell is not None and cell.remark:
             row.notes.append(f"“{title}”{cell.remark}")
         row.values[name] = cell
+    _check_texts(row, columns)
+
+
+def _check_texts(row: Row, columns: Columns) -> None:
+    """Refuse a row with characters that no database takes: NUL, and halves of characters."""
+    for name, value in row.values.items():
+        text = plain(value)
+        if isinstance(text, str) and (found := UNSTORABLE.search(text)):
+            title = columns.title(name)
+            row.refuse(title, f"{title}含有空字符（NUL）" if found[0] == "\0" else f"{title}含有残缺的字符")
+            return

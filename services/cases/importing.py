@@ -46,7 +46,6 @@ _REASONS = {
     "string_too_short": "是空的",
     "string_too_long": "过长",
     "string_type": "应为文字",
-    "string_unicode": "有残缺的字符",
 }
 # Imported cases know one reply; there is nothing that an update target could be measured by.
 TARGETS: tuple[Target, ...] = ("first_response", "resolution")
@@ -71,8 +70,6 @@ class PastCase(BaseModel):
             text = str(text)
         if text is None and info.field_name in ("title", "text"):
             return ""
-        if isinstance(text, str) and "\0" in text:
-            raise ValueError("含有空字符（NUL）")
         return text
 
     @field_validator("created_at", "replied_at", mode="before")

@@ -92,7 +92,7 @@ def _counted(get_event: Callable[[], yaml.Event], clock: Callable[[], float]) ->
     def counted() -> yaml.Event:
         nonlocal count
         count += 1
-        if count > 3 * MOST_VALUES:
+        if count > 2 * MOST_VALUES:
             raise YamlMistake(f"more than {MOST_VALUES} values")
         if count % 1000 == 0 and clock() > end:
             raise YamlMistake(f"takes longer than {MOST_SECONDS:g} seconds to read")

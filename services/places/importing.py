@@ -98,8 +98,6 @@ def _value(name: str, given: Any) -> Any:
     value = plain(given)
     if isinstance(value, str):
         value = value.strip()
-        if "\0" in value:
-            raise ValueError(f"{COLUMNS.title(name)}含有空字符（NUL）")
         if name == "hours":
             return hours_in(value)
         if name == "words":

@@ -1,7 +1,12 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import yaml
 
+from services.citizens.city import read_file
 from services.core import yaml_lines
+from services.core.errors import Unprocessable
 from services.core.yaml_lines import YamlMistake
 
 
@@ -58,3 +63,42 @@ def test_a_loader_of_one_s_own_is_used() -> None:
 def test_places_are_named_as_people_read_them() -> None:
     assert yaml_lines.name_of(("halls", 0, "windows", 2, "code")) == "halls[0].windows[2].code"
     assert yaml_lines.name_of(()) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a:\n" + "- x\n" * 3000, "more than 1000 values"),
+        ("base: &a {" + ", ".join(f"k{n}: 1" for n in range(50)) + "}\n"
+         + "".join(f"x{n}: &x{n} {{<<: [{', '.join([f'*x{n - 1}' if n else '*a'] * 20)}]}}\n" for n in range(6)),
+         "more than 1000 values"),
+        ("a: " + "1:" * 50_000 + "1", "a number of more than 100 digits"),
+        ("a: " + "9" * 5_000, "a number of more than 100 digits"),
+        ("{a: " * 30_000, "recursion"),
+        ("[" * 60 + "]" * 60, "nested too deeply (more than 40 levels)"),
+    ],
+    ids=["many", "merged", "sixties", "digits", "deep", "levels"],
+)  # fmt: skip
+def test_each_bound_of_a_city_s_file_says_its_name(text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_lines, "MOST_VALUES", 1000)
+    with pytest.raises(YamlMistake) as caught:
+        yaml_lines.parse(text)
+    assert said in caught.value.problem
+
+
+def test_reading_a_city_s_file_stops_at_its_time() -> None:
+    def clock() -> Iterator[float]:
+        now = 0.0
+        while True:
+            yield now
+            now += 100
+
+    ticks = clock()
+    with pytest.raises(YamlMistake, match="takes longer than 60 seconds"):
+        yaml_lines.parse("- a\n" * 2000, clock=lambda: next(ticks))
+
+
+def test_a_city_s_file_beyond_the_bound_in_bytes_is_one_line_of_its_command(tmp_path: Path) -> None:
+    (tmp_path / "citizens.yaml").write_bytes(b"#" * (yaml_lines.MOST_BYTES + 1))
+    with pytest.raises(Unprocessable, match=r"citizens\.yaml:1: not valid YAML \(larger than 4 MB\)"):
+        read_file(tmp_path)

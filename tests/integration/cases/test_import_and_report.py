@@ -2,11 +2,12 @@
 
 import json
 import statistics
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 import services
 from services.cases import service as cases
@@ -73,6 +74,64 @@ def test_bad_rows_are_reported_with_their_line_and_the_others_come_in(desk: Any,
         (1, "没有答复，"),
         (8, "有答复但没"),
     ]
+
+
+def test_a_sheet_of_past_cases_says_the_same_as_json_lines(desk: Any, tmp_path: Path) -> None:
+    book = Workbook()
+    page = book.worksheets[0]
+    page.append(["历年留言"])
+    page.append(["编号", "标题", "内容", "提交时间", "答复", "答复时间"])
+    page.append([7, "路灯不亮", "请修", datetime(2019, 4, 25, 9, 32, 9), "已修", "2019年4月26日 17:00"])
+    page.append([8, "井盖", "破损", "2019/4/25 9:00", None, None])
+    page.append([8, "井盖", "破损", "2019/4/25 9:00", None, None])
+    page.append([9, "树", "倒了", "前天", None, None])
+    page["A3"].number_format = "0000"
+    book.create_sheet("说明").append(["填表说明"])
+    book.save(tmp_path / "past.xlsx")
+    report = load(desk, tmp_path / "past.xlsx")
+    assert report.created == 2
+    assert [(one["sheet"], one["row"], one["reason"]) for one in report.rejected] == [
+        ("Sheet", 5, "编号与第 4 行重复"),
+        ("Sheet", 6, "提交时间不是有效的时间"),
+    ]
+    assert report.left_out == [{"sheet": "说明", "reason": "前 20 行没有表头（缺少编号、提交时间）"}]
+    first = desk.detail("GD2019042500001")
+    assert first.created_at == parse_moment("2019-04-25T09:32:09")
+    assert first.first_response_at == parse_moment("2019-04-26T17:00")
+    rows = (
+        "case_no,title,text,created_at,reply,replied_at\n0007,路灯不亮,请修,2019-04-25 09:32:09,已修,2019/4/26 17:00\n"
+    )
+    (tmp_path / "past.csv").write_text(rows, encoding="gb18030")
+    assert load(desk, tmp_path / "past.csv").unchanged == 1
+
+
+def test_a_later_file_without_the_reply_takes_nothing_away(desk: Any, tmp_path: Path) -> None:
+    load(desk, write(tmp_path / "a.jsonl", past("1", "2019-04-25T09:00:00", "2019-04-26T09:00:00")))
+    bare = {"case_no": "1", "created_at": "2019-04-25T09:00:00"}
+    for row in (bare, {**bare, "reply": None, "replied_at": None}):
+        assert load(desk, write(tmp_path / "b.jsonl", row)).unchanged == 1
+    assert desk.report()["overall"]["answered"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"created_at": "0001-01-01T00:00:00"}, "提交时间不是有效的时间"),
+        ({"created_at": None}, "缺少提交时间"),
+        ({"created_at": 20190425}, "提交时间不是有效的时间"),
+        ({"case_no": ""}, "编号是空的"),
+        ({"case_no": "1\0"}, "编号含有空字符（NUL）"),
+        ({"text": ["请修"]}, "内容应为文字"),
+        ({"text": "请修\ud800"}, "内容含有残缺的字符"),
+        ({"replied_at": "2019-04-24T09:00:00"}, "答复时间早于提交时间"),
+    ],
+)
+def test_a_row_that_is_no_case_is_refused_with_its_column_and_reason(
+    desk: Any, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    row = json.dumps({**past("1", "2019-04-25T09:00:00", None), **change})
+    report = load(desk, write(tmp_path / "past.jsonl", row, past("2", "2019-04-25T09:00:00", None)))
+    assert ([(one["row"], one["reason"]) for one in report.rejected], report.created) == ([(1, reason)], 1)
 
 
 def test_a_reply_without_its_time_is_neither_answered_nor_open_and_counts_as_not_in_time(

@@ -221,3 +221,32 @@ def test_ids_and_departments_are_taken_as_long_as_an_import_takes_them(office: O
     assert office.call("writer", "POST", "/entries", json=long).status_code == 201
     with office.desk.database.unit_of_work(read_only=True) as uow:
         assert service.get_entry(uow, "n" * 128).department == "局" * 200
+
+
+def upload(office: Office, name: str, content: str, **fields: str) -> Any:
+    return office.call("writer", "POST", "/import", files={"file": (name, content.encode())}, data=fields).json()
+
+
+def test_an_upload_leaves_alone_what_it_does_not_name_unless_it_is_to_replace(office: Office) -> None:
+    upload(office, "full.csv", "编号,问题,答案,部门,有效期至\nhttp-1,泳池几点开,早九点,体育局,2027-05-01\n")
+    again = upload(office, "few.csv", "编号,问题,答案\nhttp-1,泳池几点开,早八点\n")
+    assert (again["updated"], again["emptied"]) == (1, [])
+    kept = office.call("writer", "GET", "/entries/http-1").json()
+    assert (kept["answer"], kept["department"], kept["valid_to"]) == ("早八点", "体育局", "2027-05-01")
+    replaced = upload(office, "few.csv", "编号,问题,答案\nhttp-1,泳池几点开,早八点\n", replace="true")
+    assert replaced["emptied"] == [{"row": 2, "reason": "原有的部门、失效日期被清空", "sheet": None, "column": None}]
+    assert office.call("writer", "GET", "/entries/http-1").json()["department"] is None
+
+
+def test_an_upload_names_row_column_and_reason_of_what_it_refuses(office: Office) -> None:
+    report = upload(office, "bad.csv", "编号,问题,答案,失效日期\nx,甲,答,下个月\ny,乙,答,永久\n")
+    assert report["created"] == 1
+    assert report["rejected"] == [{"row": 2, "reason": "失效日期不是有效日期", "sheet": None, "column": "失效日期"}]
+
+
+def test_an_upload_that_passes_a_bound_is_a_422_that_names_it(office: Office) -> None:
+    answer = office.call(
+        "writer", "POST", "/import", files={"file": ("wide.csv", ("问题,答案" + ",x" * 2000).encode())}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "文件超过 1000 列的上限"

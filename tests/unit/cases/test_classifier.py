@@ -82,6 +82,17 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
     assert [row.row for row in found.rejected] == [3, 4, 5, 6, 7]
 
 
+def test_labelled_cases_come_from_a_sheet_too_and_a_mapping_has_its_bounds(tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text("内容,类型,部门\n路灯坏了,求助,城管局\n,求助,城管局\n", encoding="gb18030")
+    found = learning.read_labelled(file)
+    assert [(row.text, row.kind, row.place) for row in found.rows] == [("路灯坏了", "求助", "城管局")]
+    assert [(row.row, row.reason) for row in found.rejected] == [(3, "内容缺失或不是文字")]
+    (tmp_path / "map.yaml").write_text("kinds: &a [*a]", encoding="utf-8")
+    with pytest.raises(BadRequest, match=r"map\.yaml 第 1 行"):
+        learning.read_mapping(tmp_path / "map.yaml")
+
+
 def test_too_few_rows_and_a_single_kind_are_refused_in_one_line() -> None:
     with pytest.raises(BadRequest, match="至少需要"):
         learning.train(labelled([{"text": "路灯坏了", "kind": "求助"}] * 3), None, None, say=lambda line: None)

@@ -75,3 +75,12 @@ def test_question_files_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None
     assert read_out_of_scope(path) == [OutOfScope("问", "near"), OutOfScope("问", "far")]
     with pytest.raises(ImportRejected, match="第 1 行"):
         read_queries(path)
+
+
+def test_question_files_may_be_sheets_too(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("编号,同样正确,风格,问法\na,b|c,short,怎么办\n", encoding="gb18030")
+    assert read_queries(path) == [Query("a", "怎么办", "short", ("b", "c"))]
+    path.write_text("编号,问法\na,怎么办\nb,\n", encoding="utf-8")
+    with pytest.raises(ImportRejected, match="第 3 行"):
+        read_queries(path)

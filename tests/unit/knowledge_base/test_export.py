@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from knowledge_base import Entry, export_bytes, export_file, import_bytes, import_file
+from knowledge_base import Entry, emptied, export_bytes, export_file, import_bytes, import_file, onto
+from knowledge_base.formats.rows import COLUMNS
 
 SUFFIXES = (".jsonl", ".csv", ".xlsx")
 # Text as an import would leave it: no control characters, no blanks around it.
@@ -19,7 +20,24 @@ TEXT = (
     .map(lambda text: text.strip())
     .filter(bool)
 )
-DANGEROUS = st.sampled_from(["=1+1", "+86", "-5", "@SUM(A1)", "'=1", "''=1", "'引", "_x000D_", "[1]", "json:{}", "a|b"])
+DANGEROUS = st.sampled_from(
+    [
+        "=1+1",
+        "+86",
+        "-5",
+        "@SUM(A1)",
+        "'=1",
+        "''=1",
+        "'引",
+        "_x000D_",
+        "_x005F_x0041_",
+        "_x0041_",
+        "x005F_",
+        "[1]",
+        "json:{}",
+        "a|b",
+    ]
+)
 WORDS = TEXT | DANGEROUS
 EXTRA = st.dictionaries(
     st.sampled_from(["热度", "办理链接", "标签"]),
@@ -38,6 +56,21 @@ ENTRY = st.builds(
     keywords=st.lists(WORDS, max_size=3, unique=True).map(tuple),
     extra=EXTRA,
 ).filter(lambda entry: entry.question not in entry.similar_questions)
+
+
+@settings(max_examples=100, deadline=None)
+@given(old=ENTRY, new=ENTRY, columns=st.sets(st.sampled_from([*COLUMNS.fields, "热度", "办理链接", "标签"])))
+def test_what_a_row_speaks_of_is_taken_and_everything_else_stays(old: Entry, new: Entry, columns: set[str]) -> None:
+    said = frozenset(columns | {"question", "answer"} | set(new.extra))
+    merged = onto(old, new, said)
+    before, after, got = old.to_dict(), new.to_dict(), merged.to_dict()
+    for name in set(got) - {"id", "extra", "similar_questions"}:
+        assert got[name] == (after if name in said else before)[name]
+    wanted = (new if "similar_questions" in said else old).similar_questions
+    assert merged.similar_questions == tuple(text for text in wanted if text != merged.question)
+    assert merged.extra == {name: value for name, value in old.extra.items() if name not in said} | dict(new.extra)
+    gone = emptied(old, merged)
+    assert {COLUMNS.field(title) for title in gone} <= said | {"similar_questions"}
 
 
 @settings(max_examples=60, deadline=None)
