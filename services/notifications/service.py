@@ -53,6 +53,7 @@ __all__ = [
     "send_due",
     "settings",
     "staff_words",
+    "tell_staff",
     "template_message",
 ]
 
@@ -82,6 +83,16 @@ def enqueue(
             # One notice to several readers of one group is one message there.
             _insert(uow, way, name, kind, body, f"{dedupe_key.removesuffix(recipient)}>{way}:{name}", now)
     uow.collect(OutboxGrew())
+
+
+def tell_staff(
+    uow: UnitOfWork, *, recipient: str, kind: str, body: dict[str, Any], dedupe_key: str, now: datetime
+) -> None:
+    """Tell staff: at their console, and by the ways of the city's routes; a `dedupe_key` is told once.
+
+    `recipient` is `user:NAME`, `role:NAME` or `department:NAME`. `body` holds references, never text of a citizen.
+    """
+    enqueue(uow, channel="staff", recipient=recipient, kind=kind, body=body, dedupe_key=dedupe_key, now=now)
 
 
 def _insert(
