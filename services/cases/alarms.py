@@ -54,9 +54,8 @@ def raise_levels(
             else:
                 append(LEVEL_EVENTS[level], now, data)
             for recipient in access.recipients(uow, case, _recipients(uow, case, level, now, away)):
-                notifications.enqueue(
+                notifications.tell_staff(
                     uow,
-                    channel="staff",
                     recipient=recipient,
                     kind=f"case_{level}",
                     body={**about(case), "target": clock.target, "due_at": clock.due_at.isoformat()},
@@ -101,9 +100,8 @@ def about(case: Case) -> dict[str, object]:
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:
     """Tell staff that something happened to the case; the event's number makes it once."""
     for recipient in access.recipients(uow, case, recipients):
-        notifications.enqueue(
+        notifications.tell_staff(
             uow,
-            channel="staff",
             recipient=recipient,
             kind=kind,
             body={**about(case), **body},

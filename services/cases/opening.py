@@ -115,9 +115,8 @@ def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
     recipients += [who for who in alarms.responsible(uow, case, now) if who not in recipients]
     for recipient in access.recipients(uow, case, recipients):
-        notifications.enqueue(
+        notifications.tell_staff(
             uow,
-            channel="staff",
             recipient=recipient,
             kind="case_urgent",
             body={**alarms.about(case), "conversation_id": case.conversation_id},

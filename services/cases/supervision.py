@@ -45,9 +45,8 @@ def set_alert_level(uow: UnitOfWork, *, user: StaffUser, level: int, now: dateti
     uow.session.add(row)
     record(uow, actor=user.name, action="alert_level.set", subject="alert_level", now=now, detail={"level": level})
     for recipient in READERS:
-        notifications.enqueue(
+        notifications.tell_staff(
             uow,
-            channel="staff",
             recipient=recipient,
             kind="alert_level",
             body={"level": level, "name": LEVEL_NAMES[level]},
@@ -118,9 +117,8 @@ def _write(database: Database, level: int, slot: datetime, now: datetime) -> boo
         if not repository.insert_report(uow.session, values):
             return False
         for recipient in READERS:
-            notifications.enqueue(
+            notifications.tell_staff(
                 uow,
-                channel="staff",
                 recipient=recipient,
                 kind="supervision_report",
                 body={
