@@ -77,9 +77,8 @@ def adjust(uow: UnitOfWork, plan: Plan, now: datetime) -> None:
     crowded = [hours for hours in looked_at if hours is not None and _is_crowded(uow, hours)]
     if crowded:
         stamp = now.astimezone(SHANGHAI).isoformat()
-        notifications.enqueue(
+        notifications.tell_staff(
             uow,
-            channel="staff",
             recipient="role:supervisor",
             kind="appointments_crowded",
             body={"hours": len(crowded)},
