@@ -8,7 +8,6 @@ import httpx
 from services.cases import service as cases
 from services.container import Container
 from services.core.database import UnitOfWork
-from services.core.signals import CONVERSATION
 from services.notifications import service as notifications
 from services.notifications.failures import Undeliverable
 from services.notifications.mail import MailServer, send_by_mail
@@ -20,16 +19,8 @@ T = TypeVar("T")
 CONFIDENTIAL_TEXT = "您的工单有新的进展，请打开政务服务页面查看。"
 
 
-def inside(the: Container) -> dict[str, Sender]:
-    """Those of our own pages."""
-    return {
-        "web": lambda row: the.signals.publish(CONVERSATION + row.recipient),
-        "staff": notifications.deliver_to_staff(the.database),
-    }
-
-
-def outside(the: Container) -> dict[str, Sender]:
-    """Those through systems of others. Without a mail server there is no sender of mail, and its rows say so.
+def senders_of(the: Container) -> dict[str, Sender]:
+    """By channel. Without a mail server there is no sender of mail, and its rows say so.
 
     Raises ValueError for a mail server's address that is none.
     """

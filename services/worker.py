@@ -2,9 +2,7 @@
 needed."""
 
 import asyncio
-import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +20,7 @@ from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
+from services.core import leases
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -36,8 +35,7 @@ HEARTBEAT_KEY = "huiying:worker:heartbeat"
 BINDING_ASK_SECONDS = 10.0
 # Seconds between two rounds of each job.
 PERIODS: Mapping[str, float] = {
-    "outbox": 2.0,
-    **dict.fromkeys(notifications.OUTSIDE, 2.0),
+    **dict.fromkeys(notifications.CHANNELS, 2.0),
     "sweep": 10.0,
     "appointments": 10.0,
     "desk": 15.0,
@@ -57,17 +55,17 @@ class Worker:
         self._container = container
         self._periods = {**PERIODS, "heartbeat": container.settings.worker_heartbeat_seconds, **periods}
         self._stop = threading.Event()
-        self._outbox_grew = threading.Event()
-        self._inside, self._outside = senders.inside(container), senders.outside(container)
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        # What goes through a system of others, which may be slow, holds up nothing else: a loop for each channel.
+        self._outbox_grew = {channel: threading.Event() for channel in notifications.CHANNELS}
+        self._senders = senders.senders_of(container)
+        self._owner = leases.new_holder()
 
     def run(self) -> None:
         """Work until `stop` is called."""
         loops = [
             threading.Thread(target=self._repeat, args=(name, job, wake), name=name, daemon=True)
             for name, job, wake in (
-                ("outbox", self._send, self._outbox_grew),
-                *((channel, partial(self._send_outside, channel), None) for channel in notifications.OUTSIDE),
+                *((channel, partial(self._send, channel), grew) for channel, grew in self._outbox_grew.items()),
                 ("sweep", self._sweep, None),
                 ("appointments", self._sweep_appointments, None),
                 ("desk", self._keep_desk, None),
@@ -84,7 +82,7 @@ class Worker:
             loop.start()
         log.info("worker ready")
         self._stop.wait()
-        self._outbox_grew.set()
+        self._wake_senders()
         for loop in loops:
             loop.join(timeout=10)
 
@@ -105,18 +103,15 @@ class Worker:
             else:
                 self._stop.wait(pause)
 
-    def _send(self) -> None:
-        the, leave = self._container, notifications.OUTSIDE
-        while notifications.send_due(the.database, self._inside, the.clock.now(), leave=leave):
+    def _send(self, channel: str) -> None:
+        the = self._container
+        while notifications.send_due(the.database, self._senders, the.clock.now, limit=20, only=[channel]):
             if self._stop.is_set():
                 return
 
-    def _send_outside(self, channel: str) -> None:
-        """What goes through a system of others, which may be slow, holds up nothing else."""
-        the = self._container
-        while notifications.send_due(the.database, self._outside, the.clock.now(), limit=20, only=[channel]):
-            if self._stop.is_set():
-                return
+    def _wake_senders(self) -> None:
+        for grew in self._outbox_grew.values():
+            grew.set()
 
     def _sweep(self) -> None:
         case_tasks.sweep(self._container.database, self._container.clock.now())
@@ -191,14 +186,14 @@ class Worker:
         self._container.signals.client.set(HEARTBEAT_KEY, self._container.clock.now().isoformat(), ex=seconds)
 
     def _listen(self) -> None:
-        """Wake the outbox loop at once when a row is committed; without Redis it looks every two seconds."""
+        """Wake the outbox's loops at once when a row is committed; without Redis they look every two seconds."""
         while not self._stop.is_set():
             try:
                 with connect(self._container.settings.redis_url) as client, client.pubsub() as pubsub:
                     pubsub.subscribe(OUTBOX)
                     while not self._stop.is_set():
                         if pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0):
-                            self._outbox_grew.set()
+                            self._wake_senders()
             except (redis.RedisError, OSError):
                 self._stop.wait(FAILURE_PAUSE)
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.database import Base, UtcDateTime
+from services.core.leases import Leased
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -34,7 +35,7 @@ class Binding(Base):
     scanned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Scan(Base):
+class Scan(Leased, Base):
     """The scan over all bindings: where it is, and which worker has it. One row."""
 
     __tablename__ = "binding_scans"
@@ -42,8 +43,6 @@ class Scan(Base):
     name: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     round: Mapped[int] = mapped_column(sa.Integer, default=0)
     after_id: Mapped[int] = mapped_column(sa.BigInteger, default=0)
-    owner: Mapped[str | None] = mapped_column(sa.String(64))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     looked: Mapped[int] = mapped_column(sa.Integer, default=0)

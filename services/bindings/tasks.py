@@ -1,8 +1,9 @@
 """The scan over all bindings: in batches by id, resumable, by one worker at a time.
 
-A batch is asked for outside of any transaction and stored in one: what was found, its outbox rows, and how far the
-scan is. A worker that dies leaves a lease that runs out; another goes on after the last batch that was stored, and
-what was asked for twice is told once (`reminders_sent`). At night the scan stands still where it is.
+A batch is asked for outside of any transaction, the lease kept up while answers come, and stored in one: what was
+found, its messages, and how far the scan is. A worker that dies leaves a lease that runs out; another goes on after the
+last batch that was stored, and what was asked for twice is told once (`reminders_sent`). At night the scan stands still
+where it is.
 """
 
 import asyncio
@@ -13,12 +14,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.bindings import keeping, repository
-from services.bindings.models import Binding
+from services.bindings.models import Binding, Scan
 from services.bindings.scan import NEWS, SOURCES, Finding, Look, look
 from services.bindings.schemas import Ask, Bound
 from services.citizens import service as citizens
 from services.citizens.schemas import CitizensFile, ReminderKind
-from services.core import audit
+from services.core import audit, leases
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
@@ -65,15 +66,26 @@ async def scan(
 ) -> Scanned:
     """Go on with the round that is due, batch after batch, until it is over, night falls, or `go_on` says no.
 
-    Returns at once when no round is due or another worker has it. `owner` names this worker.
+    Returns at once when no round is due or another worker has it. `owner` names this worker and no other.
     """
     looked = told = failed = 0
     while go_on():
         taken = await run(_take, database, secrets, moment(), owner, batch)
         if not isinstance(taken, _Batch):
             return Scanned(looked, told, failed)
-        now = moment()
-        looks = await _look_at_all(taken, ask, now, at_once)
+        leased_at = now = moment()
+
+        async def keep() -> bool:
+            nonlocal leased_at
+            if moment() - leased_at < LEASE / leases.RENEWED_WITHIN:
+                return True
+            leased_at = moment()
+            at = leased_at
+            return bool(await run(database.write, lambda uow: leases.renew(uow, Scan, NAME, owner, at, LEASE)))
+
+        looks = await _look_at_all(taken, ask, now, at_once, keep)
+        if looks is None:
+            return Scanned(looked, told, failed)
         stored = await run(_store, database, taken, looks, moment(), owner)
         if not isinstance(stored, Scanned):
             return Scanned(looked, told, failed)
@@ -97,15 +109,22 @@ def remove_unused(database: Database, now: datetime) -> int:
     return database.write(step)
 
 
-async def _look_at_all(taken: _Batch, ask: Ask, now: datetime, at_once: int) -> list[Look]:
+async def _look_at_all(
+    taken: _Batch, ask: Ask, now: datetime, at_once: int, keep: Callable[[], Awaitable[bool]]
+) -> list[Look] | None:
+    """None as soon as `keep`, asked before each look, says that another worker has the scan now."""
     today = now.astimezone(SHANGHAI).date()
     gate = asyncio.Semaphore(at_once)
+    lost = False
 
-    async def one(bound: Bound, wanted: frozenset[ReminderKind]) -> Look:
+    async def one(bound: Bound, wanted: frozenset[ReminderKind]) -> Look | None:
+        nonlocal lost
         async with gate:
-            return await look(bound, wanted, ask, taken.rules.reminders, today, {})
+            lost = lost or not await keep()
+            return None if lost else await look(bound, wanted, ask, taken.rules.reminders, today, {})
 
-    return list(await asyncio.gather(*(one(bound, wanted) for _, bound, wanted in taken.bound)))
+    looks = await asyncio.gather(*(one(bound, wanted) for _, bound, wanted in taken.bound))
+    return None if lost else [found for found in looks if found is not None]
 
 
 def _take(database: Database, secrets: Secrets, now: datetime, owner: str, limit: int) -> _Batch | None:
@@ -117,16 +136,16 @@ def _take(database: Database, secrets: Secrets, now: datetime, owner: str, limit
             return None
         repository.ensure_scan(uow.session, NAME)
         row = repository.lock_scan(uow.session, NAME)
-        if row.owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
+        if not leases.take(row, owner, now, LEASE):
             return None
         if row.started_at is None or row.finished_at is not None:
             if row.finished_at is not None and row.started_at is not None:
                 if now - row.started_at < timedelta(hours=rules.reminders.scan_hours):
+                    leases.give_back(row)
                     return None
                 row.round += 1
             row.after_id, row.started_at, row.finished_at = 0, now, None
             row.looked = row.told = row.failed = 0
-        row.owner, row.lease_until = owner, now + LEASE
         found = repository.batch(uow.session, row.after_id, limit)
         wanted = citizens.choices_of(uow, {one.citizen for one in found})
         read = [
@@ -143,7 +162,7 @@ def _store(database: Database, taken: _Batch, looks: Sequence[Look], now: dateti
 
     def step(uow: UnitOfWork) -> Scanned | None:
         row = repository.lock_scan(uow.session, NAME)
-        if row.owner != owner or (row.round, row.after_id) != taken.fence:
+        if not leases.is_held(row, owner) or (row.round, row.after_id) != taken.fence:
             return None
         if citizens.is_quiet(taken.rules.reminders.quiet, now):
             return None
@@ -161,10 +180,10 @@ def _store(database: Database, taken: _Batch, looks: Sequence[Look], now: dateti
             told += _tell(uow, binding, found, now)
         if taken.bound:
             row.after_id = max(bound.id for _, bound, _ in taken.bound)
+            leases.take(row, owner, now, LEASE)
         else:
-            row.finished_at, row.owner, row.lease_until = now, None, None
-        if row.owner is not None:
-            row.lease_until = now + LEASE
+            row.finished_at = now
+            leases.give_back(row)
         row.looked += len(looks)
         row.told += told
         row.failed += failed

@@ -22,7 +22,13 @@ class Messages:
         self._secrets = secrets
 
     def say(
-        self, uow: UnitOfWork, row: Conversation, message: Outgoing, now: datetime, in_reply_to: int | None = None
+        self,
+        uow: UnitOfWork,
+        row: Conversation,
+        message: Outgoing,
+        now: datetime,
+        in_reply_to: int | None = None,
+        dedupe_key: str | None = None,
     ) -> Message:
         """Add a message of ours at the end of a locked conversation."""
         row.last_seq += 1
@@ -49,6 +55,7 @@ class Messages:
             created_at=now,
             in_reply_to=in_reply_to,
             case_no=message.case_no,
+            dedupe_key=dedupe_key,
         )
         uow.session.add(stored)
         uow.session.flush()

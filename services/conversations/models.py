@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.database import ROWS_AT_ONCE, Base, UtcDateTime
+from services.core.leases import Leased
 
 
-class Conversation(Base):
+class Conversation(Leased, Base):
     __tablename__ = "conversations"
 
     id: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
@@ -36,8 +37,6 @@ class Conversation(Base):
     menu_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The open talk about a binding or a phone (services.bindings): placeholders and words, never a number.
     talk: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
-    lease_owner: Mapped[str | None] = mapped_column(sa.String(64))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Message(Base):
@@ -58,6 +57,13 @@ class Message(Base):
             sqlite_where=sa.text("type in ('answer', 'candidates')"),
             postgresql_where=sa.text("type in ('answer', 'candidates')"),
         ),
+        sa.Index(
+            "ix_messages_dedupe_key",
+            "dedupe_key",
+            unique=True,
+            sqlite_where=sa.text("dedupe_key IS NOT NULL"),
+            postgresql_where=sa.text("dedupe_key IS NOT NULL"),
+        ),
     )
 
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id"), primary_key=True)
@@ -74,6 +80,8 @@ class Message(Base):
     route: Mapped[str | None] = mapped_column(sa.String(20))
     confidence: Mapped[float | None] = mapped_column(sa.Float)
     case_no: Mapped[str | None] = mapped_column(sa.String(24))
+    # Of the first message of what was said outside of a turn: what makes it be said once.
+    dedupe_key: Mapped[str | None] = mapped_column(sa.String(200))
 
 
 class Attachment(Base):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services.conversations.models import Attachment, Conversation, Identifier, Message
+from services.core.leases import is_free
 
 RECEIVED, DONE = "received", "done"
 
@@ -51,6 +52,10 @@ def by_client_id(session: Session, conversation_id: str, client_message_id: str)
 
 def message(session: Session, conversation_id: str, seq: int) -> Message | None:
     return session.get(Message, (conversation_id, seq))
+
+
+def was_delivered(session: Session, dedupe_key: str) -> bool:
+    return session.scalar(sa.select(Message.seq).where(Message.dedupe_key == dedupe_key)) is not None
 
 
 def replies_to(session: Session, conversation_id: str, seq: int) -> Sequence[Message]:
@@ -99,7 +104,7 @@ def stranded(session: Session, now: datetime, before: datetime, limit: int) -> S
         .where(
             Message.state == RECEIVED,
             Message.created_at < before,
-            sa.or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
+            is_free(Conversation, now),
         )
         .distinct()
         .limit(limit)

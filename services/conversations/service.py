@@ -252,21 +252,26 @@ class Conversations:
         kind: str = "conversation.message",
         case_no: str | None = None,
     ) -> None:
-        """Say something outside of a turn (a late result, a clerk's reply), with its outbox row of that kind."""
+        """Say something outside of a turn (a late result, a clerk's reply), once for each `dedupe`.
+
+        On our own page it can be read with this transaction; to a citizen on another channel it goes through the outbox
+        too, as that kind.
+        """
         row = repository.lock(uow.session, conversation_id)
-        if row is None:
+        if row is None or repository.was_delivered(uow.session, dedupe):
             return
-        for message in messages:
-            self._messages.say(uow, row, message, now)
-        notifications.enqueue(
-            uow,
-            channel=row.channel,
-            recipient=row.id,
-            kind=kind,
-            body={"seq": row.last_seq, "count": len(messages), "case_no": case_no},
-            dedupe_key=dedupe,
-            now=now,
-        )
+        for place, message in enumerate(messages):
+            self._messages.say(uow, row, message, now, dedupe_key=dedupe if place == 0 else None)
+        if row.channel in notifications.CHANNELS:
+            notifications.enqueue(
+                uow,
+                channel=row.channel,
+                recipient=row.id,
+                kind=kind,
+                body={"seq": row.last_seq, "count": len(messages), "case_no": case_no},
+                dedupe_key=dedupe,
+                now=now,
+            )
         uow.collect(ConversationChanged(row.id))
 
     def hand_to_clerk(self, uow: UnitOfWork, conversation_id: str, clerk: str, now: datetime) -> None:

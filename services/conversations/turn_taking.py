@@ -18,7 +18,7 @@ from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.schemas import Outgoing, SendAnswer, Shortcuts, TurnContext, TurnOutcome
 from services.conversations.urgency import emergency_reply, presumed
-from services.core import audit
+from services.core import audit, leases
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
@@ -59,13 +59,12 @@ class TurnTaking:
 
     def take_locked(self, uow: UnitOfWork, row: Conversation, owner: str, now: datetime) -> TurnContext | None:
         """`take` for a conversation whose row this transaction has locked already."""
-        if row.lease_owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
+        if not leases.take(row, owner, now, LEASE):
             raise LeaseLost
         message = repository.next_pending(uow.session, row.id)
         if message is None:
-            row.lease_owner, row.lease_until = None, None
+            leases.give_back(row)
             return None
-        row.lease_owner, row.lease_until = owner, now + LEASE
         lapse_claim(uow, self._messages, row, now, self._claim_lapse)
         return self._context(uow, row, message, now)
 
@@ -78,7 +77,7 @@ class TurnTaking:
         Raises LeaseLost when the lease has gone to another worker.
         """
         row = repository.lock(uow.session, context.conversation_id)
-        if row is None or row.lease_owner != owner:
+        if row is None or not leases.is_held(row, owner):
             raise LeaseLost
         message = repository.message(uow.session, row.id, context.seq)
         if message is None or message.state != repository.RECEIVED:

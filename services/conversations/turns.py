@@ -7,7 +7,6 @@ the stream. A worker that dies leaves an expired lease and a waiting message, wh
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -24,6 +23,7 @@ from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, 
 from services.conversations.service import Conversations
 from services.conversations.turn_taking import LeaseLost
 from services.conversations.urgency import Heard
+from services.core import leases
 from services.core.clock import Clock
 from services.core.database import Database, UnitOfWork
 from services.core.signals import CONVERSATION, Signals
@@ -67,7 +67,7 @@ class TurnRunner:
         self._patience = patience
         self._turn_seconds = turn_seconds
         self._propose = propose
-        self._owner = secrets.token_hex(8)
+        self._owner = leases.new_holder()
         self._running: dict[str, asyncio.Task[None]] = {}
         # Conversations that got a message while this process was working on them.
         self._again: set[str] = set()
@@ -214,11 +214,10 @@ class TurnRunner:
         arrived: "asyncio.Future[Arrival]",
     ) -> None:
         """Store a message and take its turn in the same transaction; `arrived` gets the arrival or its error."""
-        owner = self._owner_of(conversation_id)
         try:
             arrival, context = await self._write(
                 lambda uow: self._conversations.arrive_and_take(
-                    uow, conversation_id, inbound, owner, self._clock.now(), heard
+                    uow, conversation_id, inbound, self._owner, self._clock.now(), heard
                 )
             )
         except Exception as error:
@@ -230,24 +229,20 @@ class TurnRunner:
             arrived.set_result(arrival)
         await self._work_off(conversation_id, context)
 
-    def _owner_of(self, conversation_id: str) -> str:
-        return f"{self._owner}:{conversation_id[:8]}"
-
     async def _work_off(self, conversation_id: str, context: TurnContext | None = None) -> None:
         """Turn after turn until no message waits; `context` is a turn that has been taken already."""
-        owner = self._owner_of(conversation_id)
         waited = 0.0
         for _ in range(TURNS_LIMIT):
             try:
                 if context is None:
                     self._again.discard(conversation_id)
                     context = await self._write(
-                        lambda uow: self._conversations.take_turn(uow, conversation_id, owner, self._clock.now())
+                        lambda uow: self._conversations.take_turn(uow, conversation_id, self._owner, self._clock.now())
                     )
                 if context is None:
                     return
                 taken, context = context, None
-                context = await self._one_turn(taken, owner)
+                context = await self._one_turn(taken)
                 if context is None:
                     # The lease went back in the same transaction that found nothing waiting.
                     return
@@ -263,7 +258,7 @@ class TurnRunner:
                 log.error("turn failed", kind=type(error).__name__, conversation=conversation_id)
                 return
 
-    async def _one_turn(self, context: TurnContext, owner: str) -> TurnContext | None:
+    async def _one_turn(self, context: TurnContext) -> TurnContext | None:
         """Decide and store one turn; returns the next one, taken in the transaction that stored this one."""
         began = time.perf_counter()
         context = replace(context, heard=self._heard.pop((context.conversation_id, context.seq), None))
@@ -289,7 +284,7 @@ class TurnRunner:
         if outcome.case_kind not in (None, "urgent"):
             outcome.proposal = await self._proposal(context.conversation_id)
         answer, following = await self._write(
-            lambda uow: self._conversations.finish_and_take(uow, context, outcome, owner, self._clock.now())
+            lambda uow: self._conversations.finish_and_take(uow, context, outcome, self._owner, self._clock.now())
         )
         self._tell(context.conversation_id, context.seq, answer)
         TURNS.labels(route=outcome.route or "none").inc()

@@ -30,7 +30,6 @@ from services.citizens.models import CitizenRules, ReminderChoice, ReminderSent
 from services.container import Container, build_container
 from services.conversations.models import Conversation, Message
 from services.core.settings import Settings
-from services.notifications.models import OutboxRow
 from services.supervision.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -209,20 +208,16 @@ def _follow(
 
 
 def _told(container: Container) -> dict[str, int]:
-    """What stands in the conversations, the outbox and the notes: each once for everybody who is to be told."""
+    """What stands in the conversations and the notes: each once for everybody who is to be told."""
     with container.database.unit_of_work(read_only=True) as uow:
         session = uow.session
         messages = session.scalar(sa.select(sa.func.count()).select_from(Message)) or 0
         people = session.scalar(sa.select(sa.func.count(sa.distinct(Message.conversation_id)))) or 0
-        outbox = session.scalar(
-            sa.select(sa.func.count()).select_from(OutboxRow).where(OutboxRow.dedupe_key.startswith("reminder:"))
-        )
         notes = session.scalar(sa.select(sa.func.count()).select_from(ReminderSent)) or 0
     return {
         "reminders": messages,
         "people_told": people,
         "told_twice": messages - people,
-        "outbox_rows": outbox or 0,
         "notes": notes,
     }
 

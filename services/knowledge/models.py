@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.database import Base, UtcDateTime
+from services.core.leases import Leased
 
 
 class KnowledgeEntry(Base):
@@ -21,9 +22,10 @@ class KnowledgeEntry(Base):
     updated_by: Mapped[str] = mapped_column(sa.String(64))
 
 
-class KnowledgeSnapshot(Base):
-    """A version. `base_version` is the one whose base it stands on (its own for a full one), `delta` the number of
-    edits since, `answers_pending` of answers not embedded yet; `done` of `total` texts were embedded at `reported_at`.
+class KnowledgeSnapshot(Leased, Base):
+    """A version; whoever completes the active one holds its lease. `base_version` is the one whose base it stands on
+    (its own for a full one), `delta` the number of edits since, `answers_pending` of answers not embedded yet; `done`
+    of `total` texts were embedded at `reported_at`.
     """
 
     __tablename__ = "knowledge_snapshots"

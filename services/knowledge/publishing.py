@@ -9,19 +9,20 @@ A few edits make a delta above the base of the active version; many make a new b
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
 from knowledge_base import Answers, Embedder, EmbeddingCache, Entry, KnowledgeBase, KnowledgeBaseError
-from services.core import audit
+from services.core import audit, leases
 from services.core.database import Database, UnitOfWork
 from services.core.errors import BadRequest, Conflict
 from services.core.events import Event
 from services.knowledge import repository
 from services.knowledge.live import LiveKnowledge, snapshot_directory
+from services.knowledge.models import KnowledgeSnapshot
 from services.knowledge.repository import BUILDING, FAILED, READY
 
 Progress = Callable[[int, int], None]
@@ -29,6 +30,8 @@ Progress = Callable[[int, int], None]
 # A delta may grow to this share of the entries before a publish builds a new base, within these bounds.
 DELTA_SHARE = 20
 SMALLEST_DELTA_LIMIT, LARGEST_DELTA_LIMIT = 64, 2_000
+# A completion that was not heard of for so long died with its process.
+LEASE = timedelta(minutes=5)
 OVERTAKEN = "发布期间另一个版本已生效，请重新发布"
 
 
@@ -107,7 +110,11 @@ def work_due(database: Database) -> bool:
     """Whether the active version waits for `complete`: answers to embed, or a delta to merge."""
     with database.unit_of_work(read_only=True) as uow:
         row = repository.active_snapshot(uow.session)
-        return row is not None and (row.answers_pending > 0 or row.delta > delta_limit(row.entries) // 2)
+        return row is not None and _waits(row)
+
+
+def _waits(row: KnowledgeSnapshot) -> bool:
+    return row.answers_pending > 0 or row.delta > delta_limit(row.entries) // 2
 
 
 def complete(
@@ -124,25 +131,58 @@ def complete(
     """Build the base that the active version waits for, out of that version's own entries: answers that were not
     embedded yet are, and its delta is merged. Edits that nobody published stay unpublished.
 
-    Returns None when there is nothing to do. Raises Conflict when another version was activated meanwhile; what was
-    embedded stays in the cache, so that the next attempt goes on from there.
+    Returns None when there is nothing to do, or somebody else is at it. Raises Conflict when another version was
+    activated meanwhile, or somebody else took this work over; what was embedded stays in the cache, so that the next
+    attempt goes on from there.
     """
-    if not work_due(database):
-        return None
-    live = live or LiveKnowledge(database, lambda: embedder, root)
-    with database.unit_of_work(read_only=True) as uow:
-        active = repository.active_version(uow.session)
+    holder = leases.new_holder()
+    active = database.write(lambda uow: _take(uow, holder, moment()))
     if active is None:
         return None
-    onto = live.open(active)
-    plan = _Plan(active, None, list(onto.entries), frozenset(), len(onto))
-    with database.unit_of_work() as uow:
-        version = _reserve(uow, plan, embedder, actor, moment())
-        uow.commit()
-    built = _build(database, embedder, root, version, plan, now=moment, cache=cache, progress=progress, answers="now")
-    _finish(database, version, built, active, actor, "knowledge.complete", moment())
+
+    def keep(uow: UnitOfWork) -> bool:
+        return leases.renew(uow, KnowledgeSnapshot, active, holder, moment(), LEASE)
+
+    live = live or LiveKnowledge(database, lambda: embedder, root)
+    try:
+        with leases.kept(database, keep, LEASE):
+            onto = live.open(active)
+            plan = _Plan(active, None, list(onto.entries), frozenset(), len(onto))
+            with database.unit_of_work() as uow:
+                version = _reserve(uow, plan, embedder, actor, moment())
+                uow.commit()
+            built = _build(
+                database,
+                embedder,
+                root,
+                version,
+                plan,
+                now=moment,
+                cache=cache,
+                progress=progress,
+                answers="now",
+                keep=keep,
+            )
+        _finish(database, version, built, active, actor, "knowledge.complete", moment(), holder)
+    finally:
+        database.write(lambda uow: _give_back(uow, active, holder))
     live.adopt(version, built)
     return Publication(version, len(built), "full", 0, 0, 0)
+
+
+def _take(uow: UnitOfWork, holder: str, now: datetime) -> int | None:
+    """Lease the completion of the active version; its number, or None when it waits for none or somebody has it."""
+    active = repository.active_version(uow.session)
+    row = repository.lock_snapshot(uow.session, active) if active is not None else None
+    if row is None or not _waits(row) or not leases.take(row, holder, now, LEASE):
+        return None
+    return row.version
+
+
+def _give_back(uow: UnitOfWork, version: int, holder: str) -> None:
+    row = repository.lock_snapshot(uow.session, version)
+    if row is not None and leases.is_held(row, holder):
+        leases.give_back(row)
 
 
 def _plan(database: Database, live: LiveKnowledge, full: bool) -> _Plan | Publication:
@@ -188,9 +228,17 @@ def _build(
     cache: EmbeddingCache | None,
     progress: Progress | None,
     answers: Answers,
+    keep: Callable[[UnitOfWork], bool] = lambda uow: True,
 ) -> KnowledgeBase:
+    """Raises Conflict as soon as `keep`, asked at each report, says that this work is somebody else's."""
+
     def report(done: int, total: int) -> None:
-        database.write(lambda uow: repository.report_progress(uow.session, version, done, total, now()))
+        def step(uow: UnitOfWork) -> bool:
+            repository.report_progress(uow.session, version, done, total, now())
+            return keep(uow)
+
+        if not database.write(step):
+            raise Conflict(OVERTAKEN)
         if progress is not None:
             progress(done, total)
 
@@ -229,10 +277,12 @@ def _finish(
     actor: str,
     action: str,
     now: datetime,
+    holder: str | None = None,
 ) -> None:
-    """Switch to a built version, unless another one than `expected` is active by now."""
+    """Switch to a built version, unless another one than `expected` is active by now or its completion is no longer
+    `holder`'s."""
     with database.unit_of_work() as uow:
-        if activate(uow, version, expected, actor, action, now):
+        if _still_held(uow, expected, holder) and activate(uow, version, expected, actor, action, now):
             repository.complete_snapshot(
                 uow.session,
                 version,
@@ -245,6 +295,13 @@ def _finish(
             return
     database.write(lambda uow: repository.set_state(uow.session, version, FAILED))
     raise Conflict(OVERTAKEN)
+
+
+def _still_held(uow: UnitOfWork, version: int | None, holder: str | None) -> bool:
+    if version is None or holder is None:
+        return True
+    row = repository.lock_snapshot(uow.session, version)
+    return row is not None and leases.is_held(row, holder)
 
 
 def activate(uow: UnitOfWork, version: int, expected: int | None, actor: str, action: str, now: datetime) -> bool:

@@ -141,6 +141,10 @@ def active_snapshot(session: Session) -> KnowledgeSnapshot | None:
     )
 
 
+def lock_snapshot(session: Session, version: int) -> KnowledgeSnapshot | None:
+    return session.get(KnowledgeSnapshot, version, with_for_update=True, populate_existing=True)
+
+
 def locked_active_version(session: Session) -> int | None:
     """The active version; nobody else can change it until this transaction ends."""
     return session.scalar(sa.select(ActiveSnapshot.version).with_for_update())
@@ -166,16 +170,6 @@ def report_progress(session: Session, version: int, done: int, total: int, now: 
         .where(KnowledgeSnapshot.version == version)
         .values(done=done, total=total, reported_at=now)
     )
-
-
-def building_since(session: Session, actor: str, moment: datetime) -> bool:
-    """Whether a build of `actor` has reported after `moment`."""
-    query = sa.select(KnowledgeSnapshot.version).where(
-        KnowledgeSnapshot.state == BUILDING,
-        KnowledgeSnapshot.created_by == actor,
-        KnowledgeSnapshot.reported_at > moment,
-    )
-    return session.scalar(query.limit(1)) is not None
 
 
 def retire(session: Session, keep: int, stale: datetime) -> list[int]:

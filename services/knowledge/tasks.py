@@ -16,8 +16,6 @@ from services.knowledge.live import snapshot_directory
 log = structlog.get_logger(__name__)
 
 ACTOR = "worker"
-# A build that has not reported for so long died with its process.
-SILENCE = timedelta(minutes=5)
 KEPT_VERSIONS = 20
 STALE = timedelta(days=1)
 
@@ -35,9 +33,6 @@ def finish_publication(
     """
     if not publishing.work_due(database):
         return False
-    with database.unit_of_work(read_only=True) as uow:
-        if repository.building_since(uow.session, ACTOR, moment() - SILENCE):
-            return False
     try:
         done = publishing.complete(database, embedder(), root, actor=ACTOR, moment=moment, cache=cache())
     except Conflict:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import structlog
 
-from services.core import audit
+from services.core import audit, leases
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
@@ -35,9 +35,10 @@ class Limits(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """A job this process holds: its `attempt` fences off whoever held it before."""
+    """A job that this process holds, as `holder`; the `attempt` counts from 1."""
 
     job_id: int
+    holder: str
     attempt: int
     kind: str
     conversation_id: str
@@ -72,6 +73,7 @@ class Jobs:
         identifier = rendering.identifier_of(values)
         identifier_hash = self._secrets.keyed_hash(f"{kind}:{identifier}") if identifier else None
         request_hash = self._secrets.keyed_hash(json.dumps([kind, dict(values)], sort_keys=True))
+        holder = leases.new_holder()
         with self._database.unit_of_work() as uow:
             known = repository.find(uow.session, conversation_id, message_seq, kind)
             if known is not None:
@@ -95,7 +97,9 @@ class Jobs:
                 request_hash=request_hash,
                 attempts=1,
                 created_at=now,
-                next_attempt_at=now + timedelta(seconds=self._limits.turn_seconds) + LEASE_MARGIN,
+                next_attempt_at=now,
+                lease_owner=holder,
+                lease_until=now + timedelta(seconds=self._limits.turn_seconds) + LEASE_MARGIN,
                 finished_at=None,
             )
             job_id = repository.add_once(uow.session, job)
@@ -105,7 +109,7 @@ class Jobs:
             answer = self._answer_of(cached) if cached is not None else None
             _audit(uow, conversation_id, kind, identifier_hash, "asked" if answer is None else "cached", now)
             uow.commit()
-        ticket = Ticket(job_id, 1, kind, conversation_id, dict(values), self._limits.turn_seconds)
+        ticket = Ticket(job_id, holder, 1, kind, conversation_id, dict(values), self._limits.turn_seconds)
         return Begun(ticket, answer)
 
     def _is_limited(self, uow: UnitOfWork, conversation_id: str, identifier_hash: str, now: datetime) -> bool:
@@ -129,7 +133,7 @@ class Jobs:
 
     def claim(self, job_id: int) -> Ticket | None:
         """Take a due job for the worker: lock, look again, and lease it."""
-        now = self._clock.now()
+        now, holder = self._clock.now(), leases.new_holder()
         with self._database.unit_of_work() as uow:
             job = repository.lock(uow.session, job_id, skip_locked=True)
             if job is None or job.state not in repository.UNFINISHED or job.next_attempt_at > now:
@@ -137,11 +141,12 @@ class Jobs:
             if job.parameters is None:
                 raise RuntimeError(f"lookup job {job_id} is unfinished without parameters")
             left = max(self._limits.job_seconds - (now - job.created_at).total_seconds(), 0.0)
+            if not leases.take(job, holder, now, timedelta(seconds=left) + LEASE_MARGIN):
+                return None
             job.attempts += 1
             job.state = "running"
-            job.next_attempt_at = now + timedelta(seconds=left) + LEASE_MARGIN
             parameters = json.loads(self._secrets.decrypt(job.parameters))
-            ticket = Ticket(job.id, job.attempts, job.kind, job.conversation_id, parameters, left)
+            ticket = Ticket(job.id, holder, job.attempts, job.kind, job.conversation_id, parameters, left)
             uow.commit()
             return ticket
 
@@ -150,7 +155,7 @@ class Jobs:
         now = self._clock.now()
         with self._database.unit_of_work() as uow:
             job = repository.lock(uow.session, ticket.job_id)
-            if job is None or job.attempts != ticket.attempt or job.state != "running":
+            if job is None or not leases.is_held(job, ticket.holder):
                 return self._stored(job) if job is not None else self.waiting(ticket.kind)
             again = now + timedelta(seconds=5 * (ticket.attempt - 1))
             expires = job.created_at + timedelta(seconds=self._limits.job_seconds)
@@ -158,6 +163,7 @@ class Jobs:
                 return None
             job.state = "pending"
             job.next_attempt_at = again
+            leases.give_back(job)
             uow.commit()
         return self.waiting(ticket.kind)
 
@@ -179,7 +185,7 @@ class Jobs:
             job = repository.lock(uow.session, ticket.job_id)
             if job is None:
                 return result
-            if job.attempts != ticket.attempt or job.state != "running":
+            if not leases.is_held(job, ticket.holder):
                 return self._stored(job)
             if result.data.get("chart"):
                 link = self._secrets.sign_link(CHART_PURPOSE, [job.conversation_id, job.id], now + CHART_KEPT)
@@ -190,6 +196,7 @@ class Jobs:
             job.result = self._secrets.encrypt(json.dumps(stored))
             job.parameters = None
             job.finished_at = now
+            leases.give_back(job)
             if result.state == "stale":
                 _audit(uow, job.conversation_id, job.kind, job.identifier_hash, "last_known", now)
             if answered:

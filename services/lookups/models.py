@@ -6,14 +6,15 @@ from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.database import Base, UtcDateTime
+from services.core.leases import Leased
 
 
-class LookupJob(Base):
+class LookupJob(Leased, Base):
     """A lookup asked for by one message.
 
     `state` is running, pending, done, stale (an earlier answer, its system being down), failed, not_found or mismatch.
-    `next_attempt_at` is when the worker may take it: while it runs that is the end of the lease, so that a killed
-    process loses nothing.
+    The worker may take it from `next_attempt_at` on, unless somebody holds it: a killed process leaves a lease that
+    runs out.
     """
 
     __tablename__ = "lookup_jobs"

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from services.core.leases import is_free
 from services.core.sql import insert
 from services.lookups.models import LookupJob, SystemOutage, SystemWatch
 
@@ -69,7 +70,7 @@ def due(session: Session, *, now: datetime, limit: int) -> list[int]:
     return list(
         session.scalars(
             select(LookupJob.id)
-            .where(LookupJob.state.in_(UNFINISHED), LookupJob.next_attempt_at <= now)
+            .where(LookupJob.state.in_(UNFINISHED), LookupJob.next_attempt_at <= now, is_free(LookupJob, now))
             .order_by(LookupJob.next_attempt_at)
             .limit(limit)
         )

@@ -133,15 +133,20 @@ class LookupService:
 
         Each outcome is stored together with its LookupFinished. For the worker.
         """
-        tickets = [
-            ticket
-            for job_id in await _in_thread(partial(self.due, limit=limit))
-            if (ticket := await _in_thread(partial(self._jobs.claim, job_id))) is not None
-        ]
+        tried = 0
+
+        async def one(job_id: int) -> None:
+            nonlocal tried
+            ticket = await _in_thread(partial(self._jobs.claim, job_id))
+            if ticket is not None:
+                tried += 1
+                await self._perform(ticket, announce=True)
+
+        due = await _in_thread(partial(self.due, limit=limit))
         async with anyio.create_task_group() as group:
-            for ticket in tickets:
-                group.start_soon(partial(self._perform, ticket, announce=True))
-        return len(tickets)
+            for job_id in due:
+                group.start_soon(one, job_id)
+        return tried
 
     def due(self, *, limit: int = 20) -> list[int]:
         """Ids of jobs that `finish_due` would try now."""

@@ -53,4 +53,4 @@ def notices(request: Request, user: StaffUser = Depends(current_staff())) -> lis
         recipients.append(f"department:{user.department}")
     with container_of(request).database.unit_of_work(read_only=True) as uow:
         rows = repository.notices_for(uow.session, recipients, 50)
-    return [Notice(id=row.outbox_id, kind=row.kind, body=row.body, at=row.at) for row in rows]
+    return [Notice(id=row.id, kind=row.kind, body=row.body, at=row.at) for row in rows]

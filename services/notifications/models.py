@@ -1,4 +1,4 @@
-"""The outbox, and the notices that it delivers to staff."""
+"""The outbox, for channels of others, and the notices that staff read at their console."""
 
 from datetime import datetime
 from typing import Any
@@ -7,11 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.core.database import Base, UtcDateTime
+from services.core.leases import Leased
 
 BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
-class OutboxRow(Base):
+class OutboxRow(Leased, Base):
+    """What goes out through a system of others; whoever sends it holds its lease."""
+
     __tablename__ = "outbox"
     __table_args__ = (
         sa.Index(
@@ -41,14 +44,15 @@ class OutboxRow(Base):
 
 
 class StaffNotice(Base):
-    """A delivered notice; its outbox row's id makes a second delivery the same row."""
+    """What a person, role or department is told; once for each `dedupe_key`."""
 
     __tablename__ = "staff_notices"
 
-    outbox_id: Mapped[int] = mapped_column(BIG_ID, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     recipient: Mapped[str] = mapped_column(sa.String(120), index=True)
     kind: Mapped[str] = mapped_column(sa.String(40))
     body: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    dedupe_key: Mapped[str] = mapped_column(sa.String(200), unique=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

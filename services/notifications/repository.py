@@ -8,23 +8,23 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services.core.database import Base
+from services.core.leases import is_free
 from services.core.sql import insert
 from services.notifications.models import OutboxRow, ReachableAt, StaffNotice
 
 
-def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> None:
-    """INSERT ... ON CONFLICT DO NOTHING: the unique index is what makes a thing happen once."""
-    session.execute(insert(session, model).values(**values).on_conflict_do_nothing())
+def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> bool:
+    """INSERT ... ON CONFLICT DO NOTHING: the unique index is what makes a thing happen once. Says whether it is new."""
+    key: sa.ColumnElement[Any] = sa.inspect(model).primary_key[0]
+    statement = insert(session, model).values(**values).on_conflict_do_nothing().returning(key)
+    return session.execute(statement).first() is not None
 
 
-def due_ids(
-    session: Session, now: datetime, limit: int, only: Collection[str] | None, leave: Collection[str]
-) -> Sequence[int]:
+def due_ids(session: Session, now: datetime, limit: int, only: Collection[str] | None) -> Sequence[int]:
     wanted = [OutboxRow.channel.in_(only)] if only is not None else []
     return session.scalars(
         sa.select(OutboxRow.id)
-        .where(OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now, *wanted)
-        .where(OutboxRow.channel.not_in(leave))
+        .where(OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now, is_free(OutboxRow, now), *wanted)
         .order_by(OutboxRow.next_attempt_at, OutboxRow.id)
         .limit(limit)
     ).all()
@@ -37,6 +37,10 @@ def lock_due(session: Session, row_id: int, now: datetime) -> OutboxRow | None:
         .where(OutboxRow.id == row_id, OutboxRow.done_at.is_(None), OutboxRow.next_attempt_at <= now)
         .with_for_update(skip_locked=True)
     )
+
+
+def lock(session: Session, row_id: int) -> OutboxRow | None:
+    return session.scalar(sa.select(OutboxRow).where(OutboxRow.id == row_id).with_for_update())
 
 
 def dead_rows(session: Session, limit: int, offset: int) -> tuple[Sequence[OutboxRow], int]:
@@ -71,8 +75,5 @@ def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt 
 
 def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:
     return session.scalars(
-        sa.select(StaffNotice)
-        .where(StaffNotice.recipient.in_(recipients))
-        .order_by(StaffNotice.outbox_id.desc())
-        .limit(limit)
+        sa.select(StaffNotice).where(StaffNotice.recipient.in_(recipients)).order_by(StaffNotice.id.desc()).limit(limit)
     ).all()

@@ -1,4 +1,5 @@
-"""The outbox: what must reach somebody is a row in the transaction of the change that caused it."""
+"""What must reach somebody is a row in the transaction of the change that caused it: of the outbox when it goes
+through a system of others, of the notices when our own console shows it."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from services.core import leases
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.events import Event
@@ -27,26 +29,25 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_ALLOWED = 12
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=30)
-# How long a sender may take before another worker tries the row again.
+# How long a worker that was heard of last while sending a row may be silent before another one tries the row again.
 SENDING_LEASE = timedelta(seconds=30)
 
 # How long something waits for a citizen to come back, and how often it is tried meanwhile.
 VISIT_KEPT = timedelta(days=90)
 VISIT_LOOK = timedelta(days=30)
-# Channels through systems of others, which may be slow: they have a loop of their own.
-OUTSIDE = ("robot", "mail", "sms", "wechat", "wechat_template")
+# Channels through systems of others, which may be slow: each has a loop of its own.
+CHANNELS = ("robot", "mail", "sms", "wechat", "wechat_template")
 
 Sender = Callable[[OutboxRow], None]
 
 __all__ = [
-    "OUTSIDE",
+    "CHANNELS",
     "OutboxGrew",
     "OutboxRow",
     "Sender",
     "apply_city",
     "citizen_is_back",
     "citizen_words",
-    "deliver_to_staff",
     "enqueue",
     "reach_at",
     "reached_at",
@@ -75,32 +76,32 @@ def enqueue(
 ) -> None:
     """Add a row to the outbox; one with a `dedupe_key` that is there already is silently the first.
 
-    `body` holds references (case number, message id), never text of a citizen.
+    `channel` is one of CHANNELS: what our own pages and consoles show is no row of the outbox. `body` holds references
+    (case number, message id), never text of a citizen. Raises ValueError for a channel that nobody sends.
     """
-    _insert(uow, channel, recipient, kind, body, dedupe_key, now)
-    if channel == "staff":
-        for way, name in ways(uow, kind, recipient, body):
-            # One notice to several readers of one group is one message there.
-            _insert(uow, way, name, kind, body, f"{dedupe_key.removesuffix(recipient)}>{way}:{name}", now)
-    uow.collect(OutboxGrew())
+    if channel not in CHANNELS:
+        raise ValueError(f"{channel} is no channel of the outbox")
+    values = {"channel": channel, "recipient": recipient, "kind": kind, "body": body, "dedupe_key": dedupe_key}
+    state = {"created_at": now, "next_attempt_at": now, "attempts": 0, "dead": False, "parked": False}
+    if repository.insert_if_new(uow.session, OutboxRow, {**values, **state}):
+        uow.collect(OutboxGrew())
 
 
 def tell_staff(
     uow: UnitOfWork, *, recipient: str, kind: str, body: dict[str, Any], dedupe_key: str, now: datetime
 ) -> None:
-    """Tell staff: at their console, and by the ways of the city's routes; a `dedupe_key` is told once.
+    """Tell staff: at their console with this very transaction, and by the ways of the city's routes through the outbox.
+    What was told under a `dedupe_key` is told once.
 
     `recipient` is `user:NAME`, `role:NAME` or `department:NAME`. `body` holds references, never text of a citizen.
     """
-    enqueue(uow, channel="staff", recipient=recipient, kind=kind, body=body, dedupe_key=dedupe_key, now=now)
-
-
-def _insert(
-    uow: UnitOfWork, channel: str, recipient: str, kind: str, body: dict[str, Any], dedupe_key: str, now: datetime
-) -> None:
-    values = {"channel": channel, "recipient": recipient, "kind": kind, "body": body, "dedupe_key": dedupe_key}
-    times = {"created_at": now, "next_attempt_at": now}
-    repository.insert_if_new(uow.session, OutboxRow, {**values, **times, "attempts": 0, "dead": False, "parked": False})
+    values = {"recipient": recipient, "kind": kind, "body": body, "dedupe_key": dedupe_key, "at": now}
+    if not repository.insert_if_new(uow.session, StaffNotice, values):
+        return
+    for way, name in ways(uow, kind, recipient, body):
+        # One notice to several readers of one group is one message there.
+        key = f"{dedupe_key.removesuffix(recipient)}>{way}:{name}"
+        enqueue(uow, channel=way, recipient=name, kind=kind, body=body, dedupe_key=key, now=now)
 
 
 def reach_at(
@@ -128,47 +129,57 @@ def citizen_is_back(uow: UnitOfWork, recipient: str, now: datetime) -> None:
 def send_due(
     database: Database,
     senders: Mapping[str, Sender],
-    now: datetime,
+    moment: Callable[[], datetime],
     *,
     limit: int = 200,
     only: Collection[str] | None = None,
-    leave: Collection[str] = (),
+    lease: timedelta = SENDING_LEASE,
 ) -> int:
-    """Send what is due, each row on its own; returns how many were sent. `only` and `leave` are channels.
+    """Send what is due, each row on its own; returns how many were sent. `only` are channels, `moment` tells the time.
 
-    A row is first taken (its next attempt moved ahead, committed), then sent outside of any transaction, then
-    marked. A worker that dies in between leaves a row that is sent again: at least once.
+    Each row is leased when its turn comes, sent outside of any transaction with the lease kept up, and marked by who
+    still holds it. A worker that dies in between leaves a row that is sent again: at least once.
     """
-    sent = 0
     with database.unit_of_work(read_only=True) as uow:
-        ids = repository.due_ids(uow.session, now, limit, only, leave)
-    for row_id in ids:
-        with database.unit_of_work() as uow:
-            row = repository.lock_due(uow.session, row_id, now)
-            if row is None:
-                continue
-            row.attempts += 1
-            row.next_attempt_at = now + SENDING_LEASE
-            uow.commit()
+        ids = repository.due_ids(uow.session, moment(), limit, only)
+    return sum(_send(database, senders, row_id, moment, lease) for row_id in ids)
+
+
+def _send(
+    database: Database, senders: Mapping[str, Sender], row_id: int, moment: Callable[[], datetime], lease: timedelta
+) -> bool:
+    holder, taken_at = leases.new_holder(), moment()
+
+    def take(uow: UnitOfWork) -> OutboxRow | None:
+        row = repository.lock_due(uow.session, row_id, taken_at)
+        if row is None or not leases.take(row, holder, taken_at, lease):
+            return None
+        row.attempts += 1
+        return row
+
+    row = database.write(take)
+    if row is None:
+        return False
+
+    def keep(uow: UnitOfWork) -> bool:
+        return leases.renew(uow, OutboxRow, row_id, holder, moment(), lease)
+
+    with leases.kept(database, keep, lease):
         error = _try(senders, row)
-        with database.unit_of_work() as uow:
-            row = uow.session.merge(row)
-            sent += error is None
-            _mark(uow, row, error, now)
-            uow.commit()
-    return sent
+    body, now = row.body, moment()
 
+    def mark(uow: UnitOfWork) -> bool:
+        row = repository.lock(uow.session, row_id)
+        if row is None or not leases.is_held(row, holder):
+            return False
+        leases.give_back(row)
+        row.body = body
+        _mark(uow, row, error, taken_at, now)
+        return True
 
-def deliver_to_staff(database: Database) -> Sender:
-    """The sender of channel `staff`: a notice that its readers' console shows."""
-
-    def send(row: OutboxRow) -> None:
-        with database.unit_of_work() as uow:
-            values = {"outbox_id": row.id, "recipient": row.recipient, "kind": row.kind}
-            repository.insert_if_new(uow.session, StaffNotice, {**values, "body": row.body, "at": row.created_at})
-            uow.commit()
-
-    return send
+    if not database.write(mark):
+        log.warning("outbox row was taken over", row=row_id, channel=row.channel)
+    return error is None
 
 
 def _try(senders: Mapping[str, Sender], row: OutboxRow) -> Exception | None:
@@ -189,7 +200,7 @@ def _reason(error: Exception) -> str:
     return str(error)[:200] if known else type(error).__name__
 
 
-def _mark(uow: UnitOfWork, row: OutboxRow, error: Exception | None, now: datetime) -> None:
+def _mark(uow: UnitOfWork, row: OutboxRow, error: Exception | None, taken_at: datetime, now: datetime) -> None:
     if error is None:
         row.done_at, row.parked = now, False
         return
@@ -201,13 +212,12 @@ def _mark(uow: UnitOfWork, row: OutboxRow, error: Exception | None, now: datetim
             row.attempts -= 1
             row.next_attempt_at = now + timedelta(seconds=error.seconds)
         case WaitsForVisit() if now - row.created_at < VISIT_KEPT:
-            _park(uow, row, now, template=error.template)
+            _park(uow, row, taken_at, now, template=error.template)
         case _:
             _postpone(row, now)
 
 
-def _park(uow: UnitOfWork, row: OutboxRow, now: datetime, *, template: bool) -> None:
-    taken_at = row.next_attempt_at - SENDING_LEASE
+def _park(uow: UnitOfWork, row: OutboxRow, taken_at: datetime, now: datetime, *, template: bool) -> None:
     row.attempts = 0
     if any(reach.heard_at > taken_at for reach in repository.lock_reach(uow.session, row.recipient)):
         # The citizen spoke while the platform still said no.
@@ -215,8 +225,15 @@ def _park(uow: UnitOfWork, row: OutboxRow, now: datetime, *, template: bool) -> 
         return
     row.parked, row.next_attempt_at = True, now + VISIT_LOOK
     if template:
-        _insert(uow, "wechat_template", row.recipient, row.kind, row.body, f"{row.dedupe_key}>template", now)
-        uow.collect(OutboxGrew())
+        enqueue(
+            uow,
+            channel="wechat_template",
+            recipient=row.recipient,
+            kind=row.kind,
+            body=row.body,
+            dedupe_key=f"{row.dedupe_key}>template",
+            now=now,
+        )
 
 
 def _postpone(row: OutboxRow, now: datetime) -> None:

@@ -18,7 +18,7 @@ from services.worker import Worker
 from tests.soak.clock import SharedClock
 
 # As the worker's own, only faster: the soak's days pass in seconds.
-PERIODS = {"outbox": 0.1, "sweep": 0.15, "desk": 0.4}
+PERIODS = {"sweep": 0.15, "desk": 0.4}
 SECRET = "a-secret-key-for-soaking-that-is-long-enough"
 
 

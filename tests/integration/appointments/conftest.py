@@ -19,7 +19,7 @@ from services.citizens import service as citizens
 from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
-from services.notifications.models import OutboxRow
+from services.notifications.models import StaffNotice
 from services.sla import service as sla
 
 DEMO_CITY = Path(services.__file__).parent / "demo_city"
@@ -108,8 +108,9 @@ class Desk:
         conditions = [Appointment.status == "booked"] + ([Appointment.start_at == start] if start else [])
         return len(self.rows(Appointment, *conditions))
 
-    def outbox(self) -> list[Any]:
-        return self.rows(OutboxRow)
+    def notices(self) -> list[Any]:
+        """What staff were told."""
+        return self.rows(StaffNotice)
 
     def counted(self) -> bool:
         """Whether every slot's counter says exactly how many appointments it has."""

@@ -183,7 +183,7 @@ def test_a_closed_hall_keeps_no_places_and_tells_who_had_one(desk: Any, tmp_path
     assert [(one.conversation_id, one.data["no"]) for one in desk.news] == [("c1", made.no)]
     assert "临时不对外办理" in desk.news[0].text
     assert refused(desk.book, 3, MONDAY).reason == "closed"
-    assert [row.kind for row in desk.outbox()] == ["appointments_crowded"]
+    assert [row.kind for row in desk.notices()] == ["appointments_crowded"]
     # The holder moves; nobody is blamed for a hall that was closed.
     assert desk.move(made.no, TUESDAY, conversation_id="c1").start_at == parse_moment(TUESDAY)
     assert [(one.version, one.changed) for one in desk.apply(city)] == [(2, False)]

@@ -15,10 +15,10 @@ from services.bindings.tasks import Scanned, scan
 from services.citizens import service as citizens
 from services.citizens.schemas import ReminderKind
 from services.container import build_container
+from services.conversations.models import Message
 from services.core.clock import FixedClock, parse_moment
 from services.core.database import Database
 from services.core.settings import Settings
-from services.notifications.models import OutboxRow
 
 MONDAY = parse_moment("2026-11-16T10:00")
 VALUES: dict[BindingKind, dict[str, str]] = {
@@ -114,8 +114,9 @@ class Town:
         with self.database.unit_of_work(read_only=True) as uow:
             return list(uow.session.scalars(sa.select(model)).all())
 
-    def outbox(self) -> list[Any]:
-        return [row for row in self.rows(OutboxRow) if row.dedupe_key.startswith("reminder:")]
+    def reminders(self) -> list[Any]:
+        """The messages that are reminders."""
+        return [row for row in self.rows(Message) if (row.dedupe_key or "").startswith("reminder:")]
 
     def binding(self, binding_id: int) -> Binding:
         return next(row for row in self.rows(Binding) if row.id == binding_id)

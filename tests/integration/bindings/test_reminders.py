@@ -13,7 +13,6 @@ from services.citizens import service as citizens
 from services.citizens.models import ReminderSent
 from services.core.audit import AuditRow
 from services.core.clock import parse_moment
-from services.notifications.models import OutboxRow
 from tests.integration.bindings.conftest import bill, violation
 
 
@@ -34,7 +33,7 @@ def test_only_a_new_violation_is_told_and_only_once(town: Any) -> None:
     assert "2026-11-15" in text
     assert "粤B7**92" in text
     assert "停止提醒" in text
-    assert len(town.outbox()) == 1
+    assert len(town.reminders()) == 1
 
 
 def test_who_did_not_ask_is_neither_told_nor_looked_up(town: Any) -> None:
@@ -194,14 +193,14 @@ def test_a_binding_that_nobody_uses_is_removed_after_the_citys_days(town: Any) -
     assert len(town.rows(Binding)) == 1
 
 
-def test_reminders_hold_no_number_in_the_clear_in_the_outbox(town: Any) -> None:
+def test_reminders_hold_no_number_in_the_clear(town: Any) -> None:
     town.bind(town.citizen(), "plate", "violation")
     town.systems.answers["violation"] = {"violations": []}
     town.scan()
     town.systems.answers["violation"] = {"violations": [violation("2026-11-15")]}
     town.again(7)
-    (row,) = [row for row in town.rows(OutboxRow) if row.dedupe_key.startswith("reminder:")]
-    assert "7K392" not in f"{row.body} {row.dedupe_key} {row.recipient}"
+    (row,) = town.reminders()
+    assert "7K392" not in f"{row.text_encrypted} {row.extra} {row.dedupe_key}"
 
 
 def test_each_access_to_a_departmental_system_leaves_an_audit_row(town: Any) -> None:
@@ -248,4 +247,4 @@ def test_a_scan_begins_where_the_last_batch_was_stored(town: Any) -> None:
     assert town.rows(Scan)[0].after_id > 0
     rest = town.scan()
     assert (rest.looked, rest.told, rest.finished) == (4, 4, True)
-    assert len(town.outbox()) == 7
+    assert len(town.reminders()) == 7

@@ -17,7 +17,7 @@ from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.events import Event
-from services.notifications.models import OutboxRow
+from services.notifications.models import StaffNotice
 from services.sla import service as sla
 
 DEMO_CITY = Path(services.__file__).parent / "demo_city"
@@ -92,9 +92,9 @@ class Desk:
         return sweep(self.database, self.clock.now())
 
     def outbox(self) -> list[tuple[str, str]]:
-        """(kind, recipient) of every row, in order."""
+        """(kind, recipient) of everything that staff were told, in order."""
         with self.database.unit_of_work(read_only=True) as uow:
-            rows = uow.session.execute(sa.select(OutboxRow.kind, OutboxRow.recipient).order_by(OutboxRow.id))
+            rows = uow.session.execute(sa.select(StaffNotice.kind, StaffNotice.recipient).order_by(StaffNotice.id))
             return [(kind, recipient) for kind, recipient in rows]
 
     def count(self, table: type[Any]) -> int:

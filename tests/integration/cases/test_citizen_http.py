@@ -141,19 +141,19 @@ def test_a_message_that_was_given_up_is_seen_and_sent_again(hall: Hall) -> None:
     database = hall.container.database
     with database.unit_of_work() as uow:
         notifications.enqueue(
-            uow, channel="fax", recipient="x", kind="k", body={}, dedupe_key="d", now=hall.clock.now()
+            uow, channel="mail", recipient="x", kind="k", body={}, dedupe_key="d", now=hall.clock.now()
         )
         uow.commit()
     for day in range(21, 21 + 9):
         for hour in (1, 12):
-            notifications.send_due(database, {}, parse_moment(f"2026-11-{day}T{hour:02d}:00"))
+            notifications.send_due(database, {}, FixedClock(parse_moment(f"2026-11-{day}T{hour:02d}:00")).now)
     (dead,) = hall.call("boss", "GET", "/outbox/dead").json()["rows"]
-    assert (dead["channel"], dead["attempts"], dead["last_error"]) == ("fax", 12, "no sender for channel fax")
+    assert (dead["channel"], dead["attempts"], dead["last_error"]) == ("mail", 12, "no sender for channel mail")
     assert hall.call("li", "GET", "/outbox/dead").status_code == 403
     assert hall.call("boss", "POST", f"/outbox/{dead['id']}/resend").status_code == 204
     assert hall.call("boss", "POST", f"/outbox/{dead['id']}/resend").status_code == 404
     sent: list[int] = []
-    assert notifications.send_due(database, {"fax": lambda row: sent.append(row.id)}, hall.clock.now()) == 1
+    assert notifications.send_due(database, {"mail": lambda row: sent.append(row.id)}, hall.clock.now) == 1
     assert sent == [dead["id"]]
     assert hall.call("boss", "GET", "/outbox/dead").json() == {"rows": [], "total": 0}
 

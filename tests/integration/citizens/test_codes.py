@@ -61,7 +61,7 @@ class Post:
 
         client = httpx.Client(transport=httpx.MockTransport(through))
         sender = send_by_http(client, "http://sms.example/sms/send", KEY, self.secrets, self.clock.now)
-        return send_due(self.database, {"sms": sender}, self.clock.now())
+        return send_due(self.database, {"sms": sender}, self.clock.now)
 
     def received(self) -> list[str]:
         answer = self.phone.get("/sms/messages", params={"phone": PHONE}, headers={"x-api-key": KEY})

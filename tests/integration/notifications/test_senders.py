@@ -64,7 +64,7 @@ class Post:
         self.the.database = database
         self.tmp_path = tmp_path
         self.apply(WAYS)
-        self.senders = {**senders.inside(self.the), **senders.outside(self.the)}
+        self.senders = senders.senders_of(self.the)
 
     def apply(self, ways: str) -> Any:
         city = self.tmp_path / "city"
@@ -97,7 +97,7 @@ class Post:
         return self
 
     def send(self) -> int:
-        return notifications.send_due(self.the.database, self.senders, self.clock.now())
+        return notifications.send_due(self.the.database, self.senders, self.clock.now)
 
     def rows(self, channel: str) -> list[OutboxRow]:
         with self.the.database.unit_of_work(read_only=True) as uow:
@@ -272,7 +272,7 @@ def test_a_mail_server_that_is_away_costs_attempts_until_the_row_is_dead(
     post: Post, mailbox: tuple[Mailbox, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(post.the.settings, "smtp_url", type(post.the.settings.smtp_url)("smtp://127.0.0.1:1"))
-    post.senders = {**senders.inside(post.the), **senders.outside(post.the)}
+    post.senders = senders.senders_of(post.the)
     post.open(department=CIVIL)
     post.at("2026-11-23T17:00:01").sweep()
     for _ in range(12):
@@ -297,7 +297,7 @@ def test_a_mail_that_is_sent_again_after_a_crash_is_one_mail_in_the_mailbox(
 def test_a_password_never_goes_to_a_mail_server_without_tls(post: Post, mailbox: tuple[Mailbox, int]) -> None:
     secret = type(post.the.settings.smtp_url)(f"smtp://name:pass@127.0.0.1:{mailbox[1]}")
     post.the.settings.smtp_url = secret
-    post.senders = {**senders.inside(post.the), **senders.outside(post.the)}
+    post.senders = senders.senders_of(post.the)
     post.open(department=CIVIL)
     post.at("2026-11-23T17:00:01").sweep().send()
     assert mailbox[0].taken == []
@@ -327,7 +327,7 @@ def test_the_city_s_own_words_are_what_the_citizen_reads(post: Post, outer: Plat
 def test_one_token_serves_all_workers_and_is_fetched_anew_before_it_ends(post: Post, outer: Platform) -> None:
     conversation_id = post.answered()
     post.send()
-    others = senders.outside(post.the)
+    others = senders.senders_of(post.the)
     row = post.rows("wechat")[0]
     row.body = {**row.body, "sent": 0}
     others["wechat"](row)
