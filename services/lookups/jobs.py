@@ -35,7 +35,8 @@ class Limits(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """A job that this process holds, as `holder`; the `attempt` counts from 1."""
+    """A job that this process holds, as `holder`; the `attempt` counts from 1. `interrupted`: somebody else began to
+    ask and was not heard of again."""
 
     job_id: int
     holder: str
@@ -44,6 +45,7 @@ class Ticket(NamedTuple):
     conversation_id: str
     parameters: dict[str, str]
     seconds: float
+    interrupted: bool = False
 
 
 class Begun(NamedTuple):
@@ -143,10 +145,11 @@ class Jobs:
             left = max(self._limits.job_seconds - (now - job.created_at).total_seconds(), 0.0)
             if not leases.take(job, holder, now, timedelta(seconds=left) + LEASE_MARGIN):
                 return None
+            interrupted = job.state == "running"
             job.attempts += 1
             job.state = "running"
             parameters = json.loads(self._secrets.decrypt(job.parameters))
-            ticket = Ticket(job.id, holder, job.attempts, job.kind, job.conversation_id, parameters, left)
+            ticket = Ticket(job.id, holder, job.attempts, job.kind, job.conversation_id, parameters, left, interrupted)
             uow.commit()
             return ticket
 

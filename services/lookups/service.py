@@ -262,13 +262,15 @@ class LookupService:
                 else LookupResult(rendering.mismatch("progress"), {}, "mismatch")
             )
             return await _in_thread(partial(self._jobs.conclude, ticket, result, None, announce=announce))
+        if ticket.interrupted and not self._may_be_repeated(ticket):
+            # Whether the system has done it nobody knows; asked once more it might do it twice.
+            return await self._give_up(ticket, SystemTrouble("interrupted", retryable=False), announce=announce)
         try:
             answer = await self._gateway.ask(ticket.kind, ticket.parameters, seconds=ticket.seconds)
         except SystemTrouble as trouble:
             # A system that is merely slow is asked again by the worker; one that is down is said to be.
             if isinstance(trouble, SystemSlow | SystemBusy) or announce:
-                request = self._gateway.connectors[ticket.kind].request_for(ticket.parameters)
-                safe = request is not None and request.is_safe
+                safe = self._may_be_repeated(ticket)
                 later = await _in_thread(partial(self._jobs.postpone, ticket, safe=safe))
                 if later is not None:
                     return later
@@ -276,6 +278,10 @@ class LookupService:
         result = self._render(ticket, answer)
         data = answer.data if answer.state == "done" else None
         return await _in_thread(partial(self._jobs.conclude, ticket, result, data, announce=announce, answered=True))
+
+    def _may_be_repeated(self, ticket: Ticket) -> bool:
+        request = self._gateway.connectors[ticket.kind].request_for(ticket.parameters)
+        return request is not None and request.is_safe
 
     async def _give_up(self, ticket: Ticket, trouble: SystemTrouble, *, announce: bool) -> LookupResult:
         """Say since when the system is down and what else helps, with the last known result where that is allowed."""

@@ -70,6 +70,29 @@ def test_a_worker_whose_lease_ran_out_stores_nothing_after_another_took_over(pos
     assert Counter(len(town.told(citizen)) for citizen in citizens) == {1: 4}
 
 
+def test_a_batch_longer_than_its_lease_stays_with_its_worker_and_nobody_is_asked_for_twice(town: Any) -> None:
+    citizens = people(town, 8)
+    others: list[Scanned] = []
+
+    def slow() -> None:
+        # The whole batch takes more than twice a lease, and another worker tries after each answer.
+        town.clock.advance(timedelta(minutes=1))
+        thread = threading.Thread(target=lambda: others.append(asyncio.run(_scan(town, "second"))))
+        thread.start()
+        thread.join()
+
+    town.systems.after_asking = slow
+    first = asyncio.run(_scan(town, "first"))
+    assert (first.looked, first.told, first.finished) == (8, 8, True)
+    assert others == [Scanned()] * len(town.systems.asked)
+    assert town.systems.asked == ["licence_status"] * 8
+    assert Counter(len(town.told(citizen)) for citizen in citizens) == {1: 8}
+
+
+async def _scan(town: Any, owner: str) -> Scanned:
+    return await scan(town.database, town.secrets, town.systems, town.clock.now, owner, batch=20, at_once=1)
+
+
 def test_a_killed_scan_is_resumed_by_another_worker_and_tells_everybody_once(town: Any, tmp_path: Path) -> None:
     citizens = people(town, 35)
     stopped_at = tmp_path / "stopped"

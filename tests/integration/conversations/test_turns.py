@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from services.conversations import repository
 from services.conversations.decisions import SUSPECTED
 from services.conversations.models import Message
 from services.conversations.schemas import InboundMessage, SendAnswer
+from services.conversations.turns import TurnRunner
 from services.conversations.urgency import detect, likelihood
 from services.core.errors import TooManyRequests, Unprocessable
 from tests.integration.conversations.conftest import Room
@@ -145,6 +147,30 @@ def test_what_a_worker_computed_after_losing_its_lease_is_dropped(room: Room) ->
     texts = [entry.text for entry in room.transcript(conversation)]
     assert texts.count("收到：问题") == 1
     assert texts.count("收到：又一条") == 1
+
+
+def test_turns_longer_than_a_lease_between_two_replicas_answer_each_message_once_and_leave_none(room: Room) -> None:
+    conversation = room.open()
+    runners: list[TurnRunner] = []
+
+    def slow(text: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:
+        room.clock.advance(timedelta(seconds=40))
+        return [{"type": "text", "route": "chitchat", "text": f"收到：{text}"}]
+
+    async def talk() -> None:
+        runners.extend((room.runner(), room.runner()))
+        room.dialogue.script = slow
+        room.dialogue.delay = 0.05
+        await asyncio.gather(
+            *(runners[number % 2].receive(conversation, message(f"第{number}条", f"k{number}")) for number in range(6))
+        )
+        for runner in runners:
+            await runner.recover()
+            await runner.drain()
+
+    asyncio.run(talk())
+    answers = [entry.text for entry in room.transcript(conversation) if entry.text.startswith("收到")]
+    assert sorted(answers) == [f"收到：第{number}条" for number in range(6)]
 
 
 def test_empty_and_too_long_messages_are_refused_and_a_flood_is_bounded(room: Room) -> None:

@@ -4,21 +4,24 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from knowledge_base import Entry, KnowledgeBase
+from knowledge_base import Entry, KnowledgeBase, Progress
+from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.testing import FakeEmbedder
 from services.core.audit import AuditRow
+from services.core.clock import FixedClock
 from services.core.database import Database
 from services.core.errors import Conflict
 from services.knowledge import publishing, repository, service, tasks
 from services.knowledge.live import LiveKnowledge, snapshot_directory
 from tests.integration.knowledge.conftest import NOW, Desk
+from tests.support import outcomes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -294,6 +297,79 @@ def test_a_worker_overtaken_by_a_publish_goes_on_with_the_newer_version(desk: De
     assert desk.finish()
     assert desk.now_live().entry("e001").answer == "改过"
     assert (desk.now_live().answers_pending, desk.now_live().delta_size) == (0, 0)
+
+
+class Slow(FakeEmbedder):
+    """Whoever waits for embeddings of some texts waits for `meanwhile`."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def embed_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        self.meanwhile()
+        return super().embed_passages(texts, progress)
+
+
+def test_a_completion_longer_than_its_lease_stays_with_its_worker_and_is_made_once(desk: Desk) -> None:
+    many = [Entry(id=f"e{n:03d}", question=f"第{n}种情况怎么办", answer=f"请到{n}号窗口") for n in range(800)]
+    desk.load(many)
+    desk.publish(answers="later")
+    clock, others = FixedClock(NOW), []
+    before = desk.embedder.texts_embedded
+
+    def meanwhile() -> None:
+        clock.advance(publishing.LEASE * 0.6)
+        others.append(desk.finish(clock.now()))
+
+    slow = Slow(meanwhile)
+    assert tasks.finish_publication(desk.database, lambda: slow, desk.root, clock.now, lambda: desk.cache)
+    assert clock.now() - NOW > publishing.LEASE * 2
+    assert set(others) == {False}
+    assert (slow.texts_embedded, desk.embedder.texts_embedded) == (len(many), before)
+    assert desk.states() == {1: "ready", 2: "ready"}
+
+
+def test_a_worker_that_fell_silent_in_a_completion_does_not_undo_that_of_the_one_after_it(
+    desk: Desk, entries: list[Entry]
+) -> None:
+    desk.load(entries)
+    desk.publish(answers="later")
+    clock, others = FixedClock(NOW), []
+
+    def meanwhile() -> None:
+        if not others:
+            clock.advance(publishing.LEASE)
+            others.append(desk.finish(clock.now()))
+
+    silent = Slow(meanwhile)
+    assert not tasks.finish_publication(desk.database, lambda: silent, desk.root, clock.now, lambda: desk.cache)
+    assert others == [True]
+    assert desk.states() == {1: "ready", 2: "failed", 3: "ready"}
+    assert desk.active() == 3
+    assert not desk.finish(clock.now())
+
+
+def test_of_workers_at_once_one_completes_a_version(desk: Desk, entries: list[Entry]) -> None:
+    desk.load(entries)
+    desk.publish(answers="later")
+    before = desk.embedder.texts_embedded
+    assert sorted(outcomes(*(desk.finish for _ in range(4)))) == [False, False, False, True]
+    assert desk.embedder.texts_embedded == before + 100
+    assert desk.states() == {1: "ready", 2: "ready"}
+
+
+def test_a_completion_that_failed_is_tried_again_at_once(desk: Desk, entries: list[Entry]) -> None:
+    desk.load(entries)
+    desk.publish(answers="later")
+
+    def fails() -> None:
+        raise RuntimeError("out of memory")
+
+    broken = Slow(fails)
+    with pytest.raises(RuntimeError):
+        tasks.finish_publication(desk.database, lambda: broken, desk.root, lambda: NOW, lambda: desk.cache)
+    assert desk.finish()
 
 
 def test_the_worker_merges_a_delta_that_has_grown(desk: Desk, entries: list[Entry]) -> None:

@@ -14,7 +14,7 @@ from services.core.clock import FixedClock
 from services.core.database import Database
 from services.lookups.connectors import Connector
 from services.lookups.events import LookupFinished
-from services.lookups.gateway import Gateway
+from services.lookups.gateway import Answer, Gateway
 from services.lookups.models import LookupJob
 from services.lookups.schemas import LookupResult
 from services.lookups.service import LookupService
@@ -306,6 +306,69 @@ def test_two_workers_do_not_finish_the_same_job_twice(
         thread.join()
     assert sum(tried) == 4
     assert sorted(event.conversation_id for event in finished) == ["c0", "c1", "c2", "c3"]
+
+
+def test_a_lookup_slower_than_its_lease_is_told_once_by_the_worker_that_has_it_then(
+    make_service: Callable[..., LookupService],
+    connectors: dict[str, Connector],
+    gateway: Gateway,
+    database: Database,
+    sandbox: Any,
+    finished: list[LookupFinished],
+    clock: FixedClock,
+) -> None:
+    sandbox.fault("violations", delay_seconds=0.4)
+    ask(make_service(turn_budget_seconds=0.1), VEHICLE)
+    sandbox.heal()
+    clock.advance(timedelta(seconds=1))
+    others: list[int] = []
+
+    class Silent(Gateway):
+        async def ask(self, *given: Any, **options: Any) -> Answer:
+            answer = await super().ask(*given, **options)
+            # The answer is there, and its worker is not heard of until its lease is over.
+            others.append(await make_service().finish_due())
+            clock.advance(timedelta(seconds=65))
+            others.append(await make_service().finish_due())
+            return answer
+
+    silent = Silent(connectors)
+    assert run_pending(make_service(gateway=silent), silent) == 1
+    assert others == [0, 1]
+    # After a minute the other one gives up; what the first one brings then is late.
+    assert [event.data["reason"] for event in finished] == ["system_down"]
+    (job,) = jobs(database)
+    assert (job.state, job.attempts, job.lease_owner) == ("failed", 3, None)
+
+
+def test_a_call_that_may_not_be_repeated_is_not_when_its_worker_fell_silent(
+    make_service: Callable[..., LookupService],
+    connectors: dict[str, Connector],
+    database: Database,
+    sandbox: Any,
+    finished: list[LookupFinished],
+    clock: FixedClock,
+) -> None:
+    unsafe = [one.model_copy(update={"safe": False}) for one in connectors["violation"].requests]
+    gateway = Gateway({"violation": connectors["violation"].model_copy(update={"requests": unsafe})})
+    service = make_service(gateway=gateway)
+    sandbox.fault("violations", delay_seconds=60)
+    before = sandbox.calls("violations")
+
+    async def killed() -> None:
+        task = asyncio.create_task(service.query("violation", "c1", 1, VEHICLE))
+        while sandbox.calls("violations") == before:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(killed())
+    sandbox.heal()
+    clock.advance(timedelta(seconds=15))
+    assert run_pending(service, gateway) == 1
+    assert sandbox.calls("violations") == before + 1
+    assert [event.data["reason"] for event in finished] == ["system_down"]
+    assert jobs(database)[0].state == "failed"
 
 
 def test_wrong_guesses_are_limited_per_conversation(
