@@ -23,7 +23,7 @@ from services.notifications import service as notifications
 
 
 class Takeover:
-    """Listens to cases inside their transactions: the clerk's reply and its outbox row are one change.
+    """Listens to cases inside their transactions: the clerk's reply and its message are one change.
 
     A case without a conversation has nobody to tell. What is told, in whose words, is said in docs/notifications.md.
     """

@@ -17,8 +17,8 @@ class EventBus(Generic[U]):
     """Hands an event to its handlers: in the same transaction, or once that has been committed.
 
     `U` is the unit of work that the handlers share. An in-transaction handler takes `(uow, event)` and may raise, which
-    rolls everything back; an after-commit handler takes `(event)`, and is for hints only (what must not be lost goes
-    into the outbox).
+    rolls everything back; an after-commit handler takes `(event)`, and is for hints only (what must not be lost is a
+    row).
     """
 
     def __init__(self) -> None:

@@ -311,7 +311,6 @@ def test_two_workers_do_not_finish_the_same_job_twice(
 def test_a_lookup_slower_than_its_lease_is_told_once_by_the_worker_that_has_it_then(
     make_service: Callable[..., LookupService],
     connectors: dict[str, Connector],
-    gateway: Gateway,
     database: Database,
     sandbox: Any,
     finished: list[LookupFinished],
