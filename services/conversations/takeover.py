@@ -38,7 +38,8 @@ class Takeover:
 
     def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
         self._clerk_spoke(uow, event)
-        self._tell(uow, event, "reply", Outgoing(event.text, sender="clerk", case_no=event.case_no))
+        # By its number: two replies of one moment are two.
+        self._tell(uow, event, "reply", Outgoing(event.text, sender="clerk", case_no=event.case_no), number=event.seq)
 
     def resolved(self, uow: UnitOfWork, event: CaseResolved) -> None:
         self._give_back(uow, event)
@@ -94,7 +95,9 @@ class Takeover:
         if event.conversation_id is not None and event.through is None:
             self._conversations.give_back(uow, event.conversation_id)
 
-    def _tell(self, uow: UnitOfWork, event: CaseNews, what: str, message: Outgoing, **fields: str) -> None:
+    def _tell(
+        self, uow: UnitOfWork, event: CaseNews, what: str, message: Outgoing, number: int | None = None, **fields: str
+    ) -> None:
         """Say `message` in the case's conversation, in the city's own words where it has some for `case.WHAT`."""
         if event.conversation_id is None:
             return
@@ -103,7 +106,7 @@ class Takeover:
         if words is not None:
             message = replace(message, text=words)
         # One reply reaches several conversations when cases were merged.
-        dedupe = f"{event.case_no}:{what}:{event.conversation_id}:{event.at.isoformat()}"
+        dedupe = f"{event.case_no}:{what}:{event.conversation_id}:{number or event.at.isoformat()}"
         self._conversations.deliver(
             uow, event.conversation_id, [message], event.at, dedupe, kind=kind, case_no=event.case_no
         )

@@ -110,7 +110,7 @@ def test_fewer_places_than_appointments_throw_nobody_out_and_nothing_more_is_giv
     assert desk.news == []
     assert all(row(desk, one.no).status == "booked" for one in held)
     assert (shown(desk)["09:00"], got(desk, "09:00")) == (0, 0)
-    assert [one.kind for one in desk.outbox()] == ["appointments_crowded"]
+    assert [one.kind for one in desk.notices()] == ["appointments_crowded"]
     desk.cancel(held[0].no)
     assert (shown(desk)["09:00"], got(desk, "09:00")) == (0, 0)
     desk.cancel(held[1].no)
@@ -122,7 +122,7 @@ def test_a_supervisor_hears_when_what_is_left_of_an_hour_is_too_small_for_all(de
     for number in range(4):
         desk.book(number, f"{DAY}T13:00")
     desk.apply(city(tmp_path / "b"))
-    assert [(one.kind, one.body) for one in desk.outbox()] == [("appointments_crowded", {"hours": 1})]
+    assert [(one.kind, one.body) for one in desk.notices()] == [("appointments_crowded", {"hours": 1})]
     assert (shown(desk)["13:30"], got(desk, "13:30")) == (0, 0)
 
 

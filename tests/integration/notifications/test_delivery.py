@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.accounts.schemas import StaffUser
+from services.cases import service as cases
 from services.container import Container, build_container
 from services.conversations.events import ConversationChanged
 from services.conversations.schemas import Outgoing
@@ -20,6 +22,7 @@ from services.notifications.models import OutboxRow, StaffNotice
 from tests.support import outcomes, wait_for
 
 LEASE = notifications.SENDING_LEASE
+CLERK = StaffUser("li", "clerk", None)
 
 
 class Post:
@@ -214,6 +217,19 @@ def test_what_is_said_under_one_key_stands_in_the_conversation_once(post: Post) 
     post.deliver(conversation_id, "您的结果到了", "请查收")
     post.deliver(conversation_id, "另一件事", dedupe="other")
     assert post.read(conversation_id) == ["您的结果到了", "请查收", "另一件事"]
+    assert post.rows() == []
+
+
+def test_two_replies_of_a_clerk_in_one_moment_are_both_read(post: Post) -> None:
+    conversation_id = post.conversation()
+    now, secrets = post.clock.now(), post.the.secrets
+    new = cases.NewCase(kind="consultation", title="想问一件事", channel="web", conversation_id=conversation_id)
+    number = post.database.write(lambda uow: cases.open_case(uow, secrets, new, now=now)).case_no
+    for text in ("先答一句", "再答一句"):
+        post.database.write(
+            lambda uow, text=text: cases.reply(uow, secrets, case_no=number, user=CLERK, text=text, now=now)  # type: ignore[misc]
+        )
+    assert [text for text in post.read(conversation_id) if text.endswith("答一句")] == ["先答一句", "再答一句"]
     assert post.rows() == []
 
 
