@@ -18,7 +18,8 @@ from services.worker import Worker
 from tests.soak.clock import SharedClock
 
 # As the worker's own, only faster: the soak's days pass in seconds.
-PERIODS = {"sweep": 0.15, "desk": 0.4}
+PERIODS = {"robot": 0.1, "sweep": 0.15, "desk": 0.4}
+ROBOT_KEY = "robot-key"
 SECRET = "a-secret-key-for-soaking-that-is-long-enough"
 
 
@@ -29,10 +30,19 @@ class Place:
     folder: Path
     database_url: str
     redis_url: str
+    # A platform of group robots, which takes what leaves the house.
+    group_url: str
 
     def container(self, clock: Clock) -> Container:
-        values = {"HUIYING_VAR": self.folder, "database_url": self.database_url, "redis_url": self.redis_url}
-        return build_container(Settings.model_validate({**values, "secret_keys": SECRET}), clock)
+        values = {
+            "HUIYING_VAR": self.folder,
+            "database_url": self.database_url,
+            "redis_url": self.redis_url,
+            "wecom_url": self.group_url,
+            "connector_secrets": {"robot": ROBOT_KEY},
+            "secret_keys": SECRET,
+        }
+        return build_container(Settings.model_validate(values), clock)
 
 
 def work(place: Place, clock: Path) -> None:

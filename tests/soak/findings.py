@@ -12,6 +12,7 @@ from services.cases.supervision import slots
 from services.conversations.models import Message
 from services.core.database import Database, UnitOfWork
 from services.notifications.models import OutboxRow, StaffNotice
+from services.notifications.schemas import STAFF_KINDS
 from services.sla import service as sla
 from services.sla.clocks import LEVELS, Level
 from tests.soak.town import DEALT, Town
@@ -175,6 +176,16 @@ def _outbox(session: Session, findings: Findings) -> None:
         if dead or done_at is None:
             findings.lost.append(f"outbox row {row_id}: {'given up' if dead else 'never sent'}")
     findings.delivered = session.scalar(sa.select(sa.func.count()).select_from(StaffNotice)) or 0
+
+
+def not_taken(database: Database, contents: list[str]) -> list[str]:
+    """What went to the group by the outbox and is not among what the platform took; it may have been taken twice when a
+    worker was killed in between."""
+    with database.unit_of_work(read_only=True) as uow:
+        rows = list(uow.session.execute(sa.select(OutboxRow.kind, OutboxRow.body)).tuples())
+    taken = Counter(content.splitlines()[0] + content.splitlines()[1] for content in contents)
+    sent = Counter(f"{STAFF_KINDS[kind]}工单：{body['case_no']}" for kind, body in rows)
+    return [f"{what}: sent {count} times more than taken" for what, count in (sent - taken).items()]
 
 
 def _waits_and_queues(session: Session, findings: Findings) -> None:

@@ -12,9 +12,19 @@ import psycopg
 
 from services.core.clock import SHANGHAI, parse_moment
 from services.sla import service as sla
+from tests.integration.notifications.servers import platform
 from tests.soak.clock import SharedClock
 from tests.soak.crew import Crew, Place
-from tests.soak.findings import Findings, in_order, look, missing_reports, newest_alert, out_of_order, waiting_work
+from tests.soak.findings import (
+    Findings,
+    in_order,
+    look,
+    missing_reports,
+    newest_alert,
+    not_taken,
+    out_of_order,
+    waiting_work,
+)
 from tests.soak.servers import OwnPostgres, OwnRedis
 from tests.soak.town import Town
 from tests.support import wait_for
@@ -29,6 +39,8 @@ LEAST_ACTS = 80
 # On a busy machine the town's time passes more slowly: no more than this part of it from one act to the next.
 SLOWEST = 1 / 200
 REST_SECONDS = 600
+# Where the platform's group robots take their messages.
+ROBOT = "/cgi-bin/webhook/send"
 # On a busy machine a part goes on past its seconds until enough has happened, but not for ever.
 LONGEST = 20
 _numbers = itertools.count(1)
@@ -49,7 +61,9 @@ class Soak:
         home.mkdir(parents=True)
         self.random = random.Random(seed)
         self.clock = SharedClock(home / "clock", parse_moment(START))
-        self.place = Place(home, postgres.url.rsplit("/", 1)[0] + f"/{name}", store.url)
+        self._group = platform()
+        self.group = self._group.__enter__()
+        self.place = Place(home, postgres.url.rsplit("/", 1)[0] + f"/{name}", store.url, self.group.url)
         self.container = self.place.container(self.clock)
         self.town = Town(self.container, self.clock, home, seed)
         self.crew = Crew(self.place, self.clock, self.random)
@@ -95,6 +109,7 @@ class Soak:
 
     def found(self, part: str, *, straight: bool = True) -> Findings:
         findings = look(self.town, Findings(part, faults=self.faults), straight=straight)
+        findings.lost += not_taken(self.town.database, [body["markdown"]["content"] for body in self.group.at(ROBOT)])
         findings.wrong += in_order(self.town.database)
         if self.crew.fell:
             findings.wrong.append(f"{self.crew.fell} workers ended by themselves, see {self.place.folder}/worker.log")
@@ -103,6 +118,7 @@ class Soak:
 
     def close(self) -> None:
         self.crew.dismiss()
+        self._group.__exit__(None, None, None)
         self.container.database.dispose()
         self.container.signals.close()
 

@@ -16,6 +16,7 @@ from services.cases.models import OPEN_STATUSES, Case
 from services.container import DEMO_CITY, Container
 from services.core.database import Base
 from services.core.errors import HuiyingError
+from services.notifications import service as notifications
 from services.sla import service as sla
 from tests.soak.clock import SharedClock
 
@@ -29,6 +30,14 @@ ROSTER = f"""queues:
 """
 # Beside the first answer, news is promised: clocks that follow one another.
 UPDATES = """      - {target: update, kind: complaint, limit: 2, unit: working_days, source: 进展告知要求（示范）}
+"""
+# What supervisors and managers read at their console goes to a group of another platform too.
+GROUP = """robots: [{name: 督办群, secret: robot}]
+mailboxes: []
+wechat: []
+routes:
+  - {kinds: [case_breach, case_escalation, case_urgent], readers: [role:supervisor, role:manager], robot: 督办群}
+templates: []
 """
 KINDS = ("consultation", "consultation", "help", "complaint", "suggestion", "urgent")
 
@@ -55,7 +64,9 @@ class Town:
         (city / "roster.yaml").write_text(ROSTER, encoding="utf-8")
         with (city / "policies.yaml").open("a", encoding="utf-8") as policies:
             policies.write(UPDATES)
+        (city / "notifications.yaml").write_text(GROUP, encoding="utf-8")
         self.database.write(lambda uow: sla.apply_city(uow, city, clock.now()))
+        self.database.write(lambda uow: notifications.apply_city(uow, city, clock.now()))
 
     def begin_alert(self) -> None:
         """From now on two reports a day are due."""
