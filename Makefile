@@ -32,8 +32,8 @@ check:
 
 # Needs pip-tools in any environment; torch keeps its plain version, so that any build of it fits.
 lock:
-	pip-compile -q --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host -o requirements.lock pyproject.toml
+	pip-compile -q --allow-unsafe --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host -o requirements.lock pyproject.toml
 	cp requirements.lock requirements-dev.lock
-	pip-compile -q --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --extra dev -o requirements-dev.lock pyproject.toml
+	pip-compile -q --allow-unsafe --strip-extras --no-header --no-annotate --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --extra dev -o requirements-dev.lock pyproject.toml
 	bash -c "comm -13 <(sort requirements.lock) <(sort requirements-dev.lock)" > requirements-dev.part && mv requirements-dev.part requirements-dev.lock
 	sed -i -e 's/^torch==\([0-9.]*\)+cpu/torch==\1/' -e '/^$$/d' -e '/^# /d' requirements.lock

@@ -1,4 +1,4 @@
-"""Build the two Python runtimes: `.venv` (the service) and `bot/.venv` (Rasa, Python 3.10).
+"""Build the two Python runtimes, `.venv` (the service) and `bot/.venv` (Rasa), from one Python 3.11.
 
 Run with any Python 3.9 or newer, standard library only:
 
@@ -20,12 +20,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 NEEDED_BYTES = {"service": 4 * 1024**3, "bot": 4 * 1024**3}
 PROBE_SECONDS = 20
 INSTALL_SECONDS = 40 * 60
-PROBE = "import sys, venv, ssl; print('%d.%d' % sys.version_info[:2])"
+QUIETLY = ("-q", "--disable-pip-version-check")
+# Debian 12's own, and the last one that the TensorFlow of Rasa 3.6 has wheels for (docs/decisions/0010-one-python.md).
+PYTHON = "3.11"
+# Says whose base interpreter it is before it needs what makes virtual environments, so that both can be told apart.
+PROBE = """
+import os, sys
+print('%d.%d' % sys.version_info[:2], os.path.realpath(getattr(sys, '_base_executable', sys.executable)), flush=True)
+import ensurepip, ssl, venv
+"""
 
 
 class SetupError(Exception):
@@ -38,18 +47,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         with only_one_setup():
-            service = find_python(("3.11", "3.12", "3.13"), at_least=(3, 11))
-            if service is None:
-                raise SetupError("Python 3.11 or newer was not found: install it and put python3.11 on PATH.")
+            python = find_python()
             locks = [ROOT / "requirements.lock"] + ([ROOT / "requirements-dev.lock"] if options.dev else [])
-            build("service", ROOT / ".venv", service, locks, project=True)
-            rasa = find_python(("3.10",)) or python_from_uv("3.10")
-            if rasa is None:
-                raise SetupError(
-                    "Python 3.10 was not found, which Rasa 3.6 needs: put python3.10 on PATH, or install it with "
-                    "'pyenv install 3.10' or 'uv python install 3.10', and run this again."
-                )
-            build("bot", ROOT / "bot" / ".venv", rasa, [ROOT / "bot" / "requirements.lock"], project=False)
+            build("service", ROOT / ".venv", python, locks, project=True)
+            build("bot", ROOT / "bot" / ".venv", python, [ROOT / "bot" / "requirements.lock"], project=False)
     except SetupError as error:
         print(f"huiying: {error}", file=sys.stderr)
         return 1
@@ -83,55 +84,60 @@ def only_one_setup() -> Iterator[None]:
         yield
 
 
-def find_python(wanted: tuple, at_least: tuple | None = None) -> Path | None:
-    """The first interpreter of a wanted version that really runs: on PATH, then in pyenv's versions folder."""
-    candidates = []
-    for version in wanted:
-        candidates += [Path(folder) / f"python{version}" for folder in os.get_exec_path()]
-        pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-        candidates += sorted(pyenv.glob(f"{version}*/bin/python"), reverse=True)
-    if at_least:
-        candidates.append(Path(sys.executable))
-    for candidate in candidates:
-        version = probe(candidate) if candidate.exists() else None
-        if version in wanted or (version and at_least and tuple(map(int, version.split("."))) >= at_least):
-            return candidate
-    return None
+def find_python() -> Path:
+    """The interpreter that both runtimes are made from: what the service runtime was made from, else what runs this
+    script, else one on PATH.
+
+    Raises SetupError, whose sentence says what is needed, when none of them is a Python 3.11 that really runs.
+    """
+    on_path = [Path(folder) / name for name in (f"python{PYTHON}", "python3") for folder in os.get_exec_path()]
+    seen, incomplete = [], None
+    for candidate in [ROOT / ".venv" / "bin" / "python", Path(sys.executable), *on_path]:
+        found = probe(candidate) if candidate.exists() else None
+        if found is None:
+            continue
+        if found.version == PYTHON and found.complete:
+            return found.path
+        if found.version == PYTHON:
+            incomplete = incomplete or found.path
+        elif found.version not in seen:
+            seen.append(found.version)
+    if incomplete:
+        raise SetupError(
+            f"{incomplete} cannot make virtual environments (no venv, ensurepip or ssl): "
+            f"on Debian 'apt-get install python{PYTHON}-venv', then run this again."
+        )
+    here = f"only {' and '.join(seen)} is here" if seen else "none is here"
+    raise SetupError(
+        f"Python {PYTHON} is needed and {here}: Rasa's TensorFlow has wheels for no later one. Put python{PYTHON} on "
+        f"PATH (Debian 12: 'apt-get install python{PYTHON}-venv'; elsewhere 'uv python install {PYTHON}' or 'pyenv "
+        f"install {PYTHON}') and run this again."
+    )
 
 
-def probe(python: Path) -> str | None:
-    """'3.10' when the interpreter starts and has venv and ssl; a pyenv shim can exist and still fail."""
+class Interpreter(NamedTuple):
+    """What a probe saw: the version ('3.11'), the interpreter under any shim or virtual environment, and whether it can
+    make virtual environments."""
+
+    version: str
+    path: Path
+    complete: bool
+
+
+def probe(python: Path) -> "Interpreter | None":
+    """Run it: a pyenv shim can exist and still fail, and a name may lie."""
     try:
         done = subprocess.run([str(python), "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def python_from_uv(version: str) -> Path | None:
-    """Let uv (taken from PyPI into the service runtime) find or fetch an interpreter."""
-    pip = ROOT / ".venv" / "bin" / "python"
-    uv = ROOT / ".venv" / "bin" / "uv"
-    try:
-        if not uv.exists():
-            subprocess.run([pip, "-m", "pip", "install", "-q", "uv"], check=True, timeout=300)
-        subprocess.run([uv, "python", "install", "-q", version], timeout=600, capture_output=True)
-        found = subprocess.run([uv, "python", "find", version], timeout=60, capture_output=True, text=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    path = Path(found.stdout.strip()) if found.returncode == 0 and found.stdout.strip() else None
-    return path if path and probe(path) == version else None
+    version, _, path = done.stdout.strip().partition(" ")
+    return Interpreter(version, Path(path), done.returncode == 0) if path else None
 
 
 def build(name: str, folder: Path, python: Path, locks: list, *, project: bool) -> None:
     """Make or complete a virtual environment; a stamp written last says what it was made from."""
     stamp = folder / "huiying.stamp"
-    digest = hashlib.sha256(probe(python).encode())
-    for lock in locks:
-        if not lock.exists():
-            raise SetupError(f"{lock.name} is missing: restore it from version control.")
-    made_from = digest.hexdigest()
-    lines = {lock: f"{made_from}:{lock.name}:{hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks}
+    lines = made_of(python, locks)
     present = stamp.read_text().split("\n") if stamp.exists() else []
     missing = [lock for lock in locks if lines[lock] not in present]
     if not missing:
@@ -146,17 +152,28 @@ def build(name: str, folder: Path, python: Path, locks: list, *, project: bool) 
         run([python, "-m", "venv", "--clear", folder], "the virtual environment could not be made")
         missing = list(locks)
     inside = folder / "bin" / "python"
+    # Rasa's metadata stops at Python 3.10; tests/unit/test_locks.py names what may be held against a package's word.
+    unheard = () if project else ("--ignore-requires-python",)
     for lock in missing:
         run(
-            [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r", lock],
+            [inside, "-m", "pip", "install", *QUIETLY, "--no-deps", *unheard, "-r", lock],
             f"{lock.relative_to(ROOT)} could not be installed (a broken lock, or no package registry)",
         )
     if project:
         run(
-            [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-e", ROOT],
+            [inside, "-m", "pip", "install", *QUIETLY, "--no-deps", "-e", ROOT],
             "the project itself could not be installed",
         )
     stamp.write_text("\n".join(lines.values()))
+
+
+def made_of(python: Path, locks: list) -> dict:
+    """{lock: the line of the stamp that says which interpreter and which contents of it a runtime was made of}"""
+    for lock in locks:
+        if not lock.exists():
+            raise SetupError(f"{lock.name} is missing: restore it from version control.")
+    made_from = hashlib.sha256(f"{PYTHON} {python}".encode()).hexdigest()
+    return {lock: f"{made_from}:{lock.name}:{hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks}
 
 
 def run(command: list, complaint: str) -> None:
