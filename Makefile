@@ -15,9 +15,7 @@ setup:
 
 test:
 	@$(PYTHON) setup_runtimes.py --dev
-	@bot/.venv/bin/python -m pytest -q -c /dev/null --rootdir . tests/bot
-	@$(if $(TESTS),.venv/bin/python -m pytest $(TESTS),.venv/bin/python -m pytest tests/e2e)
-	@$(if $(TESTS),:,.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/web)
+	@.venv/bin/python -m tests $(TESTS)
 
 # Minutes of faults on servers of its own (docs/time-limits.md): make soak SECONDS=600 SEED=11 PART=kills
 soak:

@@ -11,7 +11,7 @@ from services.core.errors import Conflict
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], *, seconds: float = 10.0, step: float = 0.05) -> T:
+def wait_for(condition: Callable[[], T], *, seconds: float = 60.0, step: float = 0.05) -> T:
     """The first true value of `condition`; fails when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

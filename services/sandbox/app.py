@@ -116,7 +116,7 @@ def create_app(seed: int, *, api_key: str, today: date) -> FastAPI:
         return faults.state()
 
     @app.post("/_control", dependencies=guarded)
-    def control(wanted: Control) -> dict[str, Any]:
+    async def control(wanted: Control) -> dict[str, Any]:
         try:
             faults.set(wanted.system, wanted.delay_seconds, wanted.error, wanted.times)
         except KeyError:

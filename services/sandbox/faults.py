@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fastapi import Response
@@ -22,19 +23,24 @@ class Fault:
     error: Error | None = None
     times: int | None = None
     calls: int = 0
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Faults:
+    """For one event loop."""
+
     def __init__(self) -> None:
         self._by_system = {name: Fault() for name in SYSTEMS}
 
     def set(self, system: str, delay_seconds: float, error: Error | None, times: int | None) -> None:
-        """Raises KeyError for a system that is none."""
-        calls = self._by_system[system].calls
-        self._by_system[system] = Fault(delay_seconds, error, times, calls)
+        """Replaces a system's fault and lets go of the calls that it delays. Raises KeyError for none of SYSTEMS."""
+        before = self._by_system[system]
+        self._by_system[system] = Fault(delay_seconds, error, times, before.calls)
+        before.replaced.set()
 
     def state(self) -> dict[str, dict[str, Any]]:
-        return {name: asdict(fault) for name, fault in self._by_system.items()}
+        shown = ("delay_seconds", "error", "times", "calls")
+        return {name: {key: getattr(fault, key) for key in shown} for name, fault in self._by_system.items()}
 
     async def apply(self, system: str) -> Response | None:
         """Suffer the system's fault: wait, and give the broken answer when there is to be one."""
@@ -46,7 +52,8 @@ class Faults:
             fault.times -= 1
         delay, error = fault.delay_seconds, fault.error
         if delay:
-            await asyncio.sleep(delay)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(fault.replaced.wait(), delay)
         match error:
             case "500":
                 return JSONResponse({"code": "9999", "msg": "系统内部错误"}, status_code=500)

@@ -44,7 +44,7 @@ class Citizen:
         answer = self.post(text, **body)
         if answer["pending"]:
             key = f"m{self.sent}"
-            wait_for(lambda: not self._post({"text": text, **body, "client_message_id": key})["pending"], seconds=15)
+            wait_for(lambda: not self._post({"text": text, **body, "client_message_id": key})["pending"])
             answer = self._post({"text": text, **body, "client_message_id": key})
         return answer
 
@@ -83,7 +83,7 @@ class System:
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        made = httpx.Client(base_url=self.url, headers=headers, timeout=30.0)
+        made = httpx.Client(base_url=self.url, headers=headers, timeout=60.0)
         self.clients.append(made)
         return made
 
@@ -105,7 +105,7 @@ class System:
         """The newest one-time code on the sandbox's telephone."""
         url = f"{self.stack.settings.sandbox_url}/sms/messages"
         headers = {"x-api-key": os.environ["CONNECTOR_SECRET_SANDBOX"]}
-        newest = wait_for(lambda: httpx.get(url, params={"phone": phone}, headers=headers).json(), seconds=15)[-1]
+        newest = wait_for(lambda: httpx.get(url, params={"phone": phone}, headers=headers).json())[-1]
         return re.search(r"\d{6}", newest["text"]).group()
 
     def checks(self) -> dict[str, Any]:

@@ -139,6 +139,6 @@ def test_an_imported_entry_is_answered_after_publishing_without_a_restart(system
     files = {"file": ("live.jsonl", row.encode())}
     report = admin.post("/api/v1/knowledge/import", files=files, data={"publish": "true"}, timeout=120).json()
     assert report["version"]
-    wait_for(lambda: system.checks()["knowledge"]["detail"] == f"v{report['version']}", seconds=15)
+    wait_for(lambda: system.checks()["knowledge"]["detail"] == f"v{report['version']}")
     answer = system.citizen().send("热气球巡游报名在哪里")
     assert answer["messages"][0]["text"] == "请到测试窗口报名。"

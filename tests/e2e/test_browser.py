@@ -33,7 +33,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def open_page(browser: Browser, system: System, path: str, size: dict[str, int]) -> Page:
     """A page in a browser profile of its own; an error in its scripts fails the test at the end."""
     page = browser.new_context(viewport=size, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     page.goto(system.url + path)
     return page
 

@@ -38,9 +38,9 @@ def test_a_bill_comes_with_a_chart_that_the_browser_shows(system: System, chromi
         page.goto(system.url)
         page.fill("#input", "查电费 户号80013328")
         page.press("#input", "Enter")
-        page.get_by_role("button", name="同意", exact=True).click(timeout=20_000)
+        page.get_by_role("button", name="同意", exact=True).click(timeout=60_000)
         picture = page.locator("img.chart")
-        expect(picture).to_be_visible(timeout=20_000)
+        expect(picture).to_be_visible(timeout=60_000)
         wait_for(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"))
         address = str(picture.get_attribute("src"))
         assert "80013328" not in address
@@ -75,12 +75,12 @@ def test_a_citizen_is_told_since_when_a_system_is_down_and_once_when_it_is_back(
         with rows.unit_of_work(read_only=True) as uow:
             return uow.session.scalar(sa.select(SystemOutage).where(SystemOutage.kind == "outage")) is None
 
-    wait_for(is_back, seconds=40)
+    wait_for(is_back)
     if not WAKING_HOURS[0] <= datetime.now(SHANGHAI).hour < WAKING_HOURS[1]:
         # Here it is night, and the return is told in the morning (tests/integration/lookups/test_outages.py).
         assert news() == []
         return
-    wait_for(news, seconds=40)
+    wait_for(news)
     assert news() == ["您关心的停供信息系统已经恢复，现在可以重新查询了。"]
 
 

@@ -51,7 +51,7 @@ def replica(system: System) -> Iterator[str]:
         except httpx.TransportError:
             return False
 
-    wait_for(is_up, seconds=90, step=0.2)
+    wait_for(is_up, seconds=180, step=0.2)
     yield url
     assert second.running is not None
     second.running.terminate()
@@ -60,7 +60,7 @@ def replica(system: System) -> Iterator[str]:
 
 def over(citizen: Citizen, url: str) -> Citizen:
     """The same citizen, whose next messages reach another replica."""
-    client = httpx.Client(base_url=url, headers=dict(citizen.client.headers), timeout=30.0)
+    client = httpx.Client(base_url=url, headers=dict(citizen.client.headers), timeout=60.0)
     return dataclasses.replace(citizen, client=client)
 
 

@@ -50,7 +50,7 @@ class Api:
             return False
 
     def client(self) -> httpx.Client:
-        client = httpx.Client(base_url=self.url, timeout=20)
+        client = httpx.Client(base_url=self.url, timeout=60)
         login = client.post("/api/v1/login", json={"name": "clerk", "password": PASSWORD}).raise_for_status()
         client.headers["authorization"] = f"Bearer {login.json()['token']}"
         return client

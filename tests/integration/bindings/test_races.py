@@ -118,7 +118,7 @@ def test_a_killed_scan_is_resumed_by_another_worker_and_tells_everybody_once(tow
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     (left,) = town.rows(Scan)
     assert (left.looked, left.told, left.finished_at) == (20, 20, None)
     assert town.scan("other").looked == 0, "the dead worker's lease still holds"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import purgatory.domain.model
 import pytest
 import uvicorn
 
@@ -84,6 +85,27 @@ def quick(connector: Connector) -> Connector:
 @pytest.fixture
 def gateway(connectors: dict[str, Connector]) -> Gateway:
     return Gateway(connectors)
+
+
+class BreakerClock:
+    """The time that circuit breakers go by, which stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self._now = NOW.timestamp()
+
+    def time(self) -> float:
+        """Stands in for time.time."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+@pytest.fixture
+def breaker_clock(monkeypatch: pytest.MonkeyPatch) -> BreakerClock:
+    made = BreakerClock()
+    monkeypatch.setattr(purgatory.domain.model, "time", made)
+    return made
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ class Server:
         self.process = process
         self.port = port
         self.database = database
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=15)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60)
 
     def call(self, action: str, slots: dict[str, Any], *, ref: str, sender: str = "c1") -> dict[str, Any]:
         tracker = {"sender_id": sender, "slots": slots, "latest_message": {"metadata": {"ref": ref}}, "events": []}
@@ -90,9 +90,9 @@ def test_it_listens_on_the_loopback_address_only_and_stops_when_told(server: Ser
     others = {one[4][0] for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1"}
     for address in others:
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection((address, server.port), timeout=1)
+            socket.create_connection((address, server.port), timeout=60)
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(15) == 0
+    assert server.process.wait(60) == 0
 
 
 def test_a_mistake_in_a_connector_is_one_line(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The gateway against the real sandbox: time limits, retries, the breaker, broken answers."""
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -40,7 +39,7 @@ def changed(connector: Connector, *, safe: bool | None = None, **updates: Any) -
     ],
 )
 def test_every_kind_of_lookup_is_answered(gateway: Gateway, kind: str, parameters: dict[str, str]) -> None:
-    answer = run(gateway.ask(kind, parameters, seconds=5))
+    answer = run(gateway.ask(kind, parameters, seconds=60))
     assert answer.state == "done"
     (items,) = (value for name, value in answer.data.items() if name in ANSWER_LISTS)
     assert items
@@ -59,16 +58,17 @@ def test_business_outcomes_are_answers_and_never_open_the_breaker(
     gateway: Gateway, kind: str, parameters: dict[str, str], state: str
 ) -> None:
     for _ in range(8):
-        assert run(gateway.ask(kind, parameters, seconds=5)).state == state
+        assert run(gateway.ask(kind, parameters, seconds=60)).state == state
 
 
 def test_a_slow_system_is_given_up_when_the_time_is_over(gateway: Gateway, sandbox: Any) -> None:
     for fault in ({"delay_seconds": 30}, {"error": "timeout"}, {"error": "slow"}):
         sandbox.fault("violations", **fault)
-        began = time.monotonic()
+        before = sandbox.calls("violations")
         with pytest.raises(SystemSlow):
             run(gateway.ask("violation", VEHICLE, seconds=0.3))
-        assert time.monotonic() - began < 2
+        # Given up, not answered: the system still holds its one answer back.
+        assert sandbox.calls("violations") == before + 1
 
 
 def test_a_trickle_is_bounded_by_the_connectors_own_total_time(connectors: dict[str, Connector], sandbox: Any) -> None:
@@ -83,7 +83,7 @@ def test_a_trickle_is_bounded_by_the_connectors_own_total_time(connectors: dict[
 def test_a_safe_call_is_tried_again_and_recovers(gateway: Gateway, sandbox: Any, error: str) -> None:
     sandbox.fault("violations", error=error, times=2)
     before = sandbox.calls("violations")
-    assert run(gateway.ask("violation", VEHICLE, seconds=5)).state == "done"
+    assert run(gateway.ask("violation", VEHICLE, seconds=60)).state == "done"
     assert sandbox.calls("violations") - before == 3
 
 
@@ -92,30 +92,29 @@ def test_an_unsafe_call_is_made_once(connectors: dict[str, Connector], sandbox: 
     sandbox.fault("violations", error="500", times=1)
     before = sandbox.calls("violations")
     with pytest.raises(SystemTrouble):
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))
     assert sandbox.calls("violations") - before == 1
 
 
-def test_the_breaker_opens_spares_the_system_and_closes_again(connectors: dict[str, Connector], sandbox: Any) -> None:
-    breaker = connectors["violation"].breaker.model_copy(update={"failures": 3, "open_seconds": 0.4})
+def test_the_breaker_opens_spares_the_system_and_closes_again(
+    connectors: dict[str, Connector], sandbox: Any, breaker_clock: Any
+) -> None:
+    breaker = connectors["violation"].breaker.model_copy(update={"failures": 3, "open_seconds": 30})
     gateway = Gateway({"violation": changed(connectors["violation"], breaker=breaker)})
     sandbox.fault("violations", error="500")
     with pytest.raises(SystemTrouble):
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))
     after_opening = sandbox.calls("violations")
     with pytest.raises(SystemTrouble) as refused:
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))
     assert refused.value.since is not None
     assert sandbox.calls("violations") == after_opening
     sandbox.heal()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            answer = run(gateway.ask("violation", VEHICLE, seconds=5))
-            break
-        except SystemTrouble:
-            time.sleep(0.02)
-    assert answer.state == "done"
+    breaker_clock.advance(29)
+    with pytest.raises(SystemTrouble):
+        run(gateway.ask("violation", VEHICLE, seconds=60))
+    breaker_clock.advance(2)
+    assert run(gateway.ask("violation", VEHICLE, seconds=60)).state == "done"
     assert sandbox.calls("violations") == after_opening + 1
 
 
@@ -123,15 +122,15 @@ def test_one_broken_system_does_not_close_the_others(gateway: Gateway, sandbox: 
     sandbox.fault("violations", error="500")
     for _ in range(3):
         with pytest.raises(SystemTrouble):
-            run(gateway.ask("violation", VEHICLE, seconds=5))
-    assert run(gateway.ask("progress", {"case_no": "BJ202608150021", "phone_tail": "6125"}, seconds=5)).state == "done"
+            run(gateway.ask("violation", VEHICLE, seconds=60))
+    assert run(gateway.ask("progress", {"case_no": "BJ202608150021", "phone_tail": "6125"}, seconds=60)).state == "done"
 
 
 def test_a_wrong_key_is_trouble_and_not_tried_again(connectors: dict[str, Connector], sandbox: Any) -> None:
     gateway = Gateway({"violation": changed(connectors["violation"], key=None)})
     before = sandbox.calls("violations")
     with pytest.raises(SystemTrouble, match="HTTP 401"):
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))
     assert sandbox.calls("violations") - before == 1
 
 
@@ -140,11 +139,11 @@ def test_an_answer_of_another_shape_is_trouble_whose_reason_holds_no_values(conn
     request = request.model_copy(update={"result": request.result.replace("points: wfjfs", "points: wfdz")})
     gateway = Gateway({"violation": connectors["violation"].model_copy(update={"requests": [request]})})
     with pytest.raises(SystemTrouble) as trouble:
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))
     assert trouble.value.reason == "unexpected answer: violations.0.points int_parsing"
 
 
 def test_a_system_that_is_not_there_is_trouble(connectors: dict[str, Connector]) -> None:
     gateway = Gateway({"violation": changed(connectors["violation"], base_url="http://127.0.0.1:9")})
     with pytest.raises(SystemTrouble, match="ConnectError"):
-        run(gateway.ask("violation", VEHICLE, seconds=5))
+        run(gateway.ask("violation", VEHICLE, seconds=60))

@@ -110,12 +110,19 @@ def test_the_same_message_asks_the_system_once(service: LookupService, database:
     assert len(jobs(database)) == 2
 
 
-def test_two_simultaneous_calls_for_one_message_ask_once(service: LookupService, sandbox: Any) -> None:
-    sandbox.fault("violations", delay_seconds=0.3)
+def test_two_simultaneous_calls_for_one_message_ask_once(
+    make_service: Callable[..., LookupService], sandbox: Any
+) -> None:
+    service = make_service(turn_budget_seconds=60)
+    sandbox.fault("violations", delay_seconds=60)
     before = sandbox.calls("violations")
 
     async def both() -> list[LookupResult]:
-        return await asyncio.gather(*(service.query("violation", "c1", 1, VEHICLE) for _ in range(2)))
+        first, second = (asyncio.create_task(service.query("violation", "c1", 1, VEHICLE)) for _ in range(2))
+        # The one that does not ask has its answer while the system still holds back the other's.
+        await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.to_thread(sandbox.heal)
+        return [await first, await second]
 
     states = sorted(result.state for result in asyncio.run(both()))
     assert states == ["done", "pending"]
@@ -123,9 +130,10 @@ def test_two_simultaneous_calls_for_one_message_ask_once(service: LookupService,
 
 
 def test_no_transaction_is_open_while_the_system_is_asked(
-    service: LookupService, database: Database, sandbox: Any
+    make_service: Callable[..., LookupService], database: Database, sandbox: Any
 ) -> None:
-    sandbox.fault("violations", delay_seconds=1.0)
+    service = make_service(turn_budget_seconds=60)
+    sandbox.fault("violations", delay_seconds=60)
     before = sandbox.calls("violations")
     thread = threading.Thread(target=ask, args=(service, VEHICLE))
     thread.start()
@@ -136,6 +144,7 @@ def test_no_transaction_is_open_while_the_system_is_asked(
         uow.session.execute(text("DELETE FROM audit_log"))
         uow.commit()
     assert thread.is_alive()
+    sandbox.heal()
     thread.join()
     assert jobs(database)[0].state == "done"
 

@@ -84,7 +84,7 @@ def platform() -> Iterator[Platform]:
     server = uvicorn.Server(uvicorn.Config(made.app(), host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    wait_for(lambda: server.started, seconds=20)
+    wait_for(lambda: server.started)
     try:
         yield made
     finally:

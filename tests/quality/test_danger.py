@@ -1,0 +1,49 @@
+"""What was learned about danger: the shipped numbers are those of the shipped examples, and find what no rule names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from knowledge_base import Embedder
+from services.conversations.urgency import Heard, detect, meaning
+from services.conversations.urgency.classifier import _weights
+from services.conversations.urgency.train import all_examples, digest, fit
+
+ROUTES = Path(__file__).parents[1] / "bot" / "heldout"
+UNSEEN = ("fifth.jsonl", "danger.jsonl", "danger2.jsonl")
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
+
+
+def test_the_shipped_weights_are_those_of_the_shipped_examples() -> None:
+    texts, labels = all_examples()
+    bias, weights = fit(texts, labels)
+    shipped_bias, shipped = _weights()
+    assert shipped_bias == pytest.approx(bias, abs=0.05)
+    for name, weight in weights.items():
+        assert shipped.get(name, 0.0) == pytest.approx(weight, abs=0.05), name
+
+
+def test_the_shipped_network_is_that_of_the_shipped_examples_and_of_the_bundled_model(embedder: Embedder) -> None:
+    network = meaning.shipped()
+    assert network.digest == digest(*all_examples())
+    assert network.model == embedder.identity
+    assert network.mean.shape == (embedder.dimension,)
+
+
+def test_with_the_meaning_nine_of_ten_hidden_dangers_are_found_without_the_dialogue(embedder: Embedder) -> None:
+    kept = [json.loads(line) for name in UNSEEN for line in lines(ROUTES / name)]
+    vectors = embedder.embed_queries([row["text"] for row in kept])
+    heard = [Heard(row["text"], embedder.identity, vector) for row, vector in zip(kept, vectors, strict=True)]
+    found = [detect(one.text, one) is not None for one in heard]
+    urgent = [row["route"] == "urgent" for row in kept]
+    assert sum(urgent) > 300
+    missed = [one.text for one, seen, danger in zip(heard, found, urgent, strict=True) if danger and not seen]
+    alarms = [one.text for one, seen, danger in zip(heard, found, urgent, strict=True) if seen and not danger]
+    assert len(missed) <= 0.1 * sum(urgent), missed
+    assert len(alarms) <= 0.03 * (len(urgent) - sum(urgent)), alarms
