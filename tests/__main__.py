@@ -6,15 +6,21 @@ run; the exit code is 0 when everything passed. The last line is pytest's own su
 """
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster import cluster
 
+ROOM = 4 * 1024**3
+DAY = 24 * 3600
 POSTGRES = "TEST_DATABASE_URL_POSTGRES"
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
@@ -36,14 +42,34 @@ def main(paths: list[str]) -> int:
     # Two processes of pytest share two cores: more threads in each would only wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.chdir(ROOT)
+    # What is started here is stopped here, also by a plain kill.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if paths:
         return some(paths)
-    failed = first_part()
-    with postgres():
+    with in_memory() as folder, postgres():
+        failed = first_part()
+        print(f"the first part: {'failed: ' + ', '.join(failed) if failed else 'passed'}\n", flush=True)
         code = subprocess.run(THEN, check=False).returncode
-    if failed:
-        print(f"failed in the first part: {', '.join(failed)}", file=sys.stderr, flush=True)
+        if not failed and not code:
+            shutil.rmtree(folder, ignore_errors=True)
     return code or int(bool(failed))
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder for what the tests write, in memory where there is room: SQLite waits for the disk at every commit.
+
+    It stays behind unless the caller removes it, for what a failed test wrote is worth reading; yesterday's goes.
+    """
+    shared = Path("/dev/shm")
+    roomy = os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM
+    for old in shared.glob("huiying-tests-*") if roomy else ():
+        if old.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="huiying-tests-", dir=shared if roomy else None))
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)
+    print(f"the tests write to {folder}, which goes when all pass", file=sys.stderr, flush=True)
+    yield folder
 
 
 @contextmanager
