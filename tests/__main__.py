@@ -45,7 +45,7 @@ def main(paths: list[str]) -> int:
     # What is started here is stopped here, also by a plain kill.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if paths:
-        return some(paths)
+        return max(subprocess.run(command, check=False).returncode for command in commands_for(paths))
     with in_memory() as folder, postgres():
         failed = first_part()
         print(f"the first part: {'failed: ' + ', '.join(failed) if failed else 'passed'}\n", flush=True)
@@ -84,15 +84,15 @@ def postgres() -> Iterator[None]:
         yield
 
 
-def some(arguments: list[str]) -> int:
-    """Just these, each with the interpreter that it is for; options of pytest among them count for all."""
+def commands_for(arguments: list[str]) -> list[list[str]]:
+    """Runs of just these, each with the interpreter that it is for; options of pytest among them count for all."""
     options = [argument for argument in arguments if not file_of(argument).exists()]
     bots = [argument for argument in arguments if file_of(argument).is_relative_to(ROOT / "tests" / "bot")]
     own = [argument for argument in arguments if argument not in bots and argument not in options]
     commands = [[*BOT_PYTEST, *options, *bots]] if bots else []
     if own or not bots:
         commands.append([*PYTEST, *options, *own])
-    return max(subprocess.run(command, check=False).returncode for command in commands)
+    return commands
 
 
 def file_of(argument: str) -> Path:
