@@ -1,8 +1,9 @@
 """Runs the tests: `python -m tests` all of them in two parts, `python -m tests PATH ...` just those.
 
 The first part takes under two minutes on two quiet cores and tells most: the linters, the types, the bot's tests in its
-own runtime and the unit tests, beside each other. The second is one run of pytest with everything else. Both always
-run; the exit code is 0 when everything passed. The last line is pytest's own summary of the second part.
+own runtime and the unit tests, beside each other. The second is the rest: the whole system in a process of its own, and
+beside it what needs databases or the model. Both parts always run; the exit code is 0 when everything passed. The last
+line is pytest's own summary of the run that is shown last.
 """
 
 import os
@@ -11,9 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,8 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
 # The bot's configuration of pytest is none: the project's needs plugins that its runtime does not have.
 BOT_PYTEST = ["bot/.venv/bin/python", "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-W", "ignore"]
-# Files stay together in one process, and so does the whole system of tests/e2e (tests/conftest.py).
-IN_TWO = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+IN_TWO = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 FIRST = {
     "ruff check": [sys.executable, "-m", "ruff", "check", "."],
     "ruff format": [sys.executable, "-m", "ruff", "format", "--check", "."],
@@ -35,7 +35,10 @@ FIRST = {
     "tests/bot": [*BOT_PYTEST, "tests/bot"],
     "tests/unit": [*PYTEST, *IN_TWO, "tests/unit"],
 }
-THEN = [*PYTEST, *IN_TWO, "tests/e2e", "tests/integration", "tests/web", "tests/quality"]
+SYSTEM = {"tests/e2e": [*PYTEST, "tests/e2e"]}
+# The quality tests come last, when the system has put the starter base's embeddings where they look for them. All give
+# way to the system: its limits are in seconds.
+REST = ["nice", "-n", "5", *PYTEST, *IN_TWO, "tests/integration", "tests/web", "tests/quality"]
 
 
 def main(paths: list[str]) -> int:
@@ -47,12 +50,15 @@ def main(paths: list[str]) -> int:
     if paths:
         return max(subprocess.run(command, check=False).returncode for command in commands_for(paths))
     with in_memory() as folder, postgres():
-        failed = first_part()
+        failed = shown(together(FIRST))
         print(f"the first part: {'failed: ' + ', '.join(failed) if failed else 'passed'}\n", flush=True)
-        code = subprocess.run(THEN, check=False).returncode
-        if not failed and not code:
+        whole_system = together(SYSTEM)
+        if subprocess.run(REST, check=False).returncode:
+            failed.append("the rest")
+        failed += shown(whole_system)
+        if not failed:
             shutil.rmtree(folder, ignore_errors=True)
-    return code or int(bool(failed))
+    return int(bool(failed))
 
 
 @contextmanager
@@ -99,23 +105,30 @@ def file_of(argument: str) -> Path:
     return (ROOT / argument.partition("::")[0]).resolve()
 
 
-def first_part() -> list[str]:
-    """Run its commands beside each other, show what each said when it has ended; the names of those that failed."""
-    codes: dict[str, int] = {}
-    mouth = threading.Lock()
+Ended = Future[subprocess.CompletedProcess[str]]
 
-    def run(name: str, command: list[str]) -> None:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        with mouth:
-            codes[name] = done.returncode
-            print(f"== {name}\n{done.stdout.rstrip()}\n", flush=True)
 
-    threads = [threading.Thread(target=run, args=(name, command)) for name, command in FIRST.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [name for name, code in codes.items() if code]
+def together(commands: dict[str, list[str]]) -> dict[Ended, str]:
+    """Start them beside each other; each one's end, by which its name is found."""
+    pool = ThreadPoolExecutor(len(commands))
+
+    def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+    started = {pool.submit(run, command): name for name, command in commands.items()}
+    pool.shutdown(wait=False)
+    return started
+
+
+def shown(started: dict[Ended, str]) -> list[str]:
+    """Print what each said when it has ended; the names of those that failed."""
+    failed = []
+    for ended in as_completed(started):
+        done, name = ended.result(), started[ended]
+        print(f"== {name}\n{done.stdout.rstrip()}", flush=True)
+        if done.returncode:
+            failed.append(name)
+    return failed
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -24,7 +25,8 @@ from tests.support import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 POSTGRES = os.environ.get("TEST_DATABASE_URL_POSTGRES", "postgresql://root@127.0.0.1:5432/postgres")
-REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
+# A database of its own on the server that other tests use: it is emptied, and they run meanwhile.
+REDIS = urlsplit(os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9"))._replace(path="/8").geturl()
 # Unpacked model, trained Rasa model and embeddings depend on nothing but their sources: every run shares them.
 SHARED = ("models", "rasa", "embeddings.db")
 
