@@ -6,6 +6,7 @@ beside it what needs databases or the model. Both parts always run; the exit cod
 line is pytest's own summary of the run that is shown last.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -14,9 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from tests.cluster import cluster
 
@@ -39,6 +40,14 @@ SYSTEM = {"tests/e2e": [*PYTEST, "tests/e2e"]}
 # The quality tests come last, when the system has put the starter base's embeddings where they look for them. All give
 # way to the system: its limits are in seconds.
 REST = ["nice", "-n", "5", *PYTEST, *IN_TWO, "tests/integration", "tests/web", "tests/quality"]
+
+
+class Run(NamedTuple):
+    """A command that was started, and the file that holds what it says."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    said: IO[str]
 
 
 def main(paths: list[str]) -> int:
@@ -105,30 +114,33 @@ def file_of(argument: str) -> Path:
     return (ROOT / argument.partition("::")[0]).resolve()
 
 
-Ended = Future[subprocess.CompletedProcess[str]]
-
-
-def together(commands: dict[str, list[str]]) -> dict[Ended, str]:
-    """Start them beside each other; each one's end, by which its name is found."""
-    pool = ThreadPoolExecutor(len(commands))
-
-    def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-
-    started = {pool.submit(run, command): name for name, command in commands.items()}
-    pool.shutdown(wait=False)
+def together(commands: dict[str, list[str]]) -> list[Run]:
+    """Start them beside each other; what is still running when we end is ended too."""
+    started = []
+    for name, command in commands.items():
+        said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  read when it has ended
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        atexit.register(stop, process)
+        started.append(Run(name, process, said))
     return started
 
 
-def shown(started: dict[Ended, str]) -> list[str]:
+def shown(started: list[Run]) -> list[str]:
     """Print what each said when it has ended; the names of those that failed."""
     failed = []
-    for ended in as_completed(started):
-        done, name = ended.result(), started[ended]
-        print(f"== {name}\n{done.stdout.rstrip()}", flush=True)
-        if done.returncode:
+    for name, process, said in started:
+        if process.wait():
             failed.append(name)
+        said.seek(0)
+        print(f"== {name}\n{said.read().rstrip()}", flush=True)
+        said.close()
     return failed
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":
