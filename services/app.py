@@ -25,6 +25,7 @@ from services.conversations.dialogue import RasaDialogue
 from services.conversations.turns import TurnRunner
 from services.core.clock import SHANGHAI
 from services.core.logs import configure_logging
+from services.core.openapi import answered_as, document_problems
 from services.core.settings import Settings
 from services.core.signals import KNOWLEDGE
 from services.core.web import RequestGuard, container_of, install_error_handlers
@@ -38,6 +39,7 @@ from services.web.endpoints import build_router, mount_static
 log = structlog.get_logger(__name__)
 
 THREADS = 64
+FIGURES = answered_as("Figures for Prometheus", "text/plain")
 RECOVER_SECONDS = 3.0
 REFRESH_SECONDS = 2.0
 
@@ -92,6 +94,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
     mount_static(app)
     _add_operations(app)
+    document_problems(app)
     app.add_middleware(
         RequestGuard,
         default_limit=composed.settings.body_limit,
@@ -159,12 +162,12 @@ def _add_operations(app: FastAPI) -> None:
     def alive() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"])
+    @app.get("/readyz", tags=["operations"], responses={503: {"content": {"application/json": {}}}})
     async def ready(request: Request) -> JSONResponse:
         """200 while citizens can be answered (also degraded), 503 when not; the checks say what is down."""
         report = await health.check(container_of(request))
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
-    @app.get("/metrics", tags=["operations"])
+    @app.get("/metrics", tags=["operations"], response_class=Response, responses=FIGURES)
     def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

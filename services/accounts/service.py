@@ -31,6 +31,8 @@ def create_account(
         raise BadRequest(f"角色须为 {'、'.join(ROLES)} 之一")
     if not 1 <= len(name) <= 64 or len(password) < 10:
         raise BadRequest("账号名为 1 至 64 个字符，密码至少 10 个字符")
+    if department is not None and not 1 <= len(department) <= 64:
+        raise BadRequest("部门名称为 1 至 64 个字符")
     if repository.get(uow.session, name) is not None:
         raise Conflict("账号名已存在")
     uow.session.add(

@@ -1,6 +1,5 @@
 """Appointments over HTTP: free places for everybody, the desk for staff."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -23,6 +22,7 @@ from services.appointments.schemas import (
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
 from services.core.web import container_of
+from services.core.wire import Day
 
 router = APIRouter(prefix="/api/v1/appointments", tags=["appointments"])
 
@@ -51,7 +51,7 @@ def availability(
 
 @router.get("")
 def day_list(
-    request: Request, user: Reader, hall: Annotated[str, Query(max_length=64)], day: date | None = None
+    request: Request, user: Reader, hall: Annotated[str, Query(max_length=64)], day: Day | None = None
 ) -> DayList:
     """A hall's appointments of a day (today when none is named), numbers masked."""
     the = container_of(request)
@@ -69,7 +69,7 @@ def halls(request: Request, user: Reader) -> list[HallOut]:
 
 @router.get("/waiting")
 def waiting(
-    request: Request, user: Reader, hall: Annotated[str, Query(max_length=64)], day: date | None = None
+    request: Request, user: Reader, hall: Annotated[str, Query(max_length=64)], day: Day | None = None
 ) -> list[WaitingPerson]:
     """Who waits for an hour of a hall's day (today when none is named), numbers masked, the next one first."""
     the = container_of(request)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.core.wire import Day, Moment
 from services.sla.schemas import SpanIn
 
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
@@ -98,8 +99,8 @@ class Hall(_Written):
     address: str = ""
     phone: str = ""
     windows: tuple[Windows, ...] = Field(min_length=1)
-    closed_days: frozenset[date] = frozenset()
-    extra_days: frozenset[date] = frozenset()
+    closed_days: frozenset[Day] = frozenset()
+    extra_days: frozenset[Day] = frozenset()
 
     def windows_for(self, service: str) -> Windows | None:
         return next((windows for windows in self.windows if service in windows.services), None)
@@ -228,14 +229,14 @@ class BookIn(BaseModel):
 
     service: str = Field(max_length=64)
     hall: str = Field(max_length=64)
-    start_at: AwareDatetime
+    start_at: Moment
     phone: str = Field(pattern=r"^1[3-9]\d{9}$")
     name: str | None = Field(None, min_length=1, max_length=40)
     request_id: RequestId
 
 
 class MoveIn(BaseModel):
-    start_at: AwareDatetime
+    start_at: Moment
     hall: str | None = Field(None, max_length=64)
     request_id: RequestId
 

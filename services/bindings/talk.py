@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from services.bindings.schemas import TYPES, Asked, BindingKind, Draft, Intent, Said
 from services.citizens.schemas import REMINDER_KINDS, ReminderKind
+from services.core.wire import whole
 
 OPEN_FOR = timedelta(minutes=30)
 MISFITS = 3
@@ -140,8 +141,9 @@ def next_step(draft: Draft) -> str:
 def option_in(asked: Asked, text: str) -> str | None:
     """The option that a text names: by its number in the list, its title, or a word; the longest word wins."""
     titles = list(asked.options)
-    if text.isdigit() and 1 <= int(text) <= len(titles):
-        return titles[int(text) - 1]
+    number = whole(text)
+    if number is not None and 1 <= number <= len(titles):
+        return titles[number - 1]
     hits = [(len(word), title) for title, words in asked.options.items() for word in words if word in text]
     return max(hits)[1] if hits else None
 

@@ -44,6 +44,7 @@ from services.citizens.schemas import REMINDER_KINDS, REMINDER_TITLES, Checked, 
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import HuiyingError
+from services.core.wire import LARGEST, whole
 
 CONSENT_TEXT = (
     "绑定后，查询时不用再填号码，也可以开启提醒。用途：仅用于为您查询和提醒；保存：加密存放，直到您解绑，"
@@ -322,8 +323,9 @@ class _Turn:
         return Reply(text, (*removes, ("我的提醒", "我的提醒"), *start[:1]))
 
     def _unbind(self, intent: Intent) -> Reply:
-        if intent.number.isdigit():
-            gone = self._remove(int(intent.number))
+        number = whole(intent.number, LARGEST)
+        if number is not None:
+            gone = self._remove(number)
             return Reply(f"已解绑{TYPES[gone.kind].title} {gone.masked}，保存的号码已经删除。" if gone else NOT_THERE)
         mine = self._mine(intent.kind)
         if not mine:

@@ -31,6 +31,7 @@ from services.cases.schemas import (
 from services.cases.states import Status
 from services.core.audit import record
 from services.core.web import container_of
+from services.core.wire import Offset
 from services.knowledge.schemas import DraftView
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
@@ -53,11 +54,13 @@ def list_cases(
     status: Annotated[list[Status] | None, Query()] = None,
     department: Annotated[str | None, Query(max_length=64)] = None,
     overdue: bool | None = None,
+    unanswered: bool = False,
     mine: bool = False,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    offset: Offset = 0,
 ) -> CaseList:
-    """`status` may be given more than once; `mine` narrows to the cases in the reader's own hands."""
+    """`status` may be given more than once; `unanswered` narrows to those past the limit of their first response that
+    nobody has answered yet, `mine` to the cases in the reader's own hands."""
     container = container_of(request)
     with container.database.unit_of_work(read_only=True) as uow:
         return service.list_cases(
@@ -68,6 +71,7 @@ def list_cases(
             status=status,
             department=department,
             overdue=overdue,
+            unanswered=unanswered,
             mine=mine,
             limit=limit,
             offset=offset,

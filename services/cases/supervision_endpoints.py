@@ -12,6 +12,7 @@ from services.cases.schemas import AbsenceIn, AbsenceOut, AlertLevelIn, AlertLev
 from services.core.clock import parse_moment
 from services.core.errors import BadRequest
 from services.core.web import container_of
+from services.core.wire import Id
 
 router = APIRouter(prefix="/api/v1", tags=["supervision"])
 
@@ -69,7 +70,7 @@ def set_absence(body: AbsenceIn, request: Request, user: Staff) -> AbsenceOut:
 
 
 @router.delete("/staff/absences/{absence_id}", status_code=204)
-def end_absence(absence_id: int, request: Request, user: Staff) -> None:
+def end_absence(absence_id: Id, request: Request, user: Staff) -> None:
     the = container_of(request)
     the.database.write(lambda uow: service.end_absence(uow, user=user, absence_id=absence_id, now=the.clock.now()))
 

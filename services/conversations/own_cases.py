@@ -9,6 +9,7 @@ from services.conversations.schemas import CaseAction, Option, Outgoing
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import HuiyingError
+from services.core.wire import whole
 
 OPEN = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
 SETTLED = ("resolved", "closed")
@@ -52,7 +53,7 @@ def chosen(choice: str) -> CaseAction | None:
     """The action of a button, None for one that there is not any more."""
     case_no, _, what = choice.removeprefix(texts.CASE_CHOICE).partition(":")
     known: dict[str, What] = {"confirm": "confirm", "reopen": "reopen", "press": "press", "withdraw": "withdraw"}
-    if what.startswith("rate") and what[4:].isdigit():
+    if what.startswith("rate") and whole(what[4:]) is not None:
         return CaseAction("rate", case_no, what[4:])
     return CaseAction(known[what], case_no) if what in known else None
 

@@ -60,3 +60,14 @@ class TooManyRequests(HuiyingError):
 class Unavailable(HuiyingError):
     status = 503
     title = "服务暂不可用"
+
+
+def place_of(error: BaseException) -> str:
+    """The file and line that an exception was raised in, as `calendar.py:132`.
+
+    For what nobody expected: its own message may repeat what somebody wrote, so only kind and place are told.
+    """
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    return f"{where.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{where.tb_lineno}" if where else "?"

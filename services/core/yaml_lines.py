@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from services.core.wire import unstorable
+
 Place = tuple[Hashable, ...]
 """Keys of mappings and numbers of list items (from 0), from the top of the file inwards."""
 
@@ -64,8 +66,8 @@ def read(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Documen
 def parse(
     text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader, clock: Callable[[], float] = time.monotonic
 ) -> Document:
-    """Raises YamlMistake for what is no YAML, nests too deeply, unfolds (by anchors) into too much, or takes too long
-    (`clock` gives seconds)."""
+    """Raises YamlMistake for what is no YAML, cannot be kept (`wire.unstorable`), nests too deeply, unfolds (by anchors)
+    into too much, or takes too long (`clock` gives seconds)."""
     try:
         opened = loader(text)
         opened.get_event = _counted(opened.get_event, clock)  # type: ignore[method-assign]
@@ -82,6 +84,9 @@ def parse(
         raise YamlMistake(problem, mark.line + 1 if mark else None, mark.column + 1 if mark else None) from None
     except (ValueError, OverflowError, RecursionError) as error:
         raise YamlMistake(str(error).splitlines()[0] if str(error) else "cannot be parsed") from None
+    reason = unstorable(content)
+    if reason is not None:
+        raise YamlMistake(reason)
     return Document(content, repeated, lines)
 
 

@@ -3,13 +3,14 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
 
 from knowledge_base import Entry, KnowledgeBaseError, import_bytes
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.errors import Unavailable, Unprocessable
 from services.core.web import container_of
+from services.core.wire import Offset, SmallId
 from services.knowledge import searching, service
 from services.knowledge.schemas import (
     DraftPage,
@@ -68,10 +69,10 @@ def entries(
     q: Annotated[str, Query(max_length=200)] = "",
     department: Annotated[str | None, Query(max_length=100)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
 ) -> EntryPage:
     with container_of(request).database.unit_of_work(read_only=True) as uow:
-        found, total = service.find_entries(uow, q.replace("\0", ""), department, limit, offset)
+        found, total = service.find_entries(uow, q, department, limit, offset)
     return EntryPage(entries=[_view(entry) for entry in found], total=total)
 
 
@@ -90,7 +91,7 @@ def search(
     return searching.explained(live[1], live[0], q, k)
 
 
-@router.get("/entries/{entry_id}")
+@router.get("/entries/{entry_id:path}")
 def entry(entry_id: str, request: Request, response: Response, user: Reader) -> EntryDetail:
     with container_of(request).database.unit_of_work(read_only=True) as uow:
         return _tagged(response, service.get_entry(uow, entry_id))
@@ -107,7 +108,7 @@ def create_entry(body: NewEntry, request: Request, response: Response, user: Edi
     return _tagged(response, made)
 
 
-@router.put("/entries/{entry_id}")
+@router.put("/entries/{entry_id:path}")
 def update_entry(
     entry_id: str, body: EntryEdit, request: Request, response: Response, user: Editor, if_match: IfMatch = None
 ) -> EntryDetail:
@@ -121,7 +122,7 @@ def update_entry(
     return _tagged(response, saved)
 
 
-@router.delete("/entries/{entry_id}", status_code=204)
+@router.delete("/entries/{entry_id:path}", status_code=204)
 def delete_entry(entry_id: str, request: Request, user: Editor, if_match: IfMatch = None) -> None:
     """Delete an entry; citizens stop seeing it after the next publish."""
     container = container_of(request)
@@ -136,7 +137,7 @@ def drafts(
     user: Editor,
     state: service.DraftState = "open",
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    offset: Offset = 0,
 ) -> DraftPage:
     """What staff drafted from answers, the oldest first."""
     with container_of(request).database.unit_of_work(read_only=True) as uow:
@@ -145,7 +146,7 @@ def drafts(
 
 @router.post("/drafts/{draft_id}/accept", status_code=201)
 def accept_draft(
-    draft_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    draft_id: SmallId,
     body: NewEntry,
     request: Request,
     response: Response,
@@ -161,7 +162,7 @@ def accept_draft(
 
 
 @router.post("/drafts/{draft_id}/drop")
-def drop_draft(draft_id: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request, user: Editor) -> DraftView:
+def drop_draft(draft_id: SmallId, request: Request, user: Editor) -> DraftView:
     """Put a draft aside."""
     container = container_of(request)
     return container.database.write(
@@ -174,7 +175,7 @@ def feedback(
     request: Request,
     user: Reader,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    offset: Offset = 0,
 ) -> FeedbackPage:
     """What citizens said of answers, per entry, the lowest share of helpful first."""
     with container_of(request).database.unit_of_work(read_only=True) as uow:

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.core.wire import SmallId
+
 Band = Literal["answer", "candidates", "none"]
 
 
@@ -167,7 +169,7 @@ class Published(BaseModel):
 
 
 class RollbackRequest(BaseModel):
-    version: int
+    version: SmallId
 
 
 class EntryFeedback(BaseModel):

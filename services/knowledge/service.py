@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from knowledge_base import Entry, ImportRejected, make_entry, readable
 from services.core import audit
+from services.core.clock import EARLIEST, LATEST
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import drafts, repository
@@ -173,8 +174,7 @@ def active_version(uow: UnitOfWork) -> int | None:
 
 
 def _row(uow: UnitOfWork, entry_id: str, *, lock: bool = False) -> KnowledgeEntry:
-    # PostgreSQL refuses NUL in a parameter; no id has one.
-    row = None if "\0" in entry_id else repository.entry(uow.session, entry_id, lock=lock)
+    row = repository.entry(uow.session, entry_id, lock=lock)
     if row is None:
         raise NotFound("没有这个条目")
     return row
@@ -187,9 +187,13 @@ def _expect(row: KnowledgeEntry, expected: str | None) -> None:
 
 def _made(values: Mapping[str, Any]) -> Entry:
     try:
-        return make_entry(values)
+        made = make_entry(values)
     except ImportRejected as error:
         raise Unprocessable(str(error)) from None
+    for day in (made.valid_from, made.valid_to):
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise Unprocessable(f"生效和失效日期应在 {EARLIEST.year} 至 {LATEST.year} 年之间，长期有效请留空")
+    return made
 
 
 def _detail(row: KnowledgeEntry) -> EntryDetail:

@@ -52,6 +52,7 @@ for _first in "-0123456789":
 class ConnectorMistake(HuiyingError):
     """`problems` are lines of the form `FILE:LINE: what is wrong`."""
 
+    status = 503
     title = "连接器配置有误"
 
     def __init__(self, problems: list[str]) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.core.clock import SHANGHAI
+from services.core.wire import whole
 from services.lookups.schemas import Detail
 
 NO_FURTHER = "后面没有了，刚才列出的就是全部。"
@@ -34,8 +35,8 @@ def _listed(items: Sequence[Mapping[str, Any]], about: str, at: int, show: Any) 
         wanted = at + 1
     elif about == "first":
         wanted = 0
-    elif about.startswith("nth:") and about[4:].isdigit():
-        wanted = int(about[4:]) - 1
+    elif about.startswith("nth:") and (number := whole(about[4:])) is not None:
+        wanted = number - 1
     elif about == "more":
         return Detail(f"一共 {len(items)} 条，上面已经列出。" if items else "没有别的了。", at)
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.core.clock import parse_moment
+from services.core.wire import whole
 from services.places.schemas import OpeningHours
 
 State = Literal["done", "stale", "pending", "failed", "not_found", "mismatch"]
@@ -69,7 +70,9 @@ class ViolationAnswer(_Answer):
 
 
 def _month(value: object) -> object:
-    return f"{value[:4]}-{value[4:]}" if isinstance(value, str) and len(value) == 6 and value.isdigit() else value
+    if isinstance(value, str) and len(value) == 6 and whole(value) is not None:
+        return f"{value[:4]}-{value[4:]}"
+    return value
 
 
 class BillPeriod(_Answer):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.web import container_of
+from services.core.wire import Offset, SmallId
 from services.menus import service
 from services.menus.schemas import AccountView, KeywordEdit, KeywordPage, KeywordView
 
@@ -28,12 +29,11 @@ def keyword_replies(
     account: Annotated[str | None, Query(max_length=32)] = None,
     q: Annotated[str, Query(max_length=100)] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
+    offset: Offset = 0,
 ) -> KeywordPage:
     """Newest changes first; `account` empty: those for all accounts, left out: every one."""
-    wanted = account.replace("\0", "") if account is not None else None
     with container_of(request).database.unit_of_work(read_only=True) as uow:
-        return service.find_replies(uow, wanted, q.replace("\0", ""), limit, offset)
+        return service.find_replies(uow, account, q, limit, offset)
 
 
 @router.post("/keyword-replies", status_code=201)
@@ -47,7 +47,7 @@ def create(body: KeywordEdit, request: Request, user: Editor) -> KeywordView:
 
 
 @router.put("/keyword-replies/{reply_id}")
-def update(reply_id: int, body: KeywordEdit, request: Request, user: Editor) -> KeywordView:
+def update(reply_id: SmallId, body: KeywordEdit, request: Request, user: Editor) -> KeywordView:
     container = container_of(request)
     with container.database.unit_of_work() as uow:
         saved = service.update_reply(uow, reply_id, body, actor=user.name, now=container.clock.now())
@@ -56,7 +56,7 @@ def update(reply_id: int, body: KeywordEdit, request: Request, user: Editor) -> 
 
 
 @router.delete("/keyword-replies/{reply_id}", status_code=204)
-def delete(reply_id: int, request: Request, user: Editor) -> None:
+def delete(reply_id: SmallId, request: Request, user: Editor) -> None:
     container = container_of(request)
     with container.database.unit_of_work() as uow:
         service.delete_reply(uow, reply_id, actor=user.name, now=container.clock.now())

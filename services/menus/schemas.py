@@ -1,11 +1,12 @@
 """menus.yaml as it is written, keyword replies on the wire, and an account as the rooms above see it."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.core.wire import Day
 from services.menus.tree import ITEMS_PER_LEVEL, LEVELS, Action, Item, Menu
 from services.menus.words import fold
 
@@ -79,8 +80,8 @@ class KeywordIn(Written):
     text: str | None = Field(default=None, min_length=1, max_length=TEXT_LIMIT)
     entry_id: str | None = Field(default=None, min_length=1, max_length=128)
     enabled: bool = True
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "KeywordIn":
@@ -88,7 +89,7 @@ class KeywordIn(Written):
             raise ValueError("needs exactly one of text and entry_id")
         if len(fold(self.keyword)) < (2 if self.match == "contains" else 1):
             raise ValueError("a keyword needs a character, one that is only contained two, besides marks and blanks")
-        if len(fold(self.keyword)) > FOLDED_LIMIT or "\0" in f"{self.keyword}{self.text}{self.entry_id}":
+        if len(fold(self.keyword)) > FOLDED_LIMIT:
             raise ValueError("holds characters that cannot be kept")
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")

@@ -104,7 +104,7 @@ def read(text: str) -> Command | None:
     if number:
         return Command("number", (int(number[1]),))
     if _PATH.fullmatch(folded):
-        return Command("path", tuple(int(char) for char in folded if char.isdigit()))
+        return Command("path", tuple(int(char) for char in folded if char.isdecimal()))
     return None
 
 

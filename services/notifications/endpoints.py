@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.web import container_of
+from services.core.wire import Id, Offset
 from services.notifications import repository
 from services.notifications.dead_letters import DeadLetters, dead_letters, resend
 
@@ -26,7 +27,7 @@ class Notice(BaseModel):
 def dead(
     request: Request,
     limit: int = Query(50, ge=1, le=200),
-    offset: int = Query(0, ge=0, le=1_000_000),
+    offset: Offset = 0,
     user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
 ) -> DeadLetters:
     """Messages that could not be delivered, the newest first."""
@@ -36,7 +37,7 @@ def dead(
 
 @router.post("/outbox/{row_id}/resend", status_code=204)
 def send_again(
-    row_id: int,
+    row_id: Id,
     request: Request,
     user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
 ) -> None:

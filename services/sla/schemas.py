@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from services.core.clock import EARLIEST, LATEST
+from services.core.wire import Day, whole
 from services.sla.calendar import MINUTES_OF_DAY, WorkingCalendar
 from services.sla.policies import SEVERAL_DEPARTMENTS, UNASSIGNED, Kind, Limit, Priority, Target, Unit
 
@@ -74,10 +76,10 @@ def _minute_of_day(value: object) -> object:
         raise ValueError('write the time of day in quotes, as "09:00"')
     if not isinstance(value, str):
         raise ValueError('expected a time of day as "09:00"')
-    hour, _, minute = value.partition(":")
-    if not (hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(minute) < 60):
+    hour, minute = (whole(part) for part in (*value.split(":", 1), "")[:2])
+    if hour is None or minute is None or len(value.partition(":")[2]) != 2 or minute >= 60:
         raise ValueError('expected a time of day as "09:00"')
-    minutes = int(hour) * 60 + int(minute)
+    minutes = hour * 60 + minute
     if minutes > MINUTES_OF_DAY:
         raise ValueError("a day ends at 24:00")
     return minutes
@@ -95,7 +97,7 @@ class SpanIn(Written):
 
 
 class CalendarDayIn(Written):
-    day: date
+    day: Day
     working: bool
     hours: list[SpanIn] | None = Field(None, min_length=1)
     source: str = Field(min_length=2)
@@ -111,7 +113,7 @@ class ShiftIn(Written):
 class CalendarFile(Written):
     source: str = Field(min_length=2)
     hours: list[SpanIn] = Field(min_length=1)
-    announced_years: list[int] = []
+    announced_years: list[Annotated[int, Field(ge=EARLIEST.year, le=LATEST.year)]] = []
     days: list[CalendarDayIn] = []
     shifts: list[ShiftIn] = []
 

@@ -11,9 +11,13 @@ from services.channels.web.cases import CITIZEN_COOKIE, Own
 from services.conversations.schemas import SendAnswer
 from services.core.errors import NotFound
 from services.core.limits import count_against
+from services.core.openapi import answered_as
 from services.core.web import container_of
+from services.core.wire import Text
 
 PER_MINUTE = 20
+
+FILE = answered_as("A photo or a document", "image/jpeg", "application/pdf")
 
 router = APIRouter(prefix="/api/v1", tags=["conversations"])
 Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
@@ -24,7 +28,7 @@ def attach(
     conversation_id: Own,
     request: Request,
     file: Annotated[UploadFile, File()],
-    client_message_id: Annotated[str, Form(min_length=1, max_length=64)],
+    client_message_id: Annotated[Text, Form(min_length=1, max_length=64)],
 ) -> SendAnswer:
     """Send a photo (JPG, PNG, WebP) or a PDF; it goes to the conversation's open case, if there is one.
 
@@ -41,7 +45,7 @@ def attach(
     return answer
 
 
-@router.get("/conversations/{conversation_id}/attachments/{attachment_id}")
+@router.get("/conversations/{conversation_id}/attachments/{attachment_id}", response_class=Response, responses=FILE)
 def show_own(conversation_id: str, attachment_id: str, request: Request) -> Response:
     """What the citizen sent; somebody else's is not found."""
     the = container_of(request)
@@ -51,7 +55,7 @@ def show_own(conversation_id: str, attachment_id: str, request: Request) -> Resp
     return _sent(found)
 
 
-@router.get("/cases/{case_no}/attachments/{attachment_id}", tags=["cases"])
+@router.get("/cases/{case_no}/attachments/{attachment_id}", tags=["cases"], response_class=Response, responses=FILE)
 def show_to_staff(case_no: str, attachment_id: str, request: Request, user: Reader) -> Response:
     """What the citizen of this case sent, for who may see the case."""
     the = container_of(request)

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.accounts.endpoints import set_session_cookie, token_from
 from services.appointments import service as appointments
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
 from services.core.limits import count_against
+from services.core.openapi import Events, Picture
 from services.core.signals import CONVERSATION
 from services.core.web import container_of, server_sent_event
+from services.core.wire import Seq
 
 CITIZEN_COOKIE = "huiying_citizen"
 COOKIE_DAYS = 30
@@ -62,41 +63,43 @@ async def send(conversation_id: str, body: InboundMessage, request: Request) -> 
 def read(
     conversation_id: str,
     request: Request,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Seq = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> MessagePage:
     _authorise(request, conversation_id)
     return _page(request, conversation_id, after, limit)
 
 
-@router.get("/{conversation_id}/stream")
-async def stream(conversation_id: str, request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
-    """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes."""
+@router.get("/{conversation_id}/stream", response_class=Events)
+async def stream(
+    conversation_id: str, request: Request, after: Seq = 0, last_event_id: Annotated[Seq | None, Header()] = None
+) -> Events:
+    """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes.
+
+    They begin after the `Last-Event-ID` that a browser sends when it connects again, else after `after`.
+    """
     await anyio.to_thread.run_sync(_authorise, request, conversation_id)
-    last = request.headers.get("last-event-id", "")
-    start = int(last) if last.isdigit() else after
-    return StreamingResponse(
-        _events(request, conversation_id, start),
-        media_type="text/event-stream",
+    return Events(
+        _events(request, conversation_id, after if last_event_id is None else last_event_id),
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
 
-@router.get("/{conversation_id}/appointments/{no}/qr.svg")
+@router.get("/{conversation_id}/appointments/{no}/qr.svg", response_class=Picture)
 def check_in_picture(conversation_id: str, no: str, request: Request) -> Response:
     """The check-in code of the citizen's own appointment as a picture; somebody else's is not found."""
     _authorise(request, conversation_id)
     with container_of(request).database.unit_of_work(read_only=True) as uow:
         text = appointments.check_in_text(uow, conversation_id, no)
-    return Response(appointments.picture(text), media_type="image/svg+xml", headers={"cache-control": "no-store"})
+    return Picture(appointments.picture(text), headers={"cache-control": "no-store"})
 
 
-@router.get("/{conversation_id}/charts/{link}.svg")
+@router.get("/{conversation_id}/charts/{link}.svg", response_class=Picture)
 def chart(conversation_id: str, link: str, request: Request) -> Response:
     """The picture of a bill that this conversation asked for, for a day; the address holds nobody's number."""
     _authorise(request, conversation_id)
     picture = container_of(request).lookups.chart(conversation_id, link)
-    return Response(picture, media_type="image/svg+xml", headers={"cache-control": "no-store"})
+    return Picture(picture, headers={"cache-control": "no-store"})
 
 
 async def _events(request: Request, conversation_id: str, after: int) -> AsyncIterator[str]:

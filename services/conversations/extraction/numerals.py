@@ -13,7 +13,7 @@ DIGITS = {char: value for value, char in enumerate("零一二三四五六七八�
 
 def number(text: str) -> int:
     """Value of a small numeral below 100, ASCII or Chinese ("12", "十二", "二十", "廿三")."""
-    if text.isdigit():
+    if text.isdecimal():
         return int(text)
     text = text.replace("廿", "二十")
     if "十" in text:
