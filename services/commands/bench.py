@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from knowledge_base import load_embedder
-from services.commands.console import JsonFlag, container, progress_bar, show
+from services.commands.console import JsonFlag, container, database_address, progress_bar, show
 from services.commands.scratch import scratch_settings
 from services.container import DEMO_CITY
 from services.core.errors import BadRequest
@@ -22,6 +22,8 @@ from services.evaluation import cases_bench, lookup_bench, publish_bench, remind
 from services.evaluation.dialogue_bench import whole
 from services.evaluation.retrieval_bench import ends, run, texts
 from services.evaluation.retrieval_bench.jitter import JitteringEmbedder
+
+MOST = 10_000_000
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
@@ -38,10 +40,13 @@ def retrieval(
     ] = "2000,10000,100000",
     vectors: Annotated[str, typer.Option(help="Numbers of vectors; empty for none.")] = "10000,100000,1000000",
     embedded: Annotated[
-        int, typer.Option(min=100, help="Entries that are really embedded; the vectors of all others are jittered.")
+        int,
+        typer.Option(
+            min=100, max=1_000_000, help="Entries that are really embedded; the vectors of all others are jittered."
+        ),
     ] = 2000,
-    queries: Annotated[int, typer.Option(min=10, help="Questions asked of each base.")] = 100,
-    rounds: Annotated[int, typer.Option(min=0, help="Rounds of one caller against many; 0 for none.")] = 5,
+    queries: Annotated[int, typer.Option(min=10, max=100_000, help="Questions asked of each base.")] = 100,
+    rounds: Annotated[int, typer.Option(min=0, max=10_000, help="Rounds of one caller against many; 0 for none.")] = 5,
     as_json: JsonFlag = False,
 ) -> None:
     """Search beside its embedding alone, other ways to search, many callers at once, and vectors alone.
@@ -86,10 +91,10 @@ def retrieval(
 
 @app.command("publish")
 def publish(
-    entries: Annotated[int, typer.Option(min=100, help="Entries of the generated base.")] = 2_000,
-    publishes: Annotated[int, typer.Option(min=2, help="Publishes under load.")] = 50,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that search all the while.")] = 16,
-    pace_ms: Annotated[float, typer.Option(min=0, help="Pause of a thread between two searches.")] = 50.0,
+    entries: Annotated[int, typer.Option(min=100, max=1_000_000, help="Entries of the generated base.")] = 2_000,
+    publishes: Annotated[int, typer.Option(min=2, max=10_000, help="Publishes under load.")] = 50,
+    threads: Annotated[int, typer.Option(min=1, max=1_000, help="Threads that search all the while.")] = 16,
+    pace_ms: Annotated[float, typer.Option(min=0, max=60_000, help="Pause of a thread between two searches.")] = 50.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Search from many threads through many publishes: errors, mixed results, the longest pause; one edit; rollback."""
@@ -111,10 +116,18 @@ def publish(
 
 @app.command("dialogue")
 def dialogue(
-    messages: Annotated[int, typer.Option(min=0, help="Messages of the memory part; 0 leaves it out.")] = 20_000,
-    rounds: Annotated[int, typer.Option(min=10, help="Rounds of one question beside its parts and a lookup.")] = 200,
-    callers: Annotated[int, typer.Option(min=1, help="Citizens who ask at once, beside the ResponseSelector.")] = 4,
-    conversation: Annotated[int, typer.Option(min=50, help="Messages of the long conversation.")] = 1_000,
+    messages: Annotated[
+        int, typer.Option(min=0, max=10_000_000, help="Messages of the memory part; 0 leaves it out.")
+    ] = 20_000,
+    rounds: Annotated[
+        int, typer.Option(min=10, max=100_000, help="Rounds of one question beside its parts and a lookup.")
+    ] = 200,
+    callers: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Citizens who ask at once, beside the ResponseSelector.")
+    ] = 4,
+    conversation: Annotated[
+        int, typer.Option(min=50, max=1_000_000, help="Messages of the long conversation.")
+    ] = 1_000,
     selector: Annotated[bool, typer.Option(help="Train (once) and ask a plain Rasa with a ResponseSelector.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
@@ -138,8 +151,10 @@ def dialogue(
 
 @app.command("lookups")
 def lookups(
-    rounds: Annotated[int, typer.Option(min=20, help="Calls of each way.")] = 200,
-    points: Annotated[int, typer.Option(min=1000, help="Service points that the nearest are looked for in.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=20, max=100_000, help="Calls of each way.")] = 200,
+    points: Annotated[
+        int, typer.Option(min=1000, max=1_000_000, help="Service points that the nearest are looked for in.")
+    ] = 100_000,
     postgres: Annotated[str, typer.Option(help="A PostgreSQL where databases may be made; empty for none.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
@@ -149,6 +164,8 @@ def lookups(
     """
     configure_logging("cli")
     logging.getLogger().setLevel(logging.ERROR)
+    if postgres:
+        database_address(postgres, "--postgres")
     about = {
         "cores": os.cpu_count(),
         "load_at_start": round(os.getloadavg()[0], 1),
@@ -167,13 +184,17 @@ def lookups(
 
 @app.command("cases")
 def cases(
-    count: Annotated[int, typer.Option("--cases", min=1_000, help="Open cases of the larger size.")] = 1_000_000,
-    due: Annotated[int, typer.Option(min=10, help="Cases that are due at once.")] = 10_000,
+    count: Annotated[
+        int, typer.Option("--cases", min=1_000, max=100_000_000, help="Open cases of the larger size.")
+    ] = 1_000_000,
+    due: Annotated[int, typer.Option(min=10, max=1_000_000, help="Cases that are due at once.")] = 10_000,
     server: Annotated[str | None, typer.Option(help="Address of a PostgreSQL server; DATABASE_URL without it.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """The sweep over a tenth of the cases and over all of them, in a PostgreSQL database of its own (dropped after)."""
     parts = container()
+    if server is not None:
+        database_address(server, "--server")
     if due * 4 > count // 10:
         raise BadRequest("--cases 至少应为 --due 的 40 倍")
     sizes = (count // 10, count)
@@ -197,7 +218,9 @@ def cases(
 
 @app.command("reminders")
 def reminders(
-    bindings: Annotated[int, typer.Option(min=1_000, help="Bindings to scan, one of each citizen.")] = 100_000,
+    bindings: Annotated[
+        int, typer.Option(min=1_000, max=10_000_000, help="Bindings to scan, one of each citizen.")
+    ] = 100_000,
     told_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of citizens with something to be told.")
     ] = 0.02,
@@ -212,6 +235,8 @@ def reminders(
     The departmental system is the sandbox over HTTP; nothing of the installation is touched.
     """
     configure_logging("cli")
+    if database_url:
+        database_address(database_url, "--database-url")
     own = Settings()
     with tempfile.TemporaryDirectory(prefix="huiying-") as folder, progress_bar("bindings") as progress:
         settings = scratch_settings(own, Path(folder))
@@ -228,8 +253,8 @@ def _numbers(text: str) -> list[int]:
         numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         numbers = [0]
-    if any(number < 1 for number in numbers):
-        raise BadRequest("请输入用逗号分隔的正整数")
+    if any(not 1 <= number <= MOST for number in numbers):
+        raise BadRequest(f"请输入用逗号分隔的正整数，每个不超过 {MOST}")
     return numbers
 
 

@@ -10,9 +10,8 @@ import typer
 from knowledge_base import Embedder
 from services.cases import learning, service
 from services.cases.proposing import InUse
-from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show
+from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show, written_moment
 from services.container import Container
-from services.core.clock import parse_moment
 from services.core.errors import BadRequest
 
 app = typer.Typer(help="Cases: import past ones, report timeliness, learn kinds and departments.", no_args_is_help=True)
@@ -72,10 +71,7 @@ def report(
     """Timeliness figures of the cases created in a period."""
     parts = container()
     start, end = service.period(since, until)
-    try:
-        moment = parse_moment(now) if now else parts.clock.now()
-    except ValueError:
-        raise BadRequest("--now 不是 ISO 8601 时间") from None
+    moment = written_moment(now, "--now") if now is not None else parts.clock.now()
     with parts.database.unit_of_work(read_only=True) as uow:
         figures = service.report(uow, start=start, end=end, now=moment, by=by.value if by else None)
     show(figures, as_json)
@@ -111,7 +107,8 @@ def train(
     held_out = learning.read_labelled(evaluate_on) if evaluate_on else None
     if len(found.rows) < learning.FEWEST_ROWS:
         _warn_rejected(found)
-    embedder = parts.embedder() if embedding else None
+    # A file of too few rows is refused without waiting for the model.
+    embedder = parts.embedder() if embedding and len(found.rows) >= learning.FEWEST_ROWS else None
     with progress_bar("embedding") as progress:
         model, figures = learning.train(found.rows, embedder, parts.embedding_cache, say=_say, progress=progress)
     version = None

@@ -4,19 +4,52 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from services.container import Container, build_container
+from services.core.clock import EARLIEST, LATEST, parse_day, parse_moment
+from services.core.errors import BadRequest
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 
 ACTOR = "command line"
+YEARS = f"{EARLIEST.year} 至 {LATEST.year} 年"
+
+
+def written_moment(text: str, option: str) -> datetime:
+    """The moment that an option's value means, in UTC (`services.core.clock.parse_moment`). Raises BadRequest."""
+    try:
+        return parse_moment(text)
+    except ValueError:
+        raise BadRequest(
+            f"{option} 不是 {EARLIEST.year} 至 {LATEST.year} 年的 ISO 8601 时间，例如 2026-09-30T16:30"
+        ) from None
+
+
+def written_day(text: str, option: str) -> date:
+    """The day that an option's value means. Raises BadRequest."""
+    try:
+        return parse_day(text)
+    except ValueError:
+        raise BadRequest(f"{option} 不是 {YEARS}的日期，例如 2026-09-30") from None
+
+
+def database_address(text: str, option: str) -> str:
+    """The address of a database as it was written. Raises BadRequest for one that is none."""
+    try:
+        make_url(text)
+    except ArgumentError:
+        raise BadRequest(f"{option} 不是数据库地址，例如 postgresql://user@host/name") from None
+    return text
 
 
 def container() -> Container:

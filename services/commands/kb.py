@@ -22,10 +22,11 @@ from knowledge_base import (
 )
 from knowledge_base.lint import Finding, counts
 from services.appointments import service as appointments
-from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show
+from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show, written_day
 from services.container import Container
 from services.core.clock import SHANGHAI
 from services.core.errors import BadRequest, Unavailable
+from services.core.wire import LARGEST_SMALL
 from services.knowledge import service
 from services.knowledge.searching import explained
 
@@ -78,7 +79,10 @@ def export_entries(file: File) -> None:
     parts = container()
     with parts.database.unit_of_work(read_only=True) as uow:
         entries = service.all_entries(uow)
-    export_file(entries, file)
+    try:
+        export_file(entries, file)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
     typer.echo(f"exported {len(entries)} entries")
 
 
@@ -118,7 +122,7 @@ def _said(done: service.Publication) -> str:
 
 
 @app.command("rollback")
-def roll_back(version: Annotated[int, typer.Argument(help="A published version.")]) -> None:
+def roll_back(version: Annotated[int, typer.Argument(min=1, max=LARGEST_SMALL, help="A published version.")]) -> None:
     """Point at another published version."""
     parts = container()
     with parts.database.unit_of_work() as uow:
@@ -154,7 +158,7 @@ def search(
 @app.command("lint")
 def lint_entries(
     kb: Annotated[Path | None, typer.Option(help="Examine the entries of this file instead of the database's.")] = None,
-    today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day to judge dates by.")] = None,
+    today: Annotated[str | None, typer.Option(help="The day to judge dates by, as 2026-09-30.")] = None,
     city: Annotated[
         Path | None, typer.Option(help="Compare with this city's files instead of the applied ones.")
     ] = None,
@@ -163,6 +167,7 @@ def lint_entries(
     """Report near-duplicates, contradictory twins, entries past their date, without a department, or not found, and
     those that contradict the city's halls, service points and appointments (addresses, hours, what to bring)."""
     parts = container()
+    day = written_day(today, "--today") if today is not None else parts.clock.now().astimezone(SHANGHAI).date()
     if kb is None:
         with parts.database.unit_of_work(read_only=True) as uow:
             entries = service.all_entries(uow)
@@ -171,7 +176,6 @@ def lint_entries(
     if not entries:
         raise BadRequest("没有可供检查的条目")
     facts = appointments.read_city_facts(city) if city is not None else _applied_facts(parts)
-    day = today.date() if today else parts.clock.now().astimezone(SHANGHAI).date()
     with _temporary_base(parts, entries) as built, progress_bar("questions") as progress:
         findings = lint(built, today=day, progress=progress)
     contradicting = appointments.contradictions(entries, facts) if facts is not None else []

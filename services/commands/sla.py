@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from services.cases.service import recompute_running
-from services.commands.console import JsonFlag, container, show
-from services.core.clock import SHANGHAI, parse_moment
-from services.core.errors import BadRequest
+from services.commands.console import JsonFlag, container, show, written_moment
+from services.core.clock import SHANGHAI
 from services.sla import service
 
 app = typer.Typer(help="Time limits.", no_args_is_help=True)
@@ -37,10 +36,7 @@ def due(
 ) -> None:
     """When a case opened at a moment would be due, per target."""
     parts = container()
-    try:
-        moment = parse_moment(at)
-    except ValueError:
-        raise BadRequest("--at 不是 ISO 8601 时间，例如 2026-09-30T16:30") from None
+    moment = written_moment(at, "--at")
     with parts.database.unit_of_work(read_only=True) as uow:
         found = service.due(uow, at=moment, kind=kind, department=department, priority=priority, policy=policy)
     figures = {
