@@ -8,7 +8,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from services.cases.models import OPEN_STATUSES, Case, CaseClock
+from services.cases.models import Case, CaseClock
+from services.cases.overdue import open_at, overdue_at, unanswered_at
 
 By = Literal["department", "month"]
 Key = str | None
@@ -72,8 +73,8 @@ def counts(
             sa.func.count().label("cases"),
             _count(_answered(now)).label("answered"),
             _count(Case.reply_time_unknown.is_(True)).label("reply_time_unknown"),
-            _count(_open_at(now)).label("open"),
-            _count(_overdue_at(now)).label("overdue"),
+            _count(open_at(now)).label("open"),
+            _count(overdue_at(now)).label("overdue"),
             _count(Case.reopened_count > 0).label("reopened"),
             sa.func.avg(Case.satisfaction).label("satisfaction"),
             sa.func.count(Case.satisfaction).label("satisfaction_n"),
@@ -105,7 +106,7 @@ def backlog_created(
     session: Session, *, start: datetime | None, end: datetime | None, now: datetime, by: By | None, scope: Scope = ()
 ) -> dict[Key, dict[int, float]]:
     """Percentiles of the age in minutes of the cases that are open at `now`."""
-    conditions = [*_period(start, end, now), *scope, _open_at(now)]
+    conditions = [*_period(start, end, now), *scope, open_at(now)]
     # The youngest first: the order of ages.
     found = _ranked_values(session, Case.created_at, Case.created_at.desc(), conditions, by)
     return {
@@ -114,12 +115,19 @@ def backlog_created(
     }
 
 
-def open_and_overdue(session: Session, now: datetime, scope: Scope = ()) -> tuple[int, int]:
-    """How many cases are open and how many of them overdue, of any period."""
+def backlog(session: Session, now: datetime, scope: Scope = ()) -> dict[str, int]:
+    """How many cases of any period are open, how many of them overdue, and how many overdue and still unanswered."""
+    counted = {
+        "open_cases": open_at(now),
+        "overdue_cases": overdue_at(now),
+        "unanswered_overdue_cases": unanswered_at(now),
+    }
     row = session.execute(
-        sa.select(_count(_open_at(now)), _count(_overdue_at(now))).where(Case.created_at <= now, *scope)
+        sa.select(*(_count(condition).label(name) for name, condition in counted.items())).where(
+            Case.created_at <= now, *scope
+        )
     ).one()
-    return int(row[0]), int(row[1])
+    return {name: int(value) for name, value in row._mapping.items()}
 
 
 def not_confidential() -> sa.ColumnElement[bool]:
@@ -153,22 +161,6 @@ def _period(start: datetime | None, end: datetime | None, now: datetime) -> list
     if end is not None:
         conditions.append(Case.created_at < end)
     return conditions
-
-
-def _open_at(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(Case.status.in_(OPEN_STATUSES), Case.ended_at > now)
-
-
-def _overdue_at(now: datetime) -> sa.ColumnElement[bool]:
-    late = sa.exists().where(
-        CaseClock.case_id == Case.id,
-        CaseClock.due_at < now,
-        CaseClock.state != "cancelled",
-        sa.or_(CaseClock.stopped_at.is_(None), CaseClock.stopped_at > now),
-        # While the citizen is waited for, nothing becomes overdue.
-        sa.or_(CaseClock.paused_at.is_(None), CaseClock.paused_at > now),
-    )
-    return sa.and_(_open_at(now), late)
 
 
 def _ranked(

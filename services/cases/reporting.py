@@ -63,7 +63,6 @@ def report(
     overall = _rows(uow, start, end, now, None, within).get(None) or _row({}, {}, None)
     keyed = _rows(uow, start, end, now, by, within) if by else {}
     rows = [{"key": key, **row} for key, row in sorted(keyed.items(), key=lambda item: item[0] or "")]
-    open_cases, overdue_cases = figures.open_and_overdue(uow.session, now, within)
     return {
         "from": _shanghai(start),
         "to": _shanghai(end),
@@ -71,8 +70,7 @@ def report(
         "by": by,
         "overall": overall,
         "rows": rows,
-        "open_cases": open_cases,
-        "overdue_cases": overdue_cases,
+        **figures.backlog(uow.session, now, within),
     }
 
 

@@ -23,6 +23,7 @@ from services.cases.models import (
     StaffAbsence,
     SupervisionReport,
 )
+from services.cases.overdue import unanswered_at
 from services.core.audit import AuditRow
 from services.core.sql import insert, is_postgresql
 
@@ -133,6 +134,7 @@ def list_cases(
     status: Sequence[str] | None,
     department: str | None,
     overdue: bool | None,
+    unanswered: bool,
     assignee: str | None,
     limit: int,
     offset: int,
@@ -151,6 +153,8 @@ def list_cases(
     if overdue is not None:
         late = sa.and_(Case.status.in_(OPEN_STATUSES), Case.next_due_at.is_not(None), Case.next_due_at < now)
         conditions.append(late if overdue else sa.not_(late))
+    if unanswered:
+        conditions.append(unanswered_at(now))
     total = session.scalar(sa.select(sa.func.count()).select_from(Case).where(*conditions)) or 0
     page = session.scalars(
         sa.select(Case)

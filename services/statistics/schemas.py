@@ -41,6 +41,9 @@ class KeyedRow(Row):
 
 
 class Timeliness(BaseModel):
+    """`open_cases` and the two after it are of any period: overdue by any limit, and by that of the first response
+    without an answer yet."""
+
     model_config = ConfigDict(populate_by_name=True)
 
     start: datetime | None = Field(alias="from")
@@ -51,6 +54,7 @@ class Timeliness(BaseModel):
     rows: list[KeyedRow]
     open_cases: int
     overdue_cases: int
+    unanswered_overdue_cases: int
 
 
 class Answers(BaseModel):

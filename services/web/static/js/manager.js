@@ -40,11 +40,12 @@ async function load() {
   }
 }
 
-function show({ overall, rows, open_cases: open, overdue_cases: overdue }) {
+function show({ overall, rows, open_cases: open, overdue_cases: overdue, unanswered_overdue_cases: unanswered }) {
   byId("as-of").textContent = `${byId("from").value} 至 ${byId("to").value} · 截至 ${when(new Date())}`;
-  figure("f-open", String(open ?? overall.open ?? 0), "", "此刻所有未办结的工单");
-  figure("f-overdue", String(overdue ?? overall.overdue ?? 0), "", "此刻超过时限的工单");
-  byId("f-overdue").closest(".figure").classList.toggle("figure_on", (overdue ?? overall.overdue ?? 0) > 0);
+  figure("f-open", String(open), "", "此刻所有未办结的工单");
+  const others = overdue - unanswered;
+  figure("f-overdue", String(unanswered), "", `此刻超过首次答复时限、还没有答复的工单${others > 0 ? `；另有 ${others} 件已答复，超过其他时限` : ""}`);
+  byId("f-overdue").closest(".figure").classList.toggle("figure_on", unanswered > 0);
   const rate = percent(overall.on_time_rate);
   figure("f-ontime", rate.replace("%", ""), rate.endsWith("%") ? "%" : "", `${overall.cases ?? 0} 件中已答复 ${overall.answered ?? 0} 件`);
   const first = duration(overall.first_response_minutes?.p50);
