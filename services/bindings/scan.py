@@ -12,6 +12,8 @@ from typing import Any
 
 from services.bindings.schemas import TYPES, Ask, Bound, SystemAway
 from services.citizens.schemas import ReminderKind, ReminderRules
+from services.core.clock import SHANGHAI, parse_moment
+from services.core.wire import whole
 
 # Which system knows of which reminders, by kind of binding. The kinds without a shape of their own answer with facts.
 SOURCES: dict[str, dict[str, tuple[ReminderKind, ...]]] = {
@@ -92,8 +94,9 @@ def _violations(answer: Mapping[str, Any], name: str) -> Iterator[Finding]:
     for one in answer["violations"]:
         if one["handled"]:
             continue
+        day = parse_moment(str(one["at"])).astimezone(SHANGHAI).date()
         text = (
-            f"{name}有新的交通违法记录：{str(one['at'])[:10]}，{one['place']}，{one['behaviour']}，"
+            f"{name}有新的交通违法记录：{day}，{one['place']}，{one['behaviour']}，"
             f"记 {one['points']} 分，罚款 {_yuan(one['fine'])} 元。想看详情请说“查违章”。"
         )
         yield Finding("violation", _mark(one["at"], one["place"], one["behaviour"]), text)
@@ -120,7 +123,8 @@ def _ends(
 
 def _points(answer: Mapping[str, Any], name: str, points_from: int) -> Iterator[Finding]:
     given, cycle = _fact(answer, "points"), _fact(answer, "points_cycle") or ""
-    if given and given.isdigit() and int(given) >= points_from:
+    points = whole(given or "")
+    if points is not None and points >= points_from:
         yield Finding("points", _mark(cycle, given), f"{name}本记分周期已记 {given} 分，记满 12 分需参加学习。")
 
 

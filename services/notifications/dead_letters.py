@@ -10,12 +10,24 @@ from services.core.errors import NotFound
 from services.notifications import repository
 from services.notifications.service import OutboxGrew
 
+# How people call the channels; those that there are have a sender each (services/senders.py).
+CHANNEL_NAMES = {
+    "web": "网页",
+    "staff": "工作台",
+    "sms": "短信",
+    "robot": "群机器人",
+    "mail": "邮件",
+    "wechat": "微信客服消息",
+    "wechat_template": "微信模板消息",
+}
+
 
 class DeadLetter(BaseModel):
     """Where it should have gone and why it did not; what it says stays in the outbox."""
 
     id: int
     channel: str
+    channel_name: str
     kind: str
     attempts: int
     last_error: str | None
@@ -35,6 +47,7 @@ def dead_letters(uow: UnitOfWork, *, limit: int = 50, offset: int = 0) -> DeadLe
         DeadLetter(
             id=row.id,
             channel=row.channel,
+            channel_name=CHANNEL_NAMES.get(row.channel, row.channel),
             kind=row.kind,
             attempts=row.attempts,
             last_error=row.last_error,

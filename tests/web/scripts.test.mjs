@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createParser, backoff } from "./js/chat/stream.js";
 import { parseResult } from "./js/chat/result.js";
 import { Outbox, matches } from "./js/chat/outbox.js";
-import { duration, percent, span, when } from "./js/format.js";
+import { duration, percent, span, validity, when } from "./js/format.js";
 import { actionsOf, byHour } from "./js/staff/visits.js";
 
 test("the stream parser survives any split of its bytes, comments, CRLF and several data lines", () => {
@@ -77,4 +77,11 @@ test("figures never claim more than they know", () => {
   assert.deepEqual(duration(null), { value: "–", unit: "" });
   assert.deepEqual(duration(90), { value: "1.5", unit: "小时" });
   assert.equal(span(26 * 3600000), "1 天 2 小时");
+});
+
+test("an entry is past its last day from midnight in Shanghai on, whatever the day is in Greenwich", () => {
+  const entry = { valid_from: "2026-01-01", valid_to: "2026-09-30" };
+  assert.deepEqual(validity(entry, new Date("2026-09-30T15:59:59Z")), { text: "2026-01-01 至 2026-09-30", late: false });
+  assert.deepEqual(validity(entry, new Date("2026-09-30T16:00:00Z")), { text: "2026-01-01 至 2026-09-30（已过期）", late: true });
+  assert.deepEqual(validity({}, new Date(0)), { text: "长期有效", late: false });
 });

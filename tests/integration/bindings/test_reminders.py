@@ -36,6 +36,18 @@ def test_only_a_new_violation_is_told_and_only_once(town: Any) -> None:
     assert len(town.reminders()) == 1
 
 
+def test_a_violation_shortly_after_midnight_is_told_with_the_day_of_the_city(town: Any) -> None:
+    citizen = town.citizen()
+    town.bind(citizen, "plate", "violation")
+    town.systems.answers["violation"] = {"violations": []}
+    assert town.scan().finished
+    # Half past midnight of the 15th in the city; its systems' answers are kept in UTC.
+    shortly = {**violation("2026-11-14"), "at": "2026-11-14T16:30:00Z"}
+    town.systems.answers["violation"]["violations"].append(shortly)
+    assert town.again(7).told == 1
+    assert "2026-11-15" in town.told(citizen)[0]
+
+
 def test_who_did_not_ask_is_neither_told_nor_looked_up(town: Any) -> None:
     town.bind(town.citizen(), "plate")
     town.systems.answers["violation"] = {"violations": [violation("2026-11-15")]}

@@ -21,7 +21,7 @@ from services.core.clock import FixedClock, parse_moment
 from services.core.database import Database
 from services.core.settings import Settings
 from services.notifications import service as notifications
-from services.notifications.dead_letters import dead_letters, resend
+from services.notifications.dead_letters import CHANNEL_NAMES, dead_letters, resend
 from services.notifications.models import OutboxRow
 from services.sla import service as sla
 from tests.integration.notifications.servers import Mailbox, Platform, mail_server, platform
@@ -491,3 +491,26 @@ def test_a_city_s_words_are_versions_and_the_same_file_is_the_same_version(post:
     assert (again.version, again.changed) == (1, False)
     (next_,) = post.apply(WAYS.replace("由{department}办理", "已交{department}"))
     assert (next_.version, next_.changed) == (2, True)
+
+
+def test_a_message_that_was_given_up_names_its_channel_as_people_call_it(post: Post) -> None:
+    assert set(CHANNEL_NAMES) == {*post.senders, "sms"}
+
+    def step(uow: Any) -> None:
+        for channel in CHANNEL_NAMES:
+            row = {
+                "channel": channel,
+                "recipient": "x",
+                "kind": "news",
+                "body": {},
+                "dedupe_key": channel,
+                "dead": True,
+            }
+            moments = {"created_at": post.clock.now(), "next_attempt_at": post.clock.now()}
+            uow.session.add(OutboxRow(**row, **moments, dead=True))
+
+    post.the.database.write(step)
+    with post.the.database.unit_of_work(read_only=True) as uow:
+        shown = {row.channel: row.channel_name for row in dead_letters(uow).rows}
+    assert shown == CHANNEL_NAMES
+    assert (shown["sms"], shown["mail"], shown["robot"]) == ("短信", "邮件", "群机器人")

@@ -2,7 +2,7 @@
 import "./nav.js";
 import { byId, h, linkify, toast } from "./dom.js";
 import { call, get, post, toLogin } from "./api.js";
-import { percent, when } from "./format.js";
+import { percent, validity, when } from "./format.js";
 import { ask } from "./dialog.js";
 
 const PAGE = 20;
@@ -68,13 +68,6 @@ function card(entry, confidence) {
       entry.wording && entry.wording !== entry.question && h("p", { class: "muted small" }, `命中问法：${entry.wording}`),
       similar.length ? h("p", { class: "muted small" }, `相似问法：${similar.join(" / ")}`) : null,
       entry.source && h("p", { class: "muted small" }, "来源：", linkify(String(entry.source)))));
-}
-
-function validity({ valid_from: from, valid_to: to }) {
-  const day = (value) => String(value).slice(0, 10);
-  const late = Boolean(to) && day(to) < new Date().toISOString().slice(0, 10);
-  if (!from && !to) return { text: "长期有效", late };
-  return { text: `${from ? day(from) : "…"} 至 ${to ? day(to) : "长期"}${late ? "（已过期）" : ""}`, late };
 }
 
 function suggest(entries) {

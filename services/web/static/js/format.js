@@ -21,6 +21,14 @@ export function when(value, now = new Date()) {
   return year === Number(isoDay(now).slice(0, 4)) ? short : `${year}年${short}`;
 }
 
+/** From when to when an entry holds, both days included, and whether it is over today: `{text, late}`. */
+export function validity({ valid_from: from, valid_to: to }, now = new Date()) {
+  const day = (value) => String(value).slice(0, 10);
+  const late = Boolean(to) && day(to) < isoDay(now);
+  if (!from && !to) return { text: "长期有效", late };
+  return { text: `${from ? day(from) : "…"} 至 ${to ? day(to) : "长期"}${late ? "（已过期）" : ""}`, late };
+}
+
 /** `14:05` of an instant, in Shanghai. */
 export const clock = (value) => CLOCK.format(new Date(value));
 

@@ -5,7 +5,6 @@ import { ask } from "./dialog.js";
 import { percent, when } from "./format.js";
 
 const NAMES = { 0: "不再定期报告", 1: "每日两报", 2: "每日一报", 3: "两日一报" };
-const CHANNELS = { web: "网页", staff: "工作台", wechat: "微信", email: "邮件" };
 
 async function load() {
   try {
@@ -43,7 +42,7 @@ function showDead({ rows, total }) {
         button.disabled = false;
       }
     });
-    return h("li", { class: "reports__row" }, h("span", {}, `${CHANNELS[row.channel] || row.channel} · ${row.kind} · ${when(row.created_at)} · 尝试 ${row.attempts} 次${row.last_error ? ` · ${row.last_error}` : ""}`), button);
+    return h("li", { class: "reports__row" }, h("span", {}, `${row.channel_name} · ${row.kind} · ${when(row.created_at)} · 尝试 ${row.attempts} 次${row.last_error ? ` · ${row.last_error}` : ""}`), button);
   }));
 }
 
