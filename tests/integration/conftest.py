@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -45,16 +46,23 @@ def postgres_template() -> Iterator[str]:
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture
-def postgres(postgres_template: str) -> Iterator[Database]:
-    """A PostgreSQL database of one test's own."""
+@contextmanager
+def copied(template: str) -> Iterator[Database]:
+    """A PostgreSQL database of one's own, thrown away afterwards."""
     name = f"huiying_test_{uuid.uuid4().hex[:12]}"
     with _server() as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         database = Database(_address_of(name))
         yield database
         database.dispose()
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres(postgres_template: str) -> Iterator[Database]:
+    """A PostgreSQL database of one test's own."""
+    with copied(postgres_template) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

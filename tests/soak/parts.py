@@ -13,6 +13,7 @@ import psycopg
 from services.core.clock import SHANGHAI, parse_moment
 from services.sla import service as sla
 from tests.integration.notifications.servers import platform
+from tests.soak.api import soak_api
 from tests.soak.clock import SharedClock
 from tests.soak.crew import Crew, Place
 from tests.soak.findings import (
@@ -222,4 +223,10 @@ def _caught_up(the: Soak) -> bool:
     return waiting_work(the.town.database, the.clock.now(), dealing=False) == 0
 
 
-PARTS: dict[str, Callable[[Soak], Findings]] = {"kills": kills, "jumps": jumps, "outages": outages, "away": away}
+PARTS: dict[str, Callable[[Soak], Findings]] = {
+    "kills": kills,
+    "jumps": jumps,
+    "outages": outages,
+    "away": away,
+    "api": soak_api,
+}
