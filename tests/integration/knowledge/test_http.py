@@ -15,7 +15,7 @@ from services.accounts import service as accounts
 from services.core.audit import AuditRow
 from services.core.clock import FixedClock
 from services.core.crypto import Secrets
-from services.core.web import install_error_handlers
+from services.core.web import RequestGuard, install_error_handlers
 from services.knowledge import endpoints, service
 from tests.integration.knowledge.conftest import NOW, Desk
 
@@ -45,6 +45,7 @@ def office(desk: Desk, entries: list[Entry], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = FastAPI()
     install_error_handlers(app)
+    app.add_middleware(RequestGuard, default_limit=2**20, limits={})
     app.include_router(endpoints.router)
     clock, secrets = FixedClock(NOW), Secrets(["a-secret-key-for-tests-that-is-long-enough"])
     app.state.container = SimpleNamespace(
@@ -163,7 +164,7 @@ def test_an_entry_that_cannot_be_one_is_refused_with_its_reason(office: Office, 
     assert office.call("li", "GET", "/entries/e001").json()["answer"] == "请到1号窗口"
 
 
-@pytest.mark.parametrize("entry_id", ["nothing", "%00", "a%00b", "😀"])
+@pytest.mark.parametrize("entry_id", ["nothing", "no/thing", "😀", "x" * 5_000])
 def test_an_entry_that_is_not_there_is_a_404(office: Office, entry_id: str) -> None:
     for method, body in (("GET", None), ("PUT", BUS), ("DELETE", None)):
         assert office.call("writer", method, f"/entries/{entry_id}", json=body).status_code == 404
@@ -178,7 +179,22 @@ def test_a_long_answer_is_saved_published_and_read_back(office: Office) -> None:
     assert search(office, "公交卡怎么退")["hits"][0]["id"] == "e001"
 
 
-@pytest.mark.parametrize("text", ["", "😀", "？？？", "\0", " "])
+def test_an_entry_with_a_slash_in_its_number_is_read_saved_and_deleted(office: Office) -> None:
+    assert office.call("writer", "POST", "/entries", json={**BUS, "id": "公交/1"}).status_code == 201
+    address = "/entries/%E5%85%AC%E4%BA%A4%2F1"
+    assert office.call("writer", "PUT", address, json={**BUS, "answer": "别的"}).json()["answer"] == "别的"
+    assert office.call("li", "GET", address).json()["id"] == "公交/1"
+    assert office.call("writer", "DELETE", address).status_code == 204
+
+
+@pytest.mark.parametrize("change", [{"valid_from": "0001-01-01"}, {"valid_to": "2200-01-01"}])
+def test_an_entry_holds_for_days_of_our_time(office: Office, change: dict[str, str]) -> None:
+    refused = office.call("writer", "PUT", "/entries/e001", json={**BUS, **change})
+    assert refused.status_code == 422
+    assert office.call("writer", "PUT", "/entries/e001", json={**BUS, "valid_to": "2099-12-31"}).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["", "😀", "？？？", " "])
 def test_a_question_without_content_finds_nothing(office: Office, text: str) -> None:
     found = search(office, text)
     assert (found["band"], found["hits"], found["searched"]) == ("none", [], "")

@@ -20,7 +20,7 @@ from services.core.audit import AuditRow
 from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
-from services.core.web import install_error_handlers
+from services.core.web import RequestGuard, install_error_handlers
 from services.knowledge import endpoints as knowledge_endpoints
 from services.knowledge import service as knowledge
 from services.menus import endpoints, service
@@ -56,6 +56,7 @@ def office(database: Database, monkeypatch: pytest.MonkeyPatch) -> Office:
     )
     app = FastAPI()
     install_error_handlers(app)
+    app.add_middleware(RequestGuard, default_limit=2**20, limits={})
     for feature in (endpoints, knowledge_endpoints, statistics):
         app.include_router(feature.router)
     app.state.container = SimpleNamespace(

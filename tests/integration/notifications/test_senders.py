@@ -504,7 +504,6 @@ def test_a_message_that_was_given_up_names_its_channel_as_people_call_it(post: P
                 "kind": "news",
                 "body": {},
                 "dedupe_key": channel,
-                "dead": True,
             }
             moments = {"created_at": post.clock.now(), "next_attempt_at": post.clock.now()}
             uow.session.add(OutboxRow(**row, **moments, dead=True))
