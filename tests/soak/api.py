@@ -190,18 +190,12 @@ def _log_in(uow: UnitOfWork, passwords: dict[str, str], now: Any) -> dict[str, s
 
 def _open_cases(uow: UnitOfWork, the: Container, conversation: str) -> list[str]:
     kinds = ("consultation", "help", "complaint", "suggestion", "urgent", "consultation")
-    return [
-        cases.open_case(
-            uow,
-            the.secrets,
-            kind=kind,
-            title="想问一件事",
-            channel="web",
-            conversation_id=conversation if number == 0 else None,
-            now=the.clock.now(),
-        ).case_no
-        for number, kind in enumerate(kinds)
-    ]
+    opened = []
+    for number, kind in enumerate(kinds):
+        owner = conversation if number == 0 else None
+        new = cases.NewCase(kind=kind, title="想问一件事", channel="web", conversation_id=owner)
+        opened.append(cases.open_case(uow, the.secrets, new, now=the.clock.now()).case_no)
+    return opened
 
 
 def _dead_row(uow: UnitOfWork) -> int:
