@@ -66,8 +66,8 @@ def read(path: Path, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Documen
 def parse(
     text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader, clock: Callable[[], float] = time.monotonic
 ) -> Document:
-    """Raises YamlMistake for what is no YAML, cannot be kept (`wire.unstorable`), nests too deeply, unfolds (by anchors)
-    into too much, or takes too long (`clock` gives seconds)."""
+    """Raises YamlMistake for what is no YAML, cannot be kept (`wire.unstorable`), nests too deeply, unfolds (by
+    anchors) into too much, or takes too long (`clock` gives seconds)."""
     try:
         opened = loader(text)
         opened.get_event = _counted(opened.get_event, clock)  # type: ignore[method-assign]

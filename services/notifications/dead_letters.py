@@ -12,8 +12,6 @@ from services.notifications.service import OutboxGrew
 
 # How people call the channels; those that there are have a sender each (services/senders.py).
 CHANNEL_NAMES = {
-    "web": "网页",
-    "staff": "工作台",
     "sms": "短信",
     "robot": "群机器人",
     "mail": "邮件",
