@@ -1,6 +1,6 @@
 """What the staff hears of a case: the levels of its clocks, each raised once, and the news of everything else."""
 
-from collections.abc import Callable, Collection, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ def raise_levels(
     `case` must be locked. `before` are the levels that this clock has raised, with the moments they were planned for;
     the new ones are added. `away`: who is absent, looked up when not given. Returns the levels that were new.
     """
-    plan = Plan(clock.warning_at, clock.due_at, clock.escalate_at, clock.provisional)
+    plan = moments(clock)
     raised: list[Level] = []
     for level in clockwork.levels_due(plan, before, now):
         if level == "warning" and skip_warning:
@@ -62,10 +62,22 @@ def raise_levels(
                     dedupe_key=f"case-clock:{clock.id}:{level}:{recipient}",
                     now=now,
                 )
-    left = clockwork.levels_left(plan, before)
-    is_history = case.source_no is not None and clock.round == 1
-    clock.next_check_at = None if is_history else next((plan.at(level) for level in left), None)
+    plan_next_check(case, clock, before)
     return raised
+
+
+def plan_next_check(case: Case, clock: CaseClock, raised: Mapping[str, datetime]) -> None:
+    """When a sweep must look at the clock again: never while it stands still or once it has ended, and never at the
+    first round of an imported case, which is history."""
+    if clock.state != "running" or (case.source_no is not None and clock.round == 1):
+        clock.next_check_at = None
+        return
+    plan = moments(clock)
+    clock.next_check_at = next((plan.at(level) for level in clockwork.levels_left(plan, raised)), None)
+
+
+def moments(clock: CaseClock) -> Plan:
+    return Plan(clock.warning_at, clock.due_at, clock.escalate_at, clock.provisional)
 
 
 def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime, away: Collection[str] | None) -> list[str]:

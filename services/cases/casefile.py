@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import structlog
 
-from services.cases import alarms, clockrows, clockwork, life, repository
+from services.cases import alarms, clockrows, life, repository
 from services.cases import log as case_log
 from services.cases.clockwork import Clock, Hands, Terms
 from services.cases.events import CaseNews
@@ -230,9 +230,7 @@ class CaseFile:
                 self._uow.session.flush()
             else:
                 clockrows.write(found, clock)
-            is_history = row.source_no is not None and clock.round == 1
-            raised = self._alerts.setdefault(found.id, {})
-            found.next_check_at = None if is_history else clockwork.next_check(clock, raised)
+            alarms.plan_next_check(row, found, self._alerts.setdefault(found.id, {}))
 
 
 class _City:

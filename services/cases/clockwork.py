@@ -285,10 +285,3 @@ def levels_left(plan: Plan, raised: Mapping[str, datetime]) -> list[Level]:
 def levels_due(plan: Plan, raised: Mapping[str, datetime], now: datetime) -> list[Level]:
     """The levels whose moment has passed and that are to be raised, in order."""
     return [level for level in rules.levels_reached(plan, now) if level in levels_left(plan, raised)]
-
-
-def next_check(clock: Clock, raised: Mapping[str, datetime]) -> datetime | None:
-    """When a sweep must look at the clock again; None while it stands still and once it has ended."""
-    if clock.state != "running":
-        return None
-    return next((clock.plan.at(level) for level in levels_left(clock.plan, raised)), None)
