@@ -36,6 +36,7 @@ app.add_typer(system.database, name="db")
 app.command("up")(system.up)
 app.command("setup")(system.setup)
 app.command("doctor")(system.doctor)
+app.command("rights")(system.rights)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

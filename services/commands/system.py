@@ -8,7 +8,8 @@ from types import FrameType
 import typer
 
 from services import health, schema
-from services.commands.console import JsonFlag, container, show
+from services.commands.console import JsonFlag, container, needs, show
+from services.core import permissions
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 from services.lookups.connectors import ConnectorMistake
@@ -27,12 +28,14 @@ def group() -> None:
 
 
 @database.command("upgrade")
+@needs("system.run")
 def upgrade() -> None:
     """Bring the database to the newest schema."""
     schema.upgrade(container().database)
     typer.echo("the database is up to date")
 
 
+@needs("system.run")
 def setup() -> None:
     """Prepare an installation whose processes are started by others (docker/compose.yaml); may be run again."""
     parts = container()
@@ -42,6 +45,7 @@ def setup() -> None:
     embed_examples(parts.settings.var_dir / "rasa" / "nlu.npz", parts.embedder())
 
 
+@needs("system.run")
 def up() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     configure_logging("supervisor")
@@ -94,6 +98,7 @@ def _greet(stack: Stack, seconds: float) -> None:
     typer.echo("  Ctrl-C stops everything")
 
 
+@needs("system.run")
 def doctor(as_json: JsonFlag = False) -> None:
     """Check configuration, database, knowledge base and every running part."""
     parts = container()
@@ -111,3 +116,9 @@ def doctor(as_json: JsonFlag = False) -> None:
     show(report, as_json)
     if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)
+
+
+@needs("system.run")
+def rights() -> None:
+    """Print the table of rights: who may do what."""
+    typer.echo(permissions.as_markdown(), nl=False)
