@@ -9,13 +9,13 @@ import typer
 
 from services import health, schema
 from services.commands.console import JsonFlag, container, needs, show
-from services.core import permissions
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 from services.lookups.connectors import ConnectorMistake
 from services.supervision.first_start import prepare_data
 from services.supervision.rasa_model import embed_examples
 from services.supervision.stack import Stack
+from services.web.endpoints import NAVIGATION
 
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -79,16 +79,11 @@ def up() -> None:
 
 def _greet(stack: Stack, seconds: float) -> None:
     typer.echo(f"huiying: ready after {seconds:.0f} s")
-    for what, path in (
-        ("chat", "/"),
-        ("staff", "/staff"),
-        ("manager", "/manager"),
-        ("editor", "/editor"),
-        ("API", "/docs"),
-    ):
-        typer.echo(f"  {what:<8} {stack.url}{path}")
+    pages = ((entry.href.rpartition("/")[2], entry.href) for entry in NAVIGATION)
+    for what, path in (("chat", "/"), *pages, ("API", "/docs")):
+        typer.echo(f"  {what:<12} {stack.url}{path}")
     if stack.settings.sandbox_url and not stack.settings.sms_url:
-        typer.echo(f"  {'phone':<8} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
+        typer.echo(f"  {'phone':<12} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
     if stack.accounts:
         typer.echo(
             "  accounts (the passwords are shown this once; more with: .venv/bin/huiying user add NAME --role ROLE)"
@@ -116,9 +111,3 @@ def doctor(as_json: JsonFlag = False) -> None:
     show(report, as_json)
     if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)
-
-
-@needs("system.run")
-def rights() -> None:
-    """Print the table of rights: who may do what."""
-    typer.echo(permissions.as_markdown(), nl=False)
