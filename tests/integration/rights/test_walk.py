@@ -186,6 +186,8 @@ def test_a_role_is_a_row_and_works_through_login_route_page_navigation_and_notic
     assert world.ask("admin", "POST", f"{case}/assign", json={"assignee": MADE_UP}).status_code == 409
     assert world.ask(MADE_UP, "GET", "/manager").status_code == 403
     assert world.ask(MADE_UP, "GET", "/api/v1/me").json()["role"] == MADE_UP
+    # In other hands, so that what is told now is told to the role.
+    assert world.ask("admin", "POST", f"{case}/claim").json()["assignee"] == "admin"
     urgent = {"kind": "help", "priority": "urgent"}
     assert world.ask("admin", "POST", f"{case}/classify", json=urgent).status_code == 200
     told = world.ask(MADE_UP, "GET", "/api/v1/notices").json()
