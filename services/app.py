@@ -160,7 +160,7 @@ async def _recover(container: Container) -> None:
 
 
 def _add_operations(app: FastAPI) -> None:
-    watchers = [anybody("operations.watch")]
+    watchers, figures = [anybody("operations.watch")], [anybody("operations.figures")]
 
     @app.get("/healthz", tags=["operations"], dependencies=watchers)
     def alive() -> dict[str, str]:
@@ -174,6 +174,6 @@ def _add_operations(app: FastAPI) -> None:
         report = await health.check(container_of(request))
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
-    @app.get("/metrics", tags=["operations"], dependencies=watchers, response_class=Response, responses=FIGURES)
+    @app.get("/metrics", tags=["operations"], dependencies=figures, response_class=Response, responses=FIGURES)
     def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -12,14 +12,19 @@ from services.core.web import container_of
 CITIZEN_COOKIE = "huiying_citizen"
 
 
+def must_own(request: Request, conversation_id: str) -> None:
+    """Raises Unauthorized without a token, NotFound with the one of another conversation."""
+    container = container_of(request)
+    with container.database.unit_of_work(read_only=True) as uow:
+        container.conversations.own(uow, token_from(request, CITIZEN_COOKIE), conversation_id)
+
+
 class OwnerGuard(Guard):
-    """Gives the id of the conversation in the path. Raises Unauthorized without a token, NotFound with another's."""
+    """Gives the id of the conversation in the path, to whoever holds its token (see `must_own`)."""
 
     def __call__(self, conversation_id: str, request: Request) -> str:
-        container = container_of(request)
         role_must(CITIZEN, self.permission)
-        with container.database.unit_of_work(read_only=True) as uow:
-            container.conversations.own(uow, token_from(request, CITIZEN_COOKIE), conversation_id)
+        must_own(request, conversation_id)
         return conversation_id
 
 
@@ -27,8 +32,8 @@ class HolderGuard(Guard):
     """Gives the id of the conversation that the token is of. Raises Unauthorized without one."""
 
     def __call__(self, request: Request) -> str:
-        container = container_of(request)
         role_must(CITIZEN, self.permission)
+        container = container_of(request)
         with container.database.unit_of_work(read_only=True) as uow:
             return container.conversations.of_token(uow, token_from(request, CITIZEN_COOKIE)).id
 
