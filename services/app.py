@@ -24,6 +24,7 @@ from services.conversations.decisions import Decider
 from services.conversations.dialogue import RasaDialogue
 from services.conversations.turns import TurnRunner
 from services.core.clock import SHANGHAI
+from services.core.guards import anybody, must_all_name_a_permission
 from services.core.logs import configure_logging
 from services.core.openapi import answered_as, document_problems
 from services.core.settings import Settings
@@ -95,6 +96,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     mount_static(app)
     _add_operations(app)
     document_problems(app)
+    must_all_name_a_permission(app)
     app.add_middleware(
         RequestGuard,
         default_limit=composed.settings.body_limit,
@@ -158,16 +160,20 @@ async def _recover(container: Container) -> None:
 
 
 def _add_operations(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["operations"])
+    watchers, figures = [anybody("operations.watch")], [anybody("operations.figures")]
+
+    @app.get("/healthz", tags=["operations"], dependencies=watchers)
     def alive() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"], responses={503: {"content": {"application/json": {}}}})
+    @app.get(
+        "/readyz", tags=["operations"], dependencies=watchers, responses={503: {"content": {"application/json": {}}}}
+    )
     async def ready(request: Request) -> JSONResponse:
         """200 while citizens can be answered (also degraded), 503 when not; the checks say what is down."""
         report = await health.check(container_of(request))
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
-    @app.get("/metrics", tags=["operations"], response_class=Response, responses=FIGURES)
+    @app.get("/metrics", tags=["operations"], dependencies=figures, response_class=Response, responses=FIGURES)
     def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

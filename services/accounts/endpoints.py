@@ -1,6 +1,6 @@
 """Login, and the dependencies that guard staff endpoints and pages."""
 
-from collections.abc import Callable
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from services.accounts import service
 from services.accounts.schemas import LoginAnswer, LoginRequest, Profile, StaffUser
 from services.core.errors import Forbidden, Unauthorized
+from services.core.guards import Guard, anybody
+from services.core.permissions import Permission, must
 from services.core.web import container_of
 
 STAFF_COOKIE = "huiying_staff"
@@ -31,35 +33,39 @@ def token_from(request: Request, cookie: str) -> str | None:
     return token
 
 
-def current_staff(*roles: str) -> Callable[[Request], StaffUser]:
-    """A dependency: the staff member who asks, if the role is one of `roles` (any role when none is named)."""
+class StaffGuard(Guard):
+    """Gives the staff member who asks. Raises Unauthorized without a login, Forbidden without the permission."""
 
-    def dependency(request: Request) -> StaffUser:
+    def __call__(self, request: Request) -> StaffUser:
         token = token_from(request, STAFF_COOKIE)
         if token is None:
             raise Unauthorized("请先登录")
         container = container_of(request)
         with container.database.unit_of_work(read_only=True) as uow:
             user = service.user_of_token(uow, token, container.clock.now())
-        if roles and user.role not in roles:
-            raise Forbidden("您的角色不能进行此操作")
+        must(user, self.permission)
         return user
 
-    return dependency
 
+class PageGuard(StaffGuard):
+    """Like StaffGuard, but somebody who has not logged in is led to the login page."""
 
-def page_user(*roles: str) -> Callable[[Request], StaffUser]:
-    """Like `current_staff`, but somebody who has not logged in is led to the login page."""
-    check = current_staff(*roles)
-
-    def dependency(request: Request) -> StaffUser:
+    def __call__(self, request: Request) -> StaffUser:
         try:
-            return check(request)
+            return super().__call__(request)
         except Unauthorized:
             target = f"/login?next={quote(request.url.path)}"
             raise HTTPException(status_code=303, detail="请先登录", headers={"location": target}) from None
 
-    return dependency
+
+def current_staff(permission: Permission) -> StaffGuard:
+    """A dependency: the staff member who asks, if the role has the permission."""
+    return StaffGuard(permission)
+
+
+def page_user(permission: Permission) -> PageGuard:
+    """The same for a page."""
+    return PageGuard(permission)
 
 
 def set_session_cookie(request: Request, response: Response, name: str, token: str, *, days: int) -> None:
@@ -75,7 +81,7 @@ def set_session_cookie(request: Request, response: Response, name: str, token: s
     )
 
 
-@router.post("/login")
+@router.post("/login", dependencies=[anybody("account.enter")])
 def log_in(body: LoginRequest, request: Request, response: Response) -> LoginAnswer:
     container = container_of(request)
     with container.database.unit_of_work() as uow:
@@ -88,7 +94,7 @@ def log_in(body: LoginRequest, request: Request, response: Response) -> LoginAns
     return LoginAnswer(token=token, name=user.name, role=user.role, department=user.department)
 
 
-@router.post("/logout", status_code=204)
+@router.post("/logout", status_code=204, dependencies=[anybody("account.enter")])
 def log_out(request: Request, response: Response) -> None:
     token = token_from(request, STAFF_COOKIE)
     if token:
@@ -99,5 +105,5 @@ def log_out(request: Request, response: Response) -> None:
 
 
 @router.get("/me")
-def me(user: StaffUser = Depends(current_staff())) -> Profile:  # noqa: B008
+def me(user: Annotated[StaffUser, Depends(current_staff("account.own"))]) -> Profile:
     return Profile(name=user.name, role=user.role, department=user.department)

@@ -1,12 +1,8 @@
 """Who a staff member is, inside and on the wire."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
-
-Role = Literal["clerk", "supervisor", "manager", "editor", "reviewer", "admin"]
-ROLES: tuple[str, ...] = get_args(Role)
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class LoginRequest(BaseModel):
 
 class Profile(BaseModel):
     name: str
-    role: Role
+    role: str
     department: str | None
 
 

@@ -7,11 +7,12 @@ from argon2.exceptions import VerifyMismatchError
 
 from services.accounts import repository
 from services.accounts.models import StaffAccount, StaffSession
-from services.accounts.schemas import ROLES, StaffUser
+from services.accounts.schemas import StaffUser
 from services.core import audit
 from services.core.crypto import hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict, TooManyRequests, Unauthorized
+from services.core.permissions import account_roles
 
 SESSION_LENGTH = timedelta(hours=12)
 FAILURES_ALLOWED = 10
@@ -27,8 +28,9 @@ def create_account(
     uow: UnitOfWork, *, name: str, role: str, department: str | None, password: str, actor: str, now: datetime
 ) -> StaffUser:
     """Raises BadRequest for an unknown role or a weak password, Conflict when the name is taken."""
-    if role not in ROLES:
-        raise BadRequest(f"角色须为 {'、'.join(ROLES)} 之一")
+    roles = account_roles()
+    if role not in roles:
+        raise BadRequest(f"角色须为 {'、'.join(roles)} 之一")
     if not 1 <= len(name) <= 64 or len(password) < 10:
         raise BadRequest("账号名为 1 至 64 个字符，密码至少 10 个字符")
     if department is not None and not 1 <= len(department) <= 64:

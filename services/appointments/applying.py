@@ -77,14 +77,15 @@ def adjust(uow: UnitOfWork, plan: Plan, now: datetime) -> None:
     crowded = [hours for hours in looked_at if hours is not None and _is_crowded(uow, hours)]
     if crowded:
         stamp = now.astimezone(SHANGHAI).isoformat()
-        notifications.tell_staff(
-            uow,
-            recipient="role:supervisor",
-            kind="appointments_crowded",
-            body={"hours": len(crowded)},
-            dedupe_key=f"appointments-crowded:{stamp}",
-            now=now,
-        )
+        for recipient in notifications.everybody_who("hears.crowded_hours"):
+            notifications.tell_staff(
+                uow,
+                recipient=recipient,
+                kind="appointments_crowded",
+                body={"hours": len(crowded)},
+                dedupe_key=f"appointments-crowded:{stamp}:{recipient}",
+                now=now,
+            )
 
 
 def _follow(uow: UnitOfWork, plan: Plan, one: Appointment, slot: Slot, now: datetime) -> _Places | None:

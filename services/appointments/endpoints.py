@@ -21,23 +21,24 @@ from services.appointments.schemas import (
 )
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
+from services.core.guards import anybody
 from services.core.web import container_of
 from services.core.wire import Day
 
 router = APIRouter(prefix="/api/v1/appointments", tags=["appointments"])
 
-Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
-Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
+Reader = Annotated[StaffUser, Depends(current_staff("appointments.read"))]
+Worker = Annotated[StaffUser, Depends(current_staff("appointments.work"))]
 
 
-@router.get("/services")
+@router.get("/services", dependencies=[anybody("appointments.offer")])
 def services(request: Request) -> Offer:
     """What can be booked, and where; public."""
     with container_of(request).database.unit_of_work(read_only=True) as uow:
         return service.offer(uow)
 
 
-@router.get("/availability")
+@router.get("/availability", dependencies=[anybody("appointments.offer")])
 def availability(
     request: Request,
     name: Annotated[str, Query(alias="service", max_length=64)],

@@ -11,6 +11,8 @@ from services.accounts.schemas import StaffUser
 from services.cases import repository
 from services.cases.models import Case, CaseAccess
 from services.core.database import UnitOfWork
+from services.core.permissions import may
+from services.notifications import service as notifications
 from services.sla import service as sla
 
 
@@ -32,9 +34,9 @@ class Sight:
 
 
 def sight(uow: UnitOfWork, user: StaffUser) -> Sight:
-    """What `user` may see: a clerk of a department its cases and those that nobody has, others everything; confidential
-    cases only by name."""
-    limited = user.role == "clerk" and user.department is not None
+    """What `user` may see: somebody of a department its cases and those that nobody has, unless the right says
+    everywhere; confidential cases only by name."""
+    limited = user.department is not None and not may(user, "cases.read_everywhere")
     departments = (user.department or "", sla.UNASSIGNED) if limited else None
     return Sight(user.name, departments, user.name in sla.desk_rules(uow).confidential_readers)
 
@@ -61,4 +63,4 @@ def recipients(uow: UnitOfWork, case: Case, otherwise: Sequence[str]) -> list[st
     be forgotten: the administrators hear its number, and name somebody."""
     if not case.confidential:
         return list(otherwise)
-    return [f"user:{name}" for name in readers(uow, case)] or ["role:admin"]
+    return [f"user:{name}" for name in readers(uow, case)] or notifications.everybody_who("hears.unnamed_tip_offs")

@@ -85,9 +85,9 @@ def _recipients(uow: UnitOfWork, case: Case, level: Level, now: datetime, away: 
         case "warning":
             return responsible(uow, case, now, away)
         case "breach":
-            return ["role:supervisor"]
+            return notifications.everybody_who("hears.breaches")
         case "escalation":
-            return ["role:manager"]
+            return notifications.everybody_who("hears.escalations")
 
 
 def responsible(uow: UnitOfWork, case: Case, now: datetime, away: Collection[str] | None = None) -> list[str]:

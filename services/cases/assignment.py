@@ -8,13 +8,13 @@ from services.accounts.schemas import StaffUser
 from services.cases import access, alarms, repository
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.events import CaseAssigned
-from services.cases.holding import SUPERVISING
 from services.cases.models import QUEUED_STATUSES, StaffAbsence
 from services.cases.schemas import AbsenceOut
 from services.core.audit import record
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, Forbidden, NotFound
+from services.core.errors import BadRequest, NotFound
+from services.core.permissions import may, must
 from services.sla import service as sla
 from services.sla.schemas import MemberIn
 
@@ -101,8 +101,8 @@ def set_absence(
 
     Everybody for themselves, a supervisor for anybody. Raises BadRequest for a time that is over or backwards.
     """
-    if name != user.name and user.role not in SUPERVISING:
-        raise Forbidden("只有主管可以为他人登记")
+    if name != user.name:
+        must(user, "absences.others")
     if ends_at <= starts_at or ends_at <= now:
         raise BadRequest("结束时间应晚于开始时间和现在")
     row = StaffAbsence(name=name, starts_at=starts_at, ends_at=ends_at, set_by=user.name)
@@ -115,7 +115,7 @@ def set_absence(
 def end_absence(uow: UnitOfWork, *, user: StaffUser, absence_id: int, now: datetime) -> None:
     """Take an absence back, or end it now. Raises NotFound."""
     row = uow.session.get(StaffAbsence, absence_id, with_for_update=True)
-    if row is None or (row.name != user.name and user.role not in SUPERVISING):
+    if row is None or (row.name != user.name and not may(user, "absences.others")):
         raise NotFound("没有这条记录")
     if row.starts_at >= now:
         uow.session.delete(row)

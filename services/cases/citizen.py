@@ -12,6 +12,7 @@ from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
+from services.notifications import service as notifications
 from services.sla import clocks as rules
 from services.sla import service as sla
 
@@ -63,7 +64,7 @@ def citizen_presses(uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversa
             shown = again.astimezone(SHANGHAI)
             raise Conflict(f"已经为您催办，{shown:%m月%d日 %H:%M} 后可再次催办", press_again_at=again.isoformat())
     file.append("pressed", actor=ACTOR, now=now)
-    told = [*alarms.responsible(uow, file.row, now), "role:supervisor"]
+    told = [*alarms.responsible(uow, file.row, now), *notifications.everybody_who("hears.citizens")]
     alarms.inform(uow, file.row, "case_pressed", told, now, by=ACTOR)
     return views.show(secrets, file, now)
 
@@ -101,7 +102,7 @@ def citizen_reopens(
         if now > until:
             raise Conflict("已超过重新办理的期限，请重新提交")
     desk.open_again(uow, secrets, file, actor=ACTOR, reason=written(reason), now=now)
-    told = [*alarms.responsible(uow, file.row, now), "role:supervisor"]
+    told = [*alarms.responsible(uow, file.row, now), *notifications.everybody_who("hears.citizens")]
     alarms.inform(uow, file.row, "case_reopened", told, now)
     return views.show(secrets, file, now)
 

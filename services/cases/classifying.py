@@ -7,12 +7,13 @@ from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
 from services.cases import access, alarms, assignment, moving, opening, repository, views
 from services.cases.casefile import CaseFile
-from services.cases.holding import SUPERVISING, locked, must_hold
+from services.cases.holding import locked, must_hold
 from services.cases.models import QUEUED_STATUSES, Case
 from services.cases.schemas import CaseOut
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, Conflict, Forbidden
+from services.core.errors import BadRequest, Conflict
+from services.core.permissions import must
 from services.sla import service as sla
 from services.sla.policies import Kind, Priority
 
@@ -47,8 +48,7 @@ def classify(
     place = sla.department_named(uow, department) if department is not None else case.department
     kind = kind or _kind(case)
     if priority == "normal" and case.priority == "urgent":
-        if user.role not in SUPERVISING:
-            raise Forbidden("只有主管可以降低紧急程度")
+        must(user, "cases.lower_priority")
         if kind == "urgent":
             raise BadRequest("紧急求助始终为紧急")
     secret = confidential if confidential is not None else case.confidential

@@ -6,11 +6,12 @@ from services.accounts.schemas import StaffUser
 from services.cases import repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved
-from services.cases.holding import SUPERVISING, locked, must_hold, stripped, written
+from services.cases.holding import locked, must_hold, stripped, written
 from services.cases.schemas import CaseOut
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
-from services.core.errors import Conflict, Forbidden, Unprocessable
+from services.core.errors import Conflict, Unprocessable
+from services.core.permissions import must
 
 
 def claim(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseOut:
@@ -87,8 +88,7 @@ def close(
     file = locked(uow, case_no, user)
     text = stripped(reason)
     if file.is_open:
-        if user.role not in SUPERVISING:
-            raise Forbidden("未办结的工单只有主管可以关闭")
+        must(user, "cases.close_unsettled")
         if text is None:
             raise Unprocessable("关闭未办结的工单需要说明原因")
         file.row.ended_at = now

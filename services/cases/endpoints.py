@@ -36,9 +36,11 @@ from services.knowledge.schemas import DraftView
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
-Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
-Presser = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
-Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
+Reader = Annotated[StaffUser, Depends(current_staff("cases.read"))]
+Presser = Annotated[StaffUser, Depends(current_staff("cases.press"))]
+Decider = Annotated[StaffUser, Depends(current_staff("cases.decide_extensions"))]
+Namer = Annotated[StaffUser, Depends(current_staff("cases.name_readers"))]
+Worker = Annotated[StaffUser, Depends(current_staff("cases.work"))]
 
 
 def _act(request: Request, action: Callable[..., CaseOut], **arguments: Any) -> CaseOut:
@@ -185,7 +187,7 @@ def extend(case_no: str, body: ExtendIn, request: Request, user: Worker) -> Case
 
 
 @router.post("/{case_no}/extension")
-def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Worker) -> CaseOut:
+def decide_extension(case_no: str, body: DecisionIn, request: Request, user: Decider) -> CaseOut:
     """A supervisor approves or refuses the waiting request."""
     return _act(request, service.decide_extension, case_no=case_no, user=user, approve=body.approve, reason=body.reason)
 
@@ -203,7 +205,7 @@ def classify(case_no: str, body: ClassifyIn, request: Request, user: Worker) -> 
 
 
 @router.post("/{case_no}/access")
-def change_access(case_no: str, body: AccessIn, request: Request, user: Reader) -> CaseOut:
+def change_access(case_no: str, body: AccessIn, request: Request, user: Namer) -> CaseOut:
     """Let somebody know of a confidential case, or no longer."""
     return _act(request, service.change_access, case_no=case_no, user=user, name=body.name, allowed=body.allowed)
 

@@ -7,12 +7,14 @@ from services.cases import alarms, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.clockwork import Clock
 from services.cases.events import CaseExtended
-from services.cases.holding import SUPERVISING, locked, must_hold, stripped, written
+from services.cases.holding import locked, must_hold, stripped, written
 from services.cases.models import CaseExtension
 from services.cases.schemas import CaseOut
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
-from services.core.errors import Conflict, Forbidden, Unprocessable
+from services.core.errors import Conflict, Unprocessable
+from services.core.permissions import may, must
+from services.notifications import service as notifications
 from services.sla import service as sla
 from services.sla.policies import Limit, Target
 
@@ -56,10 +58,11 @@ def extend(
     )
     uow.session.add(request)
     file.append("extension_asked", actor=user.name, now=now, text=text, secrets=secrets, data=data)
-    if user.role in SUPERVISING:
+    if may(user, "cases.decide_extensions"):
         _grant(uow, secrets, file, request, user, now)
     else:
-        alarms.inform(uow, case, "case_extension_asked", ["role:supervisor"], now, **data)
+        deciders = notifications.everybody_who("hears.extension_requests")
+        alarms.inform(uow, case, "case_extension_asked", deciders, now, **data)
     return views.show(secrets, file, now)
 
 
@@ -75,8 +78,7 @@ def decide_extension(
 ) -> CaseOut:
     """Approve or refuse the waiting request. Raises Forbidden but for a supervisor, Unprocessable for a refusal without
     a reason, Conflict when no request waits or its limit was missed in the meantime."""
-    if user.role not in SUPERVISING:
-        raise Forbidden("延期须由主管审批")
+    must(user, "cases.decide_extensions")
     file = locked(uow, case_no, user)
     request = repository.pending_extension(uow.session, file.row.id)
     if request is None:

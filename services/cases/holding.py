@@ -6,9 +6,9 @@ from services.cases.casefile import CaseFile
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
+from services.core.permissions import may
 
 NOT_FOUND = "没有这个工单"
-SUPERVISING = ("supervisor", "admin")
 
 
 def locked(uow: UnitOfWork, case_no: str, user: StaffUser) -> CaseFile:
@@ -20,8 +20,8 @@ def locked(uow: UnitOfWork, case_no: str, user: StaffUser) -> CaseFile:
 
 
 def must_hold(secrets: Secrets, file: CaseFile, user: StaffUser) -> None:
-    """Raises Conflict when another clerk has the case; supervisors act on every case."""
-    if file.row.assignee not in (None, user.name) and user.role not in SUPERVISING:
+    """Raises Conflict when another clerk has the case, but for who may take it over."""
+    if file.row.assignee not in (None, user.name) and not may(user, "cases.take_over"):
         raise held(secrets, file)
 
 

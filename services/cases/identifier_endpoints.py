@@ -12,7 +12,7 @@ from services.core.web import container_of
 
 router = APIRouter(prefix="/api/v1/cases/{case_no}/identifiers", tags=["cases"])
 
-Worker = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
+Worker = Annotated[StaffUser, Depends(current_staff("cases.reveal"))]
 
 
 class RevealIn(BaseModel):

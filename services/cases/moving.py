@@ -13,10 +13,9 @@ from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict, NotFound
+from services.core.permissions import may
 from services.sla import clocks as rules
 from services.sla import service as sla
-
-ASSIGNABLE_ROLES = ("clerk", "supervisor", "admin")
 
 
 def transfer(
@@ -101,7 +100,7 @@ def assign(
     must_hold(secrets, file, user)
     case = file.row
     colleague = accounts.find_user(uow, assignee)
-    if colleague is None or colleague.role not in ASSIGNABLE_ROLES:
+    if colleague is None or not may(colleague, "cases.work"):
         raise BadRequest("没有可以接收工单的这位人员")
     if not case.confidential and not access.is_visible(uow, colleague, case):
         raise BadRequest("这位人员不在工单的承办部门")

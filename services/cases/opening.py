@@ -111,7 +111,8 @@ def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetim
 
 def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
     """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
-    recipients = ["role:supervisor", *(f"department:{name}" for name in sla.duty_departments(uow))]
+    recipients = notifications.everybody_who("hears.urgent")
+    recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
     recipients += [who for who in alarms.responsible(uow, case, now) if who not in recipients]
     for recipient in access.recipients(uow, case, recipients):

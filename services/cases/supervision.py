@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from services.accounts.schemas import StaffUser
 from services.cases import alarms, report_repository, repository, views
-from services.cases.holding import SUPERVISING, locked, stripped
+from services.cases.holding import locked, stripped
 from services.cases.models import AlertLevel
 from services.cases.reporting import report
 from services.cases.schemas import AlertLevelOut, CaseOut, SupervisionReportOut
@@ -13,7 +13,8 @@ from services.core.audit import record
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
-from services.core.errors import BadRequest, Forbidden
+from services.core.errors import BadRequest
+from services.core.permissions import must
 from services.notifications import service as notifications
 from services.sla import service as sla
 
@@ -22,15 +23,13 @@ DAYS_BETWEEN = {1: 1, 2: 1, 3: 2}
 LEVEL_NAMES = {0: "未启动", 1: "一级（每日两报）", 2: "二级（每日一报）", 3: "三级（两日一报）"}
 # Slots of one round: a worker that was away for long writes what it missed over several, the oldest first.
 PER_ROUND = 30
-READERS = ("role:supervisor", "role:manager")
 
 
 def press(
     uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime, text: str | None = None
 ) -> CaseOut:
     """A supervisor or manager presses (催办): whoever has the case in hand is told."""
-    if user.role not in (*SUPERVISING, "manager"):
-        raise Forbidden("只有主管可以催办")
+    must(user, "cases.press")
     file = locked(uow, case_no, user)
     file.append("pressed", actor=user.name, now=now, text=stripped(text), secrets=secrets)
     alarms.inform(uow, file.row, "case_pressed", alarms.responsible(uow, file.row, now), now, by=user.name)
@@ -44,7 +43,7 @@ def set_alert_level(uow: UnitOfWork, *, user: StaffUser, level: int, now: dateti
     row = AlertLevel(level=level, set_by=user.name, at=now)
     uow.session.add(row)
     record(uow, actor=user.name, action="alert_level.set", subject="alert_level", now=now, detail={"level": level})
-    for recipient in READERS:
+    for recipient in notifications.everybody_who("hears.supervision"):
         notifications.tell_staff(
             uow,
             recipient=recipient,
@@ -116,7 +115,7 @@ def _write(database: Database, level: int, slot: datetime, now: datetime) -> boo
         values = {"slot_at": slot, "level": level, "figures": kept, "written_at": now}
         if not repository.insert_report(uow.session, values):
             return False
-        for recipient in READERS:
+        for recipient in notifications.everybody_who("hears.supervision"):
             notifications.tell_staff(
                 uow,
                 recipient=recipient,

@@ -16,8 +16,9 @@ from services.core.wire import Id
 
 router = APIRouter(prefix="/api/v1", tags=["supervision"])
 
-Supervisor = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
-Staff = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "admin"))]
+Supervisor = Annotated[StaffUser, Depends(current_staff("supervision.read"))]
+Leveller = Annotated[StaffUser, Depends(current_staff("supervision.set_level"))]
+Staff = Annotated[StaffUser, Depends(current_staff("absences.own"))]
 
 
 @router.get("/supervision/alert-level")
@@ -27,7 +28,7 @@ def alert_level(request: Request, user: Supervisor) -> AlertLevelOut:
 
 
 @router.post("/supervision/alert-level")
-def set_alert_level(body: AlertLevelIn, request: Request, user: Supervisor) -> AlertLevelOut:
+def set_alert_level(body: AlertLevelIn, request: Request, user: Leveller) -> AlertLevelOut:
     """Level 1 turns on two reports a day, 2 one a day, 3 one every other day, 0 none."""
     the = container_of(request)
     return the.database.write(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from knowledge_base import load_embedder
-from services.commands.console import JsonFlag, container, database_address, progress_bar, show
+from services.commands.console import JsonFlag, container, database_address, needs, progress_bar, show
 from services.commands.scratch import scratch_settings
 from services.container import DEMO_CITY
 from services.core.errors import BadRequest
@@ -34,6 +34,7 @@ def group() -> None:
 
 
 @app.command("retrieval")
+@needs("system.measure")
 def retrieval(
     sizes: Annotated[
         str, typer.Option(help="Entries of the bases, separated by commas; empty for none.")
@@ -90,6 +91,7 @@ def retrieval(
 
 
 @app.command("publish")
+@needs("system.measure")
 def publish(
     entries: Annotated[int, typer.Option(min=100, max=1_000_000, help="Entries of the generated base.")] = 2_000,
     publishes: Annotated[int, typer.Option(min=2, max=10_000, help="Publishes under load.")] = 50,
@@ -115,6 +117,7 @@ def publish(
 
 
 @app.command("dialogue")
+@needs("system.measure")
 def dialogue(
     messages: Annotated[
         int, typer.Option(min=0, max=10_000_000, help="Messages of the memory part; 0 leaves it out.")
@@ -150,6 +153,7 @@ def dialogue(
 
 
 @app.command("lookups")
+@needs("system.measure")
 def lookups(
     rounds: Annotated[int, typer.Option(min=20, max=100_000, help="Calls of each way.")] = 200,
     points: Annotated[
@@ -183,6 +187,7 @@ def lookups(
 
 
 @app.command("cases")
+@needs("system.measure")
 def cases(
     count: Annotated[
         int, typer.Option("--cases", min=1_000, max=100_000_000, help="Open cases of the larger size.")
@@ -217,6 +222,7 @@ def cases(
 
 
 @app.command("reminders")
+@needs("system.measure")
 def reminders(
     bindings: Annotated[
         int, typer.Option(min=1_000, max=10_000_000, help="Bindings to scan, one of each citizen.")

@@ -10,7 +10,7 @@ import typer
 from knowledge_base import Embedder
 from services.cases import learning, service
 from services.cases.proposing import InUse
-from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show, written_moment
+from services.commands.console import ACTOR, JsonFlag, container, needs, progress_bar, show, written_moment
 from services.container import Container
 from services.core.errors import BadRequest
 
@@ -28,6 +28,7 @@ class By(enum.Enum):
 
 
 @app.command("import")
+@needs("cases.import")
 def import_cases(
     file: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX of past cases with their times.")],
     kind: Annotated[str, typer.Option(help="The kind of all these cases.")] = "consultation",
@@ -61,6 +62,7 @@ def import_cases(
 
 
 @app.command("report")
+@needs("statistics.read")
 def report(
     since: Annotated[str | None, typer.Option("--from", help="First day, or moment.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Last day, or moment.")] = None,
@@ -90,6 +92,7 @@ EmbeddingOption = Annotated[
 
 
 @app.command("train")
+@needs("classifier.train")
 def train(
     file: Labelled,
     evaluate_on: Annotated[
@@ -132,6 +135,7 @@ def train(
 
 
 @app.command("evaluate")
+@needs("system.measure")
 def evaluate(
     file: Labelled, mapping: MapOption = None, embedding: EmbeddingOption = True, as_json: JsonFlag = False
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from services.appointments import service as appointments
 from services.citizens import service as citizens
-from services.commands.console import container
+from services.commands.console import container, needs
 from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service
@@ -24,6 +24,7 @@ def group() -> None:
 
 
 @app.command("apply")
+@needs("city.apply")
 def apply(directory: Annotated[Path, typer.Argument(help="The folder with the city's files.")]) -> None:
     """Make the files of a folder the current versions; running clocks keep the policy they started with."""
     parts = container()

@@ -1,11 +1,12 @@
 """What the commands share: the container, progress bars, figures as JSON or as lines."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -17,6 +18,7 @@ from services.container import Container, build_container
 from services.core.clock import EARLIEST, LATEST, parse_day, parse_moment
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
+from services.core.permissions import OPERATOR, Permission, known, role_must
 from services.core.settings import Settings
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
@@ -50,6 +52,29 @@ def database_address(text: str, option: str) -> str:
     except ArgumentError:
         raise BadRequest(f"{option} 不是数据库地址，例如 postgresql://user@host/name") from None
     return text
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def needs(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a command, below `app.command`, with what it needs: whoever has a shell on the machine must have it.
+
+    Raises ValueError for a permission that is not in the table of rights.
+    """
+    known(permission)
+
+    def decorate(command: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(command)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            role_must(OPERATOR, permission)
+            return command(*args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
 
 
 def container() -> Container:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.commands.console import JsonFlag, progress_bar, show
+from services.commands.console import JsonFlag, needs, progress_bar, show
 from services.commands.scratch import scratch_settings
 from services.container import Container, build_container
 from services.core.logs import configure_logging
@@ -24,6 +24,7 @@ def group() -> None:
 
 
 @app.command("evaluate")
+@needs("system.measure")
 def evaluate_rows(
     file: Annotated[Path, typer.Argument(help="JSONL rows {text, route, entities}.")],
     as_json: JsonFlag = False,

@@ -22,10 +22,11 @@ from knowledge_base import (
 )
 from knowledge_base.lint import Finding, counts
 from services.appointments import service as appointments
-from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show, written_day
+from services.commands.console import ACTOR, JsonFlag, container, needs, progress_bar, show, written_day
 from services.container import Container
 from services.core.clock import SHANGHAI
 from services.core.errors import BadRequest, Unavailable
+from services.core.permissions import OPERATOR, role_must
 from services.core.wire import LARGEST_SMALL
 from services.knowledge import service
 from services.knowledge.searching import explained
@@ -37,6 +38,7 @@ NOTES_SHOWN = 20
 
 
 @app.command("import")
+@needs("knowledge.edit")
 def import_entries(
     file: File,
     publish: Annotated[bool, typer.Option("--publish", help="Publish a new version afterwards.")] = False,
@@ -46,6 +48,8 @@ def import_entries(
     as_json: JsonFlag = False,
 ) -> None:
     """Create and update entries from a file; rows that cannot be taken are named with their reason."""
+    if publish:
+        role_must(OPERATOR, "knowledge.publish")
     parts = container()
     result = import_file(file)
     with parts.database.unit_of_work() as uow:
@@ -74,6 +78,7 @@ def import_entries(
 
 
 @app.command("export")
+@needs("knowledge.read")
 def export_entries(file: File) -> None:
     """Write all entries to a file that `kb import` reads back."""
     parts = container()
@@ -87,6 +92,7 @@ def export_entries(file: File) -> None:
 
 
 @app.command("publish")
+@needs("knowledge.publish")
 def publish(
     full: Annotated[bool, typer.Option("--full", help="Build a new base also for a few edits.")] = False,
     as_json: JsonFlag = False,
@@ -122,6 +128,7 @@ def _said(done: service.Publication) -> str:
 
 
 @app.command("rollback")
+@needs("knowledge.publish")
 def roll_back(version: Annotated[int, typer.Argument(min=1, max=LARGEST_SMALL, help="A published version.")]) -> None:
     """Point at another published version."""
     parts = container()
@@ -132,6 +139,7 @@ def roll_back(version: Annotated[int, typer.Argument(min=1, max=LARGEST_SMALL, h
 
 
 @app.command("search")
+@needs("knowledge.read")
 def search(
     text: str,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="How many hits.")] = 5,
@@ -156,6 +164,7 @@ def search(
 
 
 @app.command("lint")
+@needs("knowledge.read")
 def lint_entries(
     kb: Annotated[Path | None, typer.Option(help="Examine the entries of this file instead of the database's.")] = None,
     today: Annotated[str | None, typer.Option(help="The day to judge dates by, as 2026-09-30.")] = None,
@@ -214,6 +223,7 @@ def _temporary_base(parts: Container, entries: list[Entry]) -> Iterator[Knowledg
 
 
 @app.command("evaluate")
+@needs("system.measure")
 def evaluate_queries(
     kb: Annotated[Path, typer.Option(help="The entries to search.")],
     queries: Annotated[Path, typer.Option(help="Rows {faq_id, also, style, query}.")],

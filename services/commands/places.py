@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from knowledge_base.tables import read_file
-from services.commands.console import JsonFlag, container, progress_bar, show
+from services.commands.console import JsonFlag, container, needs, progress_bar, show
 from services.core.errors import Unprocessable
 from services.places import service
 from services.places.schemas import RowProblem
@@ -27,6 +27,7 @@ def group() -> None:
 
 
 @app.command("import")
+@needs("city.apply")
 def import_(
     file: Annotated[Path, typer.Argument(help="JSONL, CSV or XLSX: id, name, kind, lat, lng, address, phone, hours.")],
     coordinates: Annotated[Coordinates, typer.Option(help="Of the file's positions.")] = Coordinates.gcj02,

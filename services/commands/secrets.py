@@ -3,7 +3,7 @@
 import typer
 
 from services import schema
-from services.commands.console import ACTOR, JsonFlag, container, progress_bar, show
+from services.commands.console import ACTOR, JsonFlag, container, needs, progress_bar, show
 from services.core import audit, rotation
 from services.core.errors import Conflict
 
@@ -16,6 +16,7 @@ def group() -> None:
 
 
 @app.command("rotate")
+@needs("secrets.rotate")
 def rotate(as_json: JsonFlag = False) -> None:
     """Encrypt everything at rest with the newest key; may be broken off, and goes on where it stopped.
 

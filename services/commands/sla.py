@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from services.cases.service import recompute_running
-from services.commands.console import JsonFlag, container, show, written_moment
+from services.commands.console import JsonFlag, container, needs, show, written_moment
 from services.core.clock import SHANGHAI
 from services.sla import service
 
@@ -18,6 +18,7 @@ def group() -> None:
 
 
 @app.command("recompute")
+@needs("city.apply")
 def recompute() -> None:
     """Put the current policies on all running clocks, on purpose (they keep the version they began with)."""
     parts = container()
@@ -26,6 +27,7 @@ def recompute() -> None:
 
 
 @app.command("due")
+@needs("system.run")
 def due(
     at: Annotated[str, typer.Option(help="When the case was opened, ISO 8601; without a zone Asia/Shanghai.")],
     kind: Annotated[str, typer.Option(help="consultation, help, complaint, suggestion, urgent ...")],

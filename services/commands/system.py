@@ -8,13 +8,14 @@ from types import FrameType
 import typer
 
 from services import health, schema
-from services.commands.console import JsonFlag, container, show
+from services.commands.console import JsonFlag, container, needs, show
 from services.core.logs import configure_logging
 from services.core.settings import Settings
 from services.lookups.connectors import ConnectorMistake
 from services.supervision.first_start import prepare_data
 from services.supervision.rasa_model import embed_examples
 from services.supervision.stack import Stack
+from services.web.endpoints import NAVIGATION
 
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -27,12 +28,14 @@ def group() -> None:
 
 
 @database.command("upgrade")
+@needs("system.run")
 def upgrade() -> None:
     """Bring the database to the newest schema."""
     schema.upgrade(container().database)
     typer.echo("the database is up to date")
 
 
+@needs("system.run")
 def setup() -> None:
     """Prepare an installation whose processes are started by others (docker/compose.yaml); may be run again."""
     parts = container()
@@ -42,6 +45,7 @@ def setup() -> None:
     embed_examples(parts.settings.var_dir / "rasa" / "nlu.npz", parts.embedder())
 
 
+@needs("system.run")
 def up() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     configure_logging("supervisor")
@@ -75,16 +79,11 @@ def up() -> None:
 
 def _greet(stack: Stack, seconds: float) -> None:
     typer.echo(f"huiying: ready after {seconds:.0f} s")
-    for what, path in (
-        ("chat", "/"),
-        ("staff", "/staff"),
-        ("manager", "/manager"),
-        ("editor", "/editor"),
-        ("API", "/docs"),
-    ):
-        typer.echo(f"  {what:<8} {stack.url}{path}")
+    pages = ((entry.href.rpartition("/")[2], entry.href) for entry in NAVIGATION)
+    for what, path in (("chat", "/"), *pages, ("API", "/docs")):
+        typer.echo(f"  {what:<12} {stack.url}{path}")
     if stack.settings.sandbox_url and not stack.settings.sms_url:
-        typer.echo(f"  {'phone':<8} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
+        typer.echo(f"  {'phone':<12} {stack.settings.sandbox_url}/sms   (text messages of the demo)")
     if stack.accounts:
         typer.echo(
             "  accounts (the passwords are shown this once; more with: .venv/bin/huiying user add NAME --role ROLE)"
@@ -94,6 +93,7 @@ def _greet(stack: Stack, seconds: float) -> None:
     typer.echo("  Ctrl-C stops everything")
 
 
+@needs("system.run")
 def doctor(as_json: JsonFlag = False) -> None:
     """Check configuration, database, knowledge base and every running part."""
     parts = container()

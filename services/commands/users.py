@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from services.accounts import service
-from services.commands.console import ACTOR, container
+from services.commands.console import ACTOR, container, needs
+from services.core.permissions import account_roles
 
 app = typer.Typer(help="Staff accounts.", no_args_is_help=True)
 
@@ -17,9 +18,10 @@ def group() -> None:
 
 
 @app.command("add")
+@needs("accounts.manage")
 def add(
     name: str,
-    role: Annotated[str, typer.Option(help="clerk, supervisor, manager, editor, reviewer or admin.")],
+    role: Annotated[str, typer.Option(help=f"One of {', '.join(account_roles())}.")],
     department: Annotated[str | None, typer.Option(help="None: the whole service hall.")] = None,
 ) -> None:
     """Make an account; its random password is shown once."""

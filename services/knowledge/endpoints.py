@@ -9,6 +9,7 @@ from knowledge_base import Entry, KnowledgeBaseError, import_bytes
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.errors import Unavailable, Unprocessable
+from services.core.permissions import must
 from services.core.web import container_of
 from services.core.wire import Offset, SmallId
 from services.knowledge import searching, service
@@ -30,8 +31,9 @@ from services.knowledge.schemas import (
 
 router = APIRouter(prefix="/api/v1/knowledge", tags=["knowledge"])
 
-Editor = Annotated[StaffUser, Depends(current_staff("editor", "reviewer", "admin"))]
-Reader = Annotated[StaffUser, Depends(current_staff())]
+Editor = Annotated[StaffUser, Depends(current_staff("knowledge.edit"))]
+Publisher = Annotated[StaffUser, Depends(current_staff("knowledge.publish"))]
+Reader = Annotated[StaffUser, Depends(current_staff("knowledge.read"))]
 IfMatch = Annotated[str | None, Header(max_length=200)]
 
 
@@ -48,6 +50,8 @@ def import_file(
     Of an entry that exists, a column that the file lacks stays as it is, an empty cell empties; with `replace` what the
     file does not name becomes empty too. What lost content stands under `emptied`.
     """
+    if publish:
+        must(user, "knowledge.publish")
     container = container_of(request)
     try:
         result = import_bytes(file.filename or "", file.file.read())
@@ -183,7 +187,7 @@ def feedback(
 
 
 @router.post("/publish")
-def publish(request: Request, user: Editor) -> Published:
+def publish(request: Request, user: Publisher) -> Published:
     """Publish the edits since the active version. Many new answers are embedded by the worker afterwards."""
     container = container_of(request)
     done = container.publish_knowledge(actor=user.name, answers="later")
@@ -198,7 +202,7 @@ def snapshots(request: Request, user: Reader) -> list[SnapshotView]:
 
 
 @router.post("/rollback", status_code=204)
-def roll_back(body: RollbackRequest, request: Request, user: Editor) -> None:
+def roll_back(body: RollbackRequest, request: Request, user: Publisher) -> None:
     container = container_of(request)
     with container.database.unit_of_work() as uow:
         service.roll_back(uow, body.version, actor=user.name, now=container.clock.now())

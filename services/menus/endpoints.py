@@ -13,7 +13,7 @@ from services.menus.schemas import AccountView, KeywordEdit, KeywordPage, Keywor
 
 router = APIRouter(prefix="/api/v1", tags=["menus"])
 
-Editor = Annotated[StaffUser, Depends(current_staff("editor", "reviewer", "admin"))]
+Editor = Annotated[StaffUser, Depends(current_staff("keywords.edit"))]
 
 
 @router.get("/channel-accounts")

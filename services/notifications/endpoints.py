@@ -28,7 +28,7 @@ def dead(
     request: Request,
     limit: int = Query(50, ge=1, le=200),
     offset: Offset = 0,
-    user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
+    user: StaffUser = Depends(current_staff("deliveries.mend")),  # noqa: B008
 ) -> DeadLetters:
     """Messages that could not be delivered, the newest first."""
     with container_of(request).database.unit_of_work(read_only=True) as uow:
@@ -39,7 +39,7 @@ def dead(
 def send_again(
     row_id: Id,
     request: Request,
-    user: StaffUser = Depends(current_staff("supervisor", "manager", "admin")),  # noqa: B008
+    user: StaffUser = Depends(current_staff("deliveries.mend")),  # noqa: B008
 ) -> None:
     """Try a dead one again."""
     the = container_of(request)
@@ -47,7 +47,7 @@ def send_again(
 
 
 @router.get("/notices")
-def notices(request: Request, user: StaffUser = Depends(current_staff())) -> list[Notice]:  # noqa: B008
+def notices(request: Request, user: StaffUser = Depends(current_staff("notices.read"))) -> list[Notice]:  # noqa: B008
     """The newest fifty notices to this person, role or department."""
     recipients = [f"user:{user.name}", f"role:{user.role}"]
     if user.department:

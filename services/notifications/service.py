@@ -12,6 +12,7 @@ from services.core import leases
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.events import Event
+from services.core.permissions import Permission, roles_with
 from services.notifications import repository
 from services.notifications.city import (
     apply_city,
@@ -102,6 +103,11 @@ def tell_staff(
         # One notice to several readers of one group is one message there.
         key = f"{dedupe_key.removesuffix(recipient)}>{way}:{name}"
         enqueue(uow, channel=way, recipient=name, kind=kind, body=body, dedupe_key=key, now=now)
+
+
+def everybody_who(permission: Permission) -> list[str]:
+    """The recipients for `tell_staff` that are the roles with a right."""
+    return [f"role:{role}" for role in roles_with(permission)]
 
 
 def reach_at(

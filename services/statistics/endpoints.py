@@ -12,7 +12,7 @@ from services.statistics.schemas import Answers, Timeliness
 
 router = APIRouter(prefix="/api/v1/statistics", tags=["statistics"])
 
-Reader = Annotated[StaffUser, Depends(current_staff("supervisor", "manager", "admin"))]
+Reader = Annotated[StaffUser, Depends(current_staff("statistics.read"))]
 
 
 @router.get("/timeliness")

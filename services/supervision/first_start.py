@@ -12,19 +12,13 @@ from services.appointments import service as appointments
 from services.citizens import service as citizens
 from services.container import Container
 from services.core.database import UnitOfWork
+from services.core.permissions import account_roles
 from services.knowledge import service as knowledge
 from services.menus import service as menus
 from services.notifications import service as notifications
 from services.sla import service as sla
 
 STARTER = Path(knowledge_base.__file__).resolve().parent / "starter"
-DEMO_ACCOUNTS = (
-    ("clerk", "clerk"),
-    ("supervisor", "supervisor"),
-    ("manager", "manager"),
-    ("editor", "editor"),
-    ("admin", "admin"),
-)
 ACTOR = "setup"
 
 
@@ -66,7 +60,7 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
 def _make_accounts(uow: UnitOfWork, container: Container) -> list[Account]:
     if accounts.has_accounts(uow):
         return []
-    made = [Account(name, role, secrets.token_urlsafe(12)) for name, role in DEMO_ACCOUNTS]
+    made = [Account(role, role, secrets.token_urlsafe(12)) for role in account_roles()]
     for account in made:
         accounts.create_account(
             uow,

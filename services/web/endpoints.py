@@ -8,33 +8,22 @@ The pages carry no inline script and no inline style, so they run under
 import re
 from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from services.accounts.endpoints import page_user
 from services.accounts.schemas import StaffUser
-from services.core.errors import HuiyingError
+from services.core.errors import Forbidden, HuiyingError
+from services.core.guards import anybody
+from services.core.permissions import Permission, Person, known, may, rights_of, title_of
 
 HERE = Path(__file__).resolve().parent
 STATIC_DIR = HERE / "static"
-
-STAFF_ROLES = ("clerk", "supervisor", "admin")
-MANAGER_ROLES = ("supervisor", "manager", "admin")
-EDITOR_ROLES = ("editor", "reviewer", "admin")
-
-ROLE_NAMES = {
-    "clerk": "经办人员",
-    "supervisor": "主管",
-    "manager": "管理者",
-    "editor": "编辑",
-    "reviewer": "审核",
-    "admin": "管理员",
-}
 
 # (label on the chip, what is sent as the citizen's words)
 QUICK_REPLIES: tuple[tuple[str, str], ...] = (
@@ -77,14 +66,25 @@ def safe_next(target: str | None) -> str:
     return target if target and _LOCAL_PATH.match(target) else ""
 
 
-def _pages_for(role: str) -> list[dict[str, str]]:
-    pages = (
-        ("/staff", "工单", STAFF_ROLES),
-        ("/staff/appointments", "预约", STAFF_ROLES),
-        ("/manager", "统计", MANAGER_ROLES),
-        ("/editor", "知识库", EDITOR_ROLES),
-    )
-    return [{"href": href, "label": label} for href, label, roles in pages if role in roles]
+class Entry(NamedTuple):
+    """An entry of the staff's navigation: shown to who may open its page."""
+
+    href: str
+    label: str
+    permission: Permission
+
+
+NAVIGATION: Final[tuple[Entry, ...]] = (
+    Entry("/staff", "工单", "cases.work"),
+    Entry("/staff/appointments", "预约", "appointments.work"),
+    Entry("/manager", "统计", "statistics.read"),
+    Entry("/editor", "知识库", "knowledge.edit"),
+)
+
+
+def navigation_of(user: Person) -> list[Entry]:
+    """The entries that somebody sees, in order; the first is where a login leads."""
+    return [entry for entry in NAVIGATION if may(user, entry.permission)]
 
 
 class _Renderer:
@@ -105,8 +105,10 @@ class _Renderer:
             request,
             name,
             user=user,
-            role_name=ROLE_NAMES.get(user.role, user.role),
-            pages=_pages_for(user.role),
+            role_name=title_of(user.role),
+            pages=navigation_of(user),
+            rights=" ".join(rights_of(user)),
+            hidden_without=lambda permission: "" if may(user, known(permission)) else "hidden",
             **context,
         )
 
@@ -155,11 +157,9 @@ def build_router(
     """
     render = _Renderer(city_name, service_name or f"{city_name}政务服务")
     router = APIRouter(include_in_schema=False, route_class=_page_route(render))
-    staff_user = page_user(*STAFF_ROLES)
-    manager_user = page_user(*MANAGER_ROLES)
-    editor_user = page_user(*EDITOR_ROLES)
+    everybody = [anybody("pages.open")]
 
-    @router.get("/", response_class=HTMLResponse)
+    @router.get("/", response_class=HTMLResponse, dependencies=everybody)
     def chat(request: Request) -> HTMLResponse:
         return render.page(
             request,
@@ -169,28 +169,40 @@ def build_router(
             max_length=max_message_length,
         )
 
-    @router.get("/login", response_class=HTMLResponse)
+    @router.get("/login", response_class=HTMLResponse, dependencies=everybody)
     def login(request: Request, next: str | None = None) -> HTMLResponse:
         return render.page(request, "login.html", next_path=safe_next(next))
 
+    @router.get("/home")
+    def home(user: Annotated[StaffUser, Depends(page_user("account.own"))]) -> Response:
+        """Where a login leads: the first page of the navigation that this person may open."""
+        pages = navigation_of(user)
+        if not pages:
+            raise Forbidden("您的角色没有可以打开的页面")
+        return RedirectResponse(pages[0].href, status_code=303)
+
     @router.get("/staff", response_class=HTMLResponse)
-    def staff(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+    def staff(request: Request, user: Annotated[StaffUser, Depends(page_user("cases.work"))]) -> HTMLResponse:
         return render.staff_page(request, "staff.html", user, case_no="", departments=departments())
 
     @router.get("/staff/appointments", response_class=HTMLResponse)
-    def appointments(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+    def appointments(
+        request: Request, user: Annotated[StaffUser, Depends(page_user("appointments.work"))]
+    ) -> HTMLResponse:
         return render.staff_page(request, "appointments.html", user)
 
     @router.get("/staff/cases/{case_no}", response_class=HTMLResponse)
-    def staff_case(request: Request, case_no: str, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
+    def staff_case(
+        request: Request, case_no: str, user: Annotated[StaffUser, Depends(page_user("cases.work"))]
+    ) -> HTMLResponse:
         return render.staff_page(request, "staff.html", user, case_no=case_no, departments=departments())
 
     @router.get("/manager", response_class=HTMLResponse)
-    def manager(request: Request, user: Annotated[StaffUser, Depends(manager_user)]) -> HTMLResponse:
+    def manager(request: Request, user: Annotated[StaffUser, Depends(page_user("statistics.read"))]) -> HTMLResponse:
         return render.staff_page(request, "manager.html", user)
 
     @router.get("/editor", response_class=HTMLResponse)
-    def editor(request: Request, user: Annotated[StaffUser, Depends(editor_user)]) -> HTMLResponse:
+    def editor(request: Request, user: Annotated[StaffUser, Depends(page_user("knowledge.edit"))]) -> HTMLResponse:
         return render.staff_page(request, "editor.html", user)
 
     return router

@@ -29,12 +29,12 @@ import services.schema
 from knowledge_base import Entry, ImportResult
 from knowledge_base.testing import FakeEmbedder
 from services.accounts import service as accounts
-from services.accounts.schemas import ROLES
 from services.app import create_app
 from services.cases import service as cases
 from services.container import Container, build_container
 from services.core.clock import FixedClock, parse_moment
 from services.core.database import Base, UnitOfWork
+from services.core.permissions import account_roles
 from services.core.settings import Settings
 from services.knowledge import service as knowledge
 from services.notifications.models import OutboxRow
@@ -55,12 +55,11 @@ CHECKS = [
     )
 ]
 SECRET = "a-secret-key-for-soaking-that-is-long-enough"
-PASSWORD = "a password for soaking"
 # A Wednesday within working time.
 NOW = parse_moment("2026-11-18T10:00")
 NOWHERE = "http://127.0.0.1:1"
 CITIZEN = "citizen"
-ASKERS = (*ROLES, CITIZEN, "nobody")
+ASKERS = (*account_roles(), CITIZEN, "nobody")
 PER_ROUND = 8
 
 
@@ -176,13 +175,8 @@ def _with_path(case: Case, real: dict[str, str]) -> Case:
 
 def _log_in(uow: UnitOfWork, passwords: dict[str, str], now: Any) -> dict[str, str]:
     tokens = {}
-    for role in ROLES:
-        if role not in passwords:
-            passwords[role] = PASSWORD
-            person = {"name": role, "role": role, "department": None, "password": PASSWORD}
-            accounts.create_account(uow, actor="soak", now=now, **person)
-            uow.session.flush()
-        found = accounts.log_in(uow, name=role, password=passwords[role], now=now)
+    for role, password in passwords.items():
+        found = accounts.log_in(uow, name=role, password=password, now=now)
         assert found is not None
         tokens[role] = found[0]
     return tokens

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 
-from services.accounts.endpoints import current_staff, token_from
+from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.cases import service as cases
-from services.channels.web.cases import CITIZEN_COOKIE, Own
+from services.channels.web.own import Own
 from services.conversations.schemas import SendAnswer
 from services.core.errors import NotFound
 from services.core.limits import count_against
@@ -20,7 +20,7 @@ PER_MINUTE = 20
 FILE = answered_as("A photo or a document", "image/jpeg", "application/pdf")
 
 router = APIRouter(prefix="/api/v1", tags=["conversations"])
-Reader = Annotated[StaffUser, Depends(current_staff("clerk", "supervisor", "manager", "admin"))]
+Reader = Annotated[StaffUser, Depends(current_staff("cases.read"))]
 
 
 @router.post("/conversations/{conversation_id}/attachments")
@@ -46,11 +46,10 @@ def attach(
 
 
 @router.get("/conversations/{conversation_id}/attachments/{attachment_id}", response_class=Response, responses=FILE)
-def show_own(conversation_id: str, attachment_id: str, request: Request) -> Response:
+def show_own(conversation_id: Own, attachment_id: str, request: Request) -> Response:
     """What the citizen sent; somebody else's is not found."""
     the = container_of(request)
     with the.database.unit_of_work(read_only=True) as uow:
-        the.conversations.own(uow, token_from(request, CITIZEN_COOKIE), conversation_id)
         found = the.conversations.attachment(uow, conversation_id, attachment_id)
     return _sent(found)
 

@@ -1,18 +1,16 @@
 """What a citizen does with the cases of their own conversation."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from services.accounts.endpoints import token_from
 from services.cases import service as cases
 from services.cases.schemas import CaseOut, NoteIn, OptionalReasonIn, RatingIn, ReasonIn
+from services.channels.web.own import Own
 from services.core.database import UnitOfWork
 from services.core.web import container_of
-
-CITIZEN_COOKIE = "huiying_citizen"
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/cases", tags=["conversations"])
 
@@ -31,17 +29,6 @@ class CitizenCase(BaseModel):
     hold_until: str | None
     merged_into: str | None
     satisfaction: int | None
-
-
-def _own(conversation_id: str, request: Request) -> str:
-    """Raises Unauthorized without a token, NotFound for anybody else's conversation."""
-    container = container_of(request)
-    with container.database.unit_of_work(read_only=True) as uow:
-        container.conversations.own(uow, token_from(request, CITIZEN_COOKIE), conversation_id)
-    return conversation_id
-
-
-Own = Annotated[str, Depends(_own)]
 
 
 @router.get("")

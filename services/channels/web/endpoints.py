@@ -7,16 +7,17 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from services.accounts.endpoints import set_session_cookie, token_from
+from services.accounts.endpoints import set_session_cookie
 from services.appointments import service as appointments
+from services.channels.web.own import CITIZEN_COOKIE, OfToken, Own
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
+from services.core.guards import anybody
 from services.core.limits import count_against
 from services.core.openapi import Events, Picture
 from services.core.signals import CONVERSATION
 from services.core.web import container_of, server_sent_event
 from services.core.wire import Seq
 
-CITIZEN_COOKIE = "huiying_citizen"
 COOKIE_DAYS = 30
 STREAM_LOOK_SECONDS = 5.0
 HEARTBEAT_EVERY = 3
@@ -25,7 +26,7 @@ STREAM_BATCH = 100
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[anybody("conversations.open")])
 def open_conversation(request: Request, response: Response, body: OpenRequest | None = None) -> NewConversation:
     """Begin a conversation. The token comes back once, and as an HttpOnly cookie."""
     container = container_of(request)
@@ -45,40 +46,34 @@ def open_conversation(request: Request, response: Response, body: OpenRequest | 
 
 
 @router.get("/current")
-def current_conversation(request: Request) -> dict[str, str]:
-    container = container_of(request)
-    with container.database.unit_of_work(read_only=True) as uow:
-        row = container.conversations.of_token(uow, token_from(request, CITIZEN_COOKIE))
-    return {"conversation_id": row.id}
+def current_conversation(conversation_id: OfToken) -> dict[str, str]:
+    return {"conversation_id": conversation_id}
 
 
 @router.post("/{conversation_id}/messages")
-async def send(conversation_id: str, body: InboundMessage, request: Request) -> SendAnswer:
+async def send(conversation_id: Own, body: InboundMessage, request: Request) -> SendAnswer:
     """Send a message and read its answer; the same `client_message_id` gets the same answer again."""
-    await anyio.to_thread.run_sync(_authorise, request, conversation_id)
     return await container_of(request).turns.receive(conversation_id, body)
 
 
 @router.get("/{conversation_id}/messages")
 def read(
-    conversation_id: str,
+    conversation_id: Own,
     request: Request,
     after: Seq = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> MessagePage:
-    _authorise(request, conversation_id)
     return _page(request, conversation_id, after, limit)
 
 
 @router.get("/{conversation_id}/stream", response_class=Events)
 async def stream(
-    conversation_id: str, request: Request, after: Seq = 0, last_event_id: Annotated[Seq | None, Header()] = None
+    conversation_id: Own, request: Request, after: Seq = 0, last_event_id: Annotated[Seq | None, Header()] = None
 ) -> Events:
     """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes.
 
     They begin after the `Last-Event-ID` that a browser sends when it connects again, else after `after`.
     """
-    await anyio.to_thread.run_sync(_authorise, request, conversation_id)
     return Events(
         _events(request, conversation_id, after if last_event_id is None else last_event_id),
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
@@ -86,18 +81,16 @@ async def stream(
 
 
 @router.get("/{conversation_id}/appointments/{no}/qr.svg", response_class=Picture)
-def check_in_picture(conversation_id: str, no: str, request: Request) -> Response:
+def check_in_picture(conversation_id: Own, no: str, request: Request) -> Response:
     """The check-in code of the citizen's own appointment as a picture; somebody else's is not found."""
-    _authorise(request, conversation_id)
     with container_of(request).database.unit_of_work(read_only=True) as uow:
         text = appointments.check_in_text(uow, conversation_id, no)
     return Picture(appointments.picture(text), headers={"cache-control": "no-store"})
 
 
 @router.get("/{conversation_id}/charts/{link}.svg", response_class=Picture)
-def chart(conversation_id: str, link: str, request: Request) -> Response:
+def chart(conversation_id: Own, link: str, request: Request) -> Response:
     """The picture of a bill that this conversation asked for, for a day; the address holds nobody's number."""
-    _authorise(request, conversation_id)
     picture = container_of(request).lookups.chart(conversation_id, link)
     return Picture(picture, headers={"cache-control": "no-store"})
 
@@ -135,11 +128,3 @@ def _page(request: Request, conversation_id: str, after: int, limit: int) -> Mes
         messages = container.conversations.messages_after(uow, conversation_id, after, limit)
         handler, clerk = container.conversations.handler_of(uow, conversation_id)
     return MessagePage.model_validate({"messages": messages, "handler": handler, "clerk": clerk})
-
-
-def _authorise(request: Request, conversation_id: str) -> None:
-    """Raises Unauthorized without a token, NotFound for anybody else's conversation."""
-    container = container_of(request)
-    token = token_from(request, CITIZEN_COOKIE)
-    with container.database.unit_of_work(read_only=True) as uow:
-        container.conversations.own(uow, token, conversation_id)

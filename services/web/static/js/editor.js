@@ -4,6 +4,7 @@ import { byId, h, linkify, toast } from "./dom.js";
 import { call, get, post, toLogin } from "./api.js";
 import { percent, validity, when } from "./format.js";
 import { ask } from "./dialog.js";
+import { may } from "./rights.js";
 
 const PAGE = 20;
 const IMPORT_TIMEOUT = 600000; // embedding some thousand entries takes minutes
@@ -145,7 +146,7 @@ function snapshot(one, currentVersion) {
   return h("li", { class: current ? "snapshots__current" : "" },
     h("div", {}, h("b", {}, `版本 ${one.version}`), current && h("span", { class: "tag tag_resolved" }, "当前"),
       h("p", { class: "muted small" }, [SNAPSHOT_STATES[one.state], one.entries !== undefined && `${one.entries} 条`, when(one.created_at || one.published_at)].filter(Boolean).join(" · "))),
-    !current && (one.state || "ready") === "ready" && h("button", {
+    may("knowledge.publish") && !current && (one.state || "ready") === "ready" && h("button", {
       type: "button", class: "weui-btn weui-btn_mini weui-btn_default", on: {
         click: () => ask({ title: `回退到版本 ${one.version}`, text: "市民将立即查到该版本的内容；之后的版本仍然保留。", confirm: "回退", danger: true }, async () => {
           await post("/knowledge/rollback", { version: one.version });

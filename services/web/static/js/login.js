@@ -1,8 +1,6 @@
 import { byId } from "./dom.js";
 import { post } from "./api.js";
 
-const HOME = { clerk: "/staff", supervisor: "/staff", manager: "/manager", editor: "/editor", reviewer: "/editor", admin: "/staff" };
-
 const form = byId("login");
 const error = byId("error");
 const submit = byId("submit");
@@ -13,8 +11,8 @@ form.addEventListener("submit", async (event) => {
   submit.disabled = true;
   submit.textContent = "正在登录…";
   try {
-    const user = await post("/login", { name: byId("name").value.trim(), password: byId("password").value });
-    location.replace(document.body.dataset.next || HOME[user.role] || "/staff");
+    await post("/login", { name: byId("name").value.trim(), password: byId("password").value });
+    location.replace(document.body.dataset.next || "/home");
   } catch (problem) {
     error.textContent = messageFor(problem);
     error.hidden = false;

@@ -2,17 +2,15 @@
 import { byId, h, toast } from "./dom.js";
 import { get, post, toLogin } from "./api.js";
 import { ask } from "./dialog.js";
+import { may } from "./rights.js";
 import { percent, when } from "./format.js";
 
 const NAMES = { 0: "不再定期报告", 1: "每日两报", 2: "每日一报", 3: "两日一报" };
 
 async function load() {
   try {
-    const [level, reports, dead] = await Promise.all([
-      get("/supervision/alert-level"), get("/supervision/reports", { limit: 6 }), get("/outbox/dead", { limit: 20 }),
-    ]);
-    showLevel(level, reports);
-    showDead(dead);
+    if (may("supervision.read")) showLevel(...await Promise.all([get("/supervision/alert-level"), get("/supervision/reports", { limit: 6 })]));
+    if (may("deliveries.mend")) showDead(await get("/outbox/dead", { limit: 20 }));
   } catch (problem) {
     if (problem.status === 401) toLogin();
     byId("alert-note").textContent = problem.message;

@@ -3,12 +3,14 @@ import { byId } from "../dom.js";
 import { showDrafts } from "./drafts.js";
 import { showFeedback } from "./feedback.js";
 import { showKeywords } from "./keywords.js";
+import { may } from "../rights.js";
 
 const VIEWS = { entries: () => {}, drafts: showDrafts, keywords: showKeywords, feedback: showFeedback };
+const NEEDS = { keywords: "keywords.edit" };
 
 function open() {
   const wanted = location.hash.slice(1);
-  const view = Object.hasOwn(VIEWS, wanted) ? wanted : "entries";
+  const view = Object.hasOwn(VIEWS, wanted) && (!NEEDS[wanted] || may(NEEDS[wanted])) ? wanted : "entries";
   for (const name of Object.keys(VIEWS)) byId(`view-${name}`).hidden = name !== view;
   for (const button of document.querySelectorAll("[data-view]")) button.setAttribute("aria-pressed", String(button.dataset.view === view));
   VIEWS[view]();

@@ -1,9 +1,9 @@
 // What a clerk or supervisor does less often: waiting, more time, handing over, classifying, merging, confidentiality.
 import { h, toast } from "../dom.js";
 import { post } from "../api.js";
+import { may } from "../rights.js";
 import { percent, when, word } from "../format.js";
 
-const SUPERVISING = ["supervisor", "admin"];
 const KINDS = ["consultation", "help", "complaint", "report", "suggestion", "urgent"];
 
 /** What must not be overlooked: a wait, a request for more time, where a duplicate went, who may know. */
@@ -17,7 +17,7 @@ export function notices(detail, kase) {
   if (extension) {
     lines.push(h("div", { class: "flag flag_ask" },
       h("p", {}, `${extension.asked_by} 申请${word("target", extension.target)}延期 ${extension.days} 个工作日：${extension.reason}`),
-      SUPERVISING.includes(detail.hooks.role) ? h("div", { class: "actions" },
+      may("cases.decide_extensions") ? h("div", { class: "actions" },
         detail.asking("同意延期", { title: "同意延期", text: `延长 ${extension.days} 个工作日，市民会收到通知。`, confirm: "同意" }, "extension", () => ({ approve: true })),
         detail.asking("不同意", { title: "不同意延期", confirm: "不同意", fields: [{ name: "reason", label: "原因", multiline: true, maxlength: 500 }] }, "extension", (values) => ({ approve: false, ...values })))
         : h("p", { class: "small" }, "等待主管审批")));
@@ -67,8 +67,9 @@ export function moreActions(detail, kase) {
 }
 
 function rare(detail, kase) {
-  const supervises = SUPERVISING.includes(detail.hooks.role);
-  const holds = kase.assignee === detail.hooks.user || supervises || !kase.assignee;
+  const assigns = may("cases.take_over");
+  const grants = may("cases.decide_extensions");
+  const holds = kase.assignee === detail.hooks.user || assigns || !kase.assignee;
   const reason = { name: "reason", label: "原因", multiline: true, maxlength: 500 };
   const buttons = [];
   if (holds && kase.status === "waiting") buttons.push(detail.asking("恢复办理", { title: "恢复办理", text: "不再等待市民，继续计时。", confirm: "恢复" }, "resume"));
@@ -76,12 +77,12 @@ function rare(detail, kase) {
     buttons.push(detail.asking("请市民补充", { title: "请市民补充", text: "问题会发给市民；收到补充前暂停计时。", confirm: "发送", fields: [{ name: "text", label: "需要补充什么", multiline: true, maxlength: 2000 }] }, "hold"));
   }
   if (holds && kase.clocks?.some((clock) => clock.state === "running" || clock.state === "paused") && !kase.extension) {
-    buttons.push(detail.asking(supervises ? "延期" : "申请延期", {
-      title: "延长时限", text: supervises ? "市民会收到新的时限和原因。" : "由主管审批；批准后市民会收到新的时限和原因。", confirm: "提交",
+    buttons.push(detail.asking(grants ? "延期" : "申请延期", {
+      title: "延长时限", text: grants ? "市民会收到新的时限和原因。" : "由主管审批；批准后市民会收到新的时限和原因。", confirm: "提交",
       fields: [{ name: "days", label: "延长几个工作日", number: true }, reason],
     }, "extend", (values) => ({ ...values, days: Number(values.days) })));
   }
-  if (holds) buttons.push(detail.asking(supervises ? "指派" : "移交", { title: supervises ? "指派经办人" : "移交同事", confirm: "确定", fields: [{ name: "assignee", label: "经办人账号", maxlength: 64 }, { ...reason, optional: true }] }, "assign"));
+  if (holds) buttons.push(detail.asking(assigns ? "指派" : "移交", { title: assigns ? "指派经办人" : "移交同事", confirm: "确定", fields: [{ name: "assignee", label: "经办人账号", maxlength: 64 }, { ...reason, optional: true }] }, "assign"));
   if (holds && kase.events?.some((event) => event.type === "transferred")) buttons.push(detail.asking("退回转办", { title: "退回转办部门", confirm: "退回", fields: [reason] }, "return"));
   if (holds && kase.assignee) buttons.push(detail.asking("退回队列", { title: "退回队列", confirm: "退回", fields: [reason] }, "release"));
   if (holds) {
@@ -96,8 +97,8 @@ function rare(detail, kase) {
     }, "classify"));
     buttons.push(detail.asking("合并", { title: "并入另一工单", text: "市民会收到通知，答复会发给两边的市民。", confirm: "并入", danger: true, fields: [{ name: "into", label: "并入的工单号", maxlength: 24 }] }, "merge"));
   }
-  if (supervises) buttons.push(detail.asking("催办", { title: "催办", confirm: "催办", fields: [{ name: "text", label: "说明（可不填）", multiline: true, optional: true, maxlength: 500 }] }, "press"));
-  if (kase.confidential) {
+  if (may("cases.press")) buttons.push(detail.asking("催办", { title: "催办", confirm: "催办", fields: [{ name: "text", label: "说明（可不填）", multiline: true, optional: true, maxlength: 500 }] }, "press"));
+  if (kase.confidential && may("cases.name_readers")) {
     buttons.push(detail.asking("变更知悉范围", {
       title: "变更知悉范围", confirm: "确定",
       fields: [{ name: "name", label: "人员账号", maxlength: 64 }, { name: "allowed", label: "操作", choices: [["true", "加入"], ["false", "移出"]], value: "true" }],

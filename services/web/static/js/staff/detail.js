@@ -1,12 +1,12 @@
 // One open case: head, clocks, transcript, identifiers, events, and what the clerk can do with it.
 import { append, byId, h, linkify, photo, toast } from "../dom.js";
 import { get, post } from "../api.js";
+import { may } from "../rights.js";
 import { when, word } from "../format.js";
 import { ask } from "../dialog.js";
 import { clockState, hours, isOpen, tags, timeTag } from "./common.js";
 import { draftButton, moreActions, notices } from "./actions.js";
 
-const TAKE_OVER = ["supervisor", "admin"]; // who may take a case out of another's hands
 const REVEALED_FOR = 60_000; // how long an identifier stays in the clear
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
 
@@ -19,7 +19,7 @@ const inHand = (hand) => h("li", {},
   hand.missed.length ? h("span", { class: "left left_overdue" }, `${hand.missed.map((target) => word("target", target)).join("、")}超时`) : null);
 
 export class Detail {
-  /** @param {{user: string, role: string, departments: () => string[], changed: () => void, back: () => void}} hooks */
+  /** @param {{user: string, departments: () => string[], changed: () => void, back: () => void}} hooks */
   constructor(hooks) {
     this.hooks = hooks;
     this.caseNo = "";
@@ -139,7 +139,7 @@ export class Detail {
 
   /** Only for the clerk in charge; each time is noted in the case with the reason. */
   revealButton(kase, one) {
-    if (kase.assignee !== this.hooks.user || !isOpen(kase) || this.revealed.has(one.placeholder)) return null;
+    if (!may("cases.reveal") || kase.assignee !== this.hooks.user || !isOpen(kase) || this.revealed.has(one.placeholder)) return null;
     const caseNo = kase.case_no;
     return h("button", {
       type: "button", class: "reveal", on: {
@@ -161,7 +161,7 @@ export class Detail {
     const mine = kase.assignee === this.hooks.user;
     const buttons = [];
     if (isOpen(kase)) {
-      if (!kase.assignee || (!mine && TAKE_OVER.includes(this.hooks.role))) buttons.push(h("button", { type: "button", class: `weui-btn weui-btn_mini ${kase.assignee ? "weui-btn_default" : "weui-btn_primary"}`, on: { click: (event) => this.claim(event.currentTarget, kase) } }, kase.assignee ? "接手" : "认领"));
+      if (!kase.assignee || (!mine && may("cases.take_over"))) buttons.push(h("button", { type: "button", class: `weui-btn weui-btn_mini ${kase.assignee ? "weui-btn_default" : "weui-btn_primary"}`, on: { click: (event) => this.claim(event.currentTarget, kase) } }, kase.assignee ? "接手" : "认领"));
       buttons.push(this.asking("备注", { title: "添加备注", text: "只有工作人员可见。", confirm: "保存", fields: [{ name: "text", label: "备注内容", multiline: true }] }, "note"));
       buttons.push(this.asking("转办", {
         title: "转办其他部门", confirm: "转办",
@@ -175,7 +175,7 @@ export class Detail {
       if (knowledge) buttons.push(knowledge);
       if (kase.status === "resolved") buttons.push(this.asking("关闭", { title: "关闭工单", text: "关闭后不再办理。", confirm: "关闭" }, "close"));
     }
-    const answers = mine || !kase.assignee || TAKE_OVER.includes(this.hooks.role);
+    const answers = mine || !kase.assignee || may("cases.take_over");
     return [isOpen(kase) && answers && this.replyForm(kase), h("div", { class: "actions" }, buttons)];
   }
 

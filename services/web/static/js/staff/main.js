@@ -7,13 +7,12 @@ import { Detail } from "./detail.js";
 import { tick } from "./common.js";
 
 const POLL = 5000;
-const { user, role, case: initialCase, departments } = document.body.dataset;
+const { user, case: initialCase, departments } = document.body.dataset;
 const known = JSON.parse(departments || "[]");
 
 const queue = new Queue({ open: (caseNo) => go(caseNo) });
 const detail = new Detail({
   user,
-  role,
   departments: () => (known.length ? known : [...queue.departments].sort()),
   changed: () => refresh(queue),
   back: () => go(""),
