@@ -23,6 +23,7 @@ from services.container import Container, build_container
 from services.conversations.decisions import Decider
 from services.conversations.dialogue import RasaDialogue
 from services.conversations.turns import TurnRunner
+from services.core import storage
 from services.core.clock import SHANGHAI
 from services.core.logs import configure_logging
 from services.core.openapi import answered_as, document_problems
@@ -62,6 +63,7 @@ def create_app(container: Container | None = None) -> FastAPI:
             asyncio.create_task(composed.signals.run()),
             asyncio.create_task(_follow_knowledge(composed)),
             asyncio.create_task(_recover(composed)),
+            asyncio.create_task(storage.watch(composed.database.storage, composed.database.probe)),
         ]
         yield
         composed.stopping.set()

@@ -1,9 +1,10 @@
 """One typed settings object, read once in a composition root.
 
 Environment variables win over `var/runtime.json`, which a running `huiying up` leaves for commands started
-beside it (addresses of its internal services; readable by its owner only).
+beside it (addresses of its internal services; readable by its owner only) and that counts only while it runs.
 """
 
+import fcntl
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from services.core.crypto import read_or_create_secret
 
 RUNTIME_FILE = "runtime.json"
+LOCK_FILE = "running.lock"
 
 
 class Settings(BaseSettings):
@@ -77,10 +79,40 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _RuntimeFile(settings_cls, env_settings, init_settings)
 
+    @classmethod
+    def of_own(cls) -> "Settings":
+        """The settings of a process that starts the others: nothing of what a running one left for its company."""
+        return _OwnSettings()
+
     def secret_key_list(self) -> list[str]:
         """The secret keys, newest first: from SECRET_KEYS (comma-separated), else the installation's own file."""
         given = [key.strip() for key in self.secret_keys.get_secret_value().split(",") if key.strip()]
         return given or [read_or_create_secret(self.var_dir / "secret.key")]
+
+
+class _OwnSettings(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+
+def is_running(var_dir: Path) -> bool:
+    """Whether a supervisor, or what it started, still works with the data in `var_dir`: then its lock is held."""
+    try:
+        with (var_dir / LOCK_FILE).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # held, or nobody's to look at
+        return True
+    return False
 
 
 class _RuntimeFile(PydanticBaseSettingsSource):
@@ -99,6 +131,9 @@ class _RuntimeFile(PydanticBaseSettingsSource):
             found = source().get("HUIYING_VAR") or source().get("var_dir")
             if found:
                 var_dir = Path(found)
+        if not is_running(var_dir):
+            # Left behind by one that was killed: its addresses lead nowhere, or to somebody else.
+            return {}
         try:
             content = json.loads((var_dir / RUNTIME_FILE).read_text())
         except (FileNotFoundError, ValueError):

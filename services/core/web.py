@@ -11,10 +11,13 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.core.errors import HuiyingError, TooLarge, Unprocessable, place_of
+from services.core.storage import StorageUnavailable, trouble_in
 from services.core.wire import unstorable, unstorable_json, whole
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HuiyingError)
     async def _expected(request: Request, error: HuiyingError) -> JSONResponse:
-        return problem(error.status, error.title, error.detail, **error.extra)
+        return _refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -65,11 +68,31 @@ def install_error_handlers(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
+    @app.exception_handler(DBAPIError)
+    @app.exception_handler(PoolTimeout)
+    async def _database(request: Request, error: Exception) -> JSONResponse:
+        trouble = trouble_in(error)
+        if trouble is None:
+            return fault(request.scope, error)
+        log.error("nothing can be stored", trouble=trouble, kind=type(error).__name__)
+        return _refusal(StorageUnavailable(trouble))
+
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        path = request.scope.get("path", "")
-        log.error("unexpected error", kind=type(error).__name__, place=place_of(error), path=path)
-        return problem(500, "内部错误", "系统出了点问题，请稍后再试")
+        return fault(request.scope, error)
+
+
+def _refusal(error: HuiyingError) -> JSONResponse:
+    response = problem(error.status, error.title, error.detail, **error.extra)
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
+
+
+def fault(scope: Scope, error: Exception) -> JSONResponse:
+    """The answer to an unexpected error; the log gets its class and place, never its message."""
+    log.error("unexpected error", kind=type(error).__name__, place=place_of(error), path=scope.get("path", ""))
+    return problem(500, "内部错误", "系统出了点问题，请稍后再试")
 
 
 class RequestGuard:
@@ -105,6 +128,11 @@ class RequestGuard:
 
         try:
             await self._pass_on(scope, receive, observing_send)
+        except Exception as error:
+            # Answered here: what passes on is printed by the server with its message, which may repeat what was typed.
+            answer = fault(scope, error)
+            if status == 0:
+                await answer(scope, receive, observing_send)
         finally:
             route = scope.get("route")
             log.info(

@@ -58,7 +58,8 @@ class Child:
     started_at: float = 0.0
     restart_at: float = 0.0
 
-    def start(self) -> None:
+    def start(self, lock: int | None = None) -> None:
+        """Start it; `lock` is a file descriptor that it keeps open for as long as it lives."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.running = subprocess.Popen(
@@ -71,6 +72,7 @@ class Child:
                 # A group of its own: Ctrl-C reaches the supervisor, which ends the children in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
+                pass_fds=() if lock is None else (lock,),
             )
         self.started_at = time.monotonic()
 
@@ -90,9 +92,10 @@ class Children:
 
     def __init__(self) -> None:
         self.all: list[Child] = []
+        self.lock: int | None = None
 
     def start(self, child: Child) -> Child:
-        child.start()
+        child.start(self.lock)
         self.all.append(child)
         return child
 
@@ -111,7 +114,7 @@ class Children:
             elif now >= child.restart_at:
                 child.restarts += 1
                 child.restart_at = 0.0
-                child.start()
+                child.start(self.lock)
         return fallen
 
     def stop_all(self, patience: float = 12.0) -> None:
