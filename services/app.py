@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
@@ -9,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services import health
 from services.accounts import endpoints as accounts
@@ -24,12 +26,15 @@ from services.conversations.decisions import Decider
 from services.conversations.dialogue import RasaDialogue
 from services.conversations.turns import TurnRunner
 from services.core import storage
+from services.core.addresses import client_address, is_loopback, split
 from services.core.clock import SHANGHAI
+from services.core.errors import Forbidden
+from services.core.guard import Bounds, RequestGuard, Rules
 from services.core.logs import configure_logging
 from services.core.openapi import answered_as, document_problems
 from services.core.settings import Settings
 from services.core.signals import KNOWLEDGE
-from services.core.web import RequestGuard, container_of, install_error_handlers
+from services.core.web import container_of, install_error_handlers
 from services.knowledge import endpoints as knowledge
 from services.menus import endpoints as menus
 from services.notifications import endpoints as notifications
@@ -41,6 +46,7 @@ log = structlog.get_logger(__name__)
 
 THREADS = 64
 FIGURES = answered_as("Figures for Prometheus", "text/plain")
+UPLOAD_SECONDS = 120.0
 RECOVER_SECONDS = 3.0
 REFRESH_SECONDS = 2.0
 
@@ -97,14 +103,20 @@ def create_app(container: Container | None = None) -> FastAPI:
     mount_static(app)
     _add_operations(app)
     document_problems(app)
+    settings = composed.settings
     app.add_middleware(
         RequestGuard,
-        default_limit=composed.settings.body_limit,
-        limits={
-            "/knowledge/import": composed.settings.upload_limit,
-            "/attachments": composed.settings.attachment_limit,
-        },
+        rules=Rules(
+            Bounds(settings.body_limit),
+            {
+                "/knowledge/import": Bounds(settings.upload_limit, UPLOAD_SECONDS),
+                "/attachments": Bounds(settings.attachment_limit, UPLOAD_SECONDS),
+            },
+            split(settings.allowed_hosts),
+        ),
     )
+    # The last one added is the first one reached: everything below sees the client's own address and scheme.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(split(settings.trusted_proxies)))
     return app
 
 
@@ -171,5 +183,11 @@ def _add_operations(app: FastAPI) -> None:
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
     @app.get("/metrics", tags=["operations"], response_class=Response, responses=FIGURES)
-    def metrics() -> Response:
+    def metrics(request: Request) -> Response:
+        """With METRICS_TOKEN for its bearer, without one for this machine alone (and nobody behind a proxy)."""
+        wanted = container_of(request).settings.metrics_token.get_secret_value()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        here = is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
+        if not (hmac.compare_digest(given.encode(), wanted.encode()) if wanted else here):
+            raise Forbidden("运行指标只对监控开放（METRICS_TOKEN）")
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

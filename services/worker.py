@@ -20,7 +20,7 @@ from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
-from services.core import leases
+from services.core import leases, process
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -201,7 +201,9 @@ class Worker:
 def main() -> None:
     configure_logging("worker")
     try:
-        container = build_container(Settings())
+        settings = Settings()
+        process.prepare(settings.var_dir)
+        container = build_container(settings)
         # A mistake in a connector is said at once, in one line, instead of by every round of a loop.
         log.info("connectors read", kinds=sorted(container.gateway.connectors))
         worker = Worker(container)

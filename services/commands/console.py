@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from services.container import Container, build_container
+from services.core import process
 from services.core.clock import EARLIEST, LATEST, parse_day, parse_moment
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
@@ -55,7 +56,9 @@ def database_address(text: str, option: str) -> str:
 def container() -> Container:
     """The container of a command; it works on the same data as a running system."""
     configure_logging("cli")
-    return build_container(Settings())
+    settings = Settings()
+    process.prepare(settings.var_dir)
+    return build_container(settings)
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.core.addresses import networks
 from services.core.crypto import read_or_create_secret
 
 RUNTIME_FILE = "runtime.json"
@@ -51,6 +52,10 @@ class Settings(BaseSettings):
     hash_secret: SecretStr = Field(SecretStr(""), description="the first secret key, once it has left SECRET_KEYS")
     secure_cookies: bool = False
 
+    trusted_proxies: str = Field("", description="addresses and networks whose X-Forwarded-For and -Proto count")
+    allowed_hosts: str = Field("", description="names that the service answers to; empty: its own loopback, else any")
+    metrics_token: SecretStr = Field(SecretStr(""), description="who may read /metrics; empty: this machine alone")
+
     turn_seconds: float = Field(10.0, description="a turn is bounded by this (DESIGN, life of a message, 9)")
     patience_seconds: float = Field(2.0, description="after this the citizen reads 正在查询")
     claim_lapse_minutes: int = 15
@@ -83,6 +88,12 @@ class Settings(BaseSettings):
     def of_own(cls) -> "Settings":
         """The settings of a process that starts the others: nothing of what a running one left for its company."""
         return _OwnSettings()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _only_networks(cls, value: str) -> str:
+        networks(value)
+        return value
 
     def secret_key_list(self) -> list[str]:
         """The secret keys, newest first: from SECRET_KEYS (comma-separated), else the installation's own file."""

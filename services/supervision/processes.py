@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 LONGEST_BACKOFF = 30.0
 CALM_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
+LOG_BYTES = 20 * 1024 * 1024
+LOGS_KEPT = 5
 
 
 class StartError(Exception):
@@ -79,6 +82,24 @@ class Child:
     def is_alive(self) -> bool:
         return self.running is not None and self.running.poll() is None
 
+    def rotate_log(self) -> bool:
+        """Move a log that has grown into `NAME.log.1` and so on; whether it had.
+
+        It is copied and emptied: the process keeps its file open, in append mode, and goes on at the new beginning."""
+        try:
+            if self.log.stat().st_size < LOG_BYTES:
+                return False
+            for number in range(LOGS_KEPT - 1, 0, -1):
+                older = self.log.with_name(f"{self.log.name}.{number}")
+                if older.exists():
+                    older.replace(self.log.with_name(f"{self.log.name}.{number + 1}"))
+            shutil.copyfile(self.log, self.log.with_name(f"{self.log.name}.1"))
+            os.truncate(self.log, 0)
+        except OSError:  # a full disk: emptied is better than neither
+            with contextlib.suppress(OSError):
+                os.truncate(self.log, 0)
+        return True
+
     def tail(self, lines: int = 3) -> str:
         """The last lines of its log, for an error message."""
         try:
@@ -100,10 +121,12 @@ class Children:
         return child
 
     def restart_fallen(self) -> list[Child]:
-        """Restart what has ended, each with its own growing pause; returns those just found ended."""
+        """Restart what has ended, each with its own growing pause, and keep the logs short; returns those just found
+        ended."""
         fallen = []
         now = time.monotonic()
         for child in self.all:
+            child.rotate_log()
             if child.is_alive():
                 if child.restarts and now - child.started_at > CALM_SECONDS:
                     child.restarts = 0

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services import schema
 from services.container import Container, build_container
+from services.core import process
 from services.core.settings import LOCK_FILE, RUNTIME_FILE, Settings
 from services.supervision.first_start import Account, prepare_data
 from services.supervision.processes import Child, Children, StartError, free_port, port_is_free
@@ -49,7 +50,7 @@ class Stack:
     def start(self) -> None:
         """Prepare and start everything and wait until it is ready. Raises StartError; the caller then stops."""
         settings = self.settings
-        settings.var_dir.mkdir(parents=True, exist_ok=True)
+        process.prepare(settings.var_dir)
         self._take_lock()
         if self.with_api and settings.port and not port_is_free(settings.host, settings.port):
             raise StartError(
@@ -172,12 +173,7 @@ class Stack:
         self._start("actions", [PYTHON, "-m", "actions.server", "--host", "127.0.0.1", "--port", action_port], {})
         self._start("worker", [PYTHON, "-m", "services.worker"], {})
         if self.with_api:
-            command = [
-                PYTHON, "-m", "uvicorn", "services.app:create_app", "--factory", "--host", settings.host,
-                "--port", settings.port, "--no-access-log", "--no-server-header",
-                "--timeout-graceful-shutdown", "5", "--limit-concurrency", "1000",
-            ]  # fmt: skip
-            self._start("api", command, {})
+            self._start("api", [PYTHON, "-m", "services.serve"], {})
 
     def _start(self, name: str, command: list[Any], environment: dict[str, str], directory: Path = PROJECT) -> None:
         log = self.settings.var_dir / "log" / f"{name}.log"

@@ -30,6 +30,7 @@ ON_TOP = {
     "services.health",
     "services.schema",
     "services.senders",
+    "services.serve",
     "services.supervision",
     "services.worker",
 }

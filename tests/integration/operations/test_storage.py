@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from services.core.database import Database
 from services.core.errors import TooManyRequests
+from services.core.guard import Bounds, RequestGuard, Rules
 from services.core.storage import AWAY, FULL, LOCKED, StorageUnavailable, watch
-from services.core.web import RequestGuard, install_error_handlers
+from services.core.web import install_error_handlers
 from tests.support import wait_for
 
 SECRET_WORDS = "市民写下的话和证件号"
@@ -56,7 +57,7 @@ def app_around(database: Database) -> TestClient:
     def limited() -> None:
         raise TooManyRequests("慢一点")
 
-    app.add_middleware(RequestGuard, default_limit=1024, limits={})
+    app.add_middleware(RequestGuard, rules=Rules(Bounds(1024)))
     return TestClient(app)
 
 
