@@ -81,7 +81,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         composed.signals.close()
         composed.database.dispose()
 
-    app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
+    app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.container = composed
     install_error_handlers(app)
     for feature in (

@@ -20,6 +20,7 @@ from services.conversations.payloads import EMPTY, read_payloads
 from services.conversations.schemas import TurnContext, TurnOutcome
 from services.conversations.splitting import split
 from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
+from services.core import person_names
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +242,8 @@ class Decider:
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
-            payloads = await self._dialogue.turn(context.conversation_id, text, metadata)
+            # Its tracker keeps what it is told for a week, unencrypted.
+            payloads = await self._dialogue.turn(context.conversation_id, person_names.hide(text), metadata)
         except DialogueUnavailable as error:
             log.warning("dialogue unavailable", kind=str(error))
             return self._without_dialogue(context, text, danger, found, snapshot)

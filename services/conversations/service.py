@@ -109,6 +109,18 @@ class Conversations:
             raise NotFound("没有这个会话")
         return row
 
+    def end(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
+        """Nobody reads or continues the conversation with its token any more (on a shared terminal the next one would).
+
+        What was opened in it goes on: its cases are found again by number and phone. Raises NotFound.
+        """
+        row = locked(uow, conversation_id)
+        row.token_hash = hash_token(new_token())
+        row.requested_slot, row.talk = None, None
+        row.deferred_seq, row.deferred_payloads = None, None
+        audit.record(uow, actor="citizen", action="conversation.end", subject=f"conversation:{row.id}", now=now)
+        uow.collect(ConversationChanged(row.id))
+
     def messages_after(self, uow: UnitOfWork, conversation_id: str, after: int, limit: int) -> list[MessageView]:
         rows = repository.messages_after(uow.session, conversation_id, after, limit)
         return self._messages.views(uow, conversation_id, rows)

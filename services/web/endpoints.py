@@ -173,6 +173,10 @@ def build_router(
     def login(request: Request, next: str | None = None) -> HTMLResponse:
         return render.page(request, "login.html", next_path=safe_next(next))
 
+    @router.get("/docs", response_class=HTMLResponse)
+    def documentation(request: Request) -> HTMLResponse:
+        return render.page(request, "docs.html")
+
     @router.get("/staff", response_class=HTMLResponse)
     def staff(request: Request, user: Annotated[StaffUser, Depends(staff_user)]) -> HTMLResponse:
         return render.staff_page(request, "staff.html", user, case_no="", departments=departments())

@@ -18,7 +18,7 @@ from services.supervision.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = ("models", "rasa")
-START_SECONDS = 240.0
+START_SECONDS = 900.0  # of which a busy machine may need some for training
 
 
 class Target:

@@ -13,6 +13,7 @@ from services.accounts.endpoints import set_session_cookie, token_from
 from services.appointments import service as appointments
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
 from services.core.addresses import client_address
+from services.core.errors import Unauthorized
 from services.core.limits import count_against
 from services.core.openapi import Events, Picture
 from services.core.signals import CONVERSATION
@@ -91,6 +92,19 @@ async def stream(
     )
 
 
+@router.post("/{conversation_id}/end", status_code=204)
+def end(conversation_id: str, request: Request, response: Response) -> None:
+    """End the conversation on this device: the cookie goes, its token opens nothing any more, open streams end."""
+    _authorise(request, conversation_id)
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        container.conversations.end(uow, conversation_id, container.clock.now())
+        uow.commit()
+    response.delete_cookie(CITIZEN_COOKIE, path="/", httponly=True, samesite="strict")
+    # Whatever the browser still keeps of this site goes too.
+    response.headers["clear-site-data"] = '"cache", "storage"'
+
+
 @router.get("/{conversation_id}/appointments/{no}/qr.svg", response_class=Picture)
 def check_in_picture(conversation_id: str, no: str, request: Request) -> Response:
     """The check-in code of the citizen's own appointment as a picture; somebody else's is not found."""
@@ -118,7 +132,11 @@ async def _events(request: Request, conversation_id: str, after: int) -> AsyncIt
         async with container.signals.listen(CONVERSATION + conversation_id) as news:
             while not container.stopping.is_set():
                 news.clear()
-                page = await anyio.to_thread.run_sync(_page, request, conversation_id, after, STREAM_BATCH)
+                try:
+                    page = await anyio.to_thread.run_sync(_own_page, request, conversation_id, after, STREAM_BATCH)
+                except Unauthorized:
+                    # Ended meanwhile, perhaps in another tab.
+                    return
                 if (page.handler, page.clerk) != shown_handler:
                     shown_handler = (page.handler, page.clerk)
                     yield server_sent_event("handler", {"handler": page.handler, "clerk": page.clerk})
@@ -134,6 +152,11 @@ async def _events(request: Request, conversation_id: str, after: int) -> AsyncIt
                 if time.monotonic() - spoke_at >= HEARTBEAT_SECONDS:
                     spoke_at = time.monotonic()
                     yield ": still here\n\n"
+
+
+def _own_page(request: Request, conversation_id: str, after: int, limit: int) -> MessagePage:
+    _authorise(request, conversation_id)
+    return _page(request, conversation_id, after, limit)
 
 
 def _page(request: Request, conversation_id: str, after: int, limit: int) -> MessagePage:
