@@ -133,7 +133,6 @@ def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
         anyio.to_thread.run_sync,
         lambda conversation_id, seq: container.secrets.sign_reference(conversation_id, seq, container.clock.now()),
         lambda: container.clock.now().astimezone(SHANGHAI).date(),
-        retention_days=container.settings.retention_days,
         check=container.check_binding,
         verify=container.verify_phone,
     )

@@ -302,7 +302,6 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
         city_name=settings.city_name,
         message_limit=settings.message_limit,
         claim_lapse=timedelta(minutes=settings.claim_lapse_minutes),
-        retention=timedelta(days=settings.retention_days),
     )
     _wire(bus, conversations, signals)
     return Container(

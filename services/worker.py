@@ -18,6 +18,7 @@ from services import senders
 from services.appointments import tasks as appointment_tasks
 from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
+from services.cases.models import OPEN_STATUSES
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
 from services.core import leases, process
@@ -28,6 +29,8 @@ from services.core.signals import OUTBOX, connect
 from services.knowledge import tasks as knowledge_tasks
 from services.lookups import tasks as lookup_tasks
 from services.notifications import service as notifications
+from services.retention import service as retention
+from services.retention import tasks as retention_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -174,12 +177,14 @@ class Worker:
         container = self._container
         lookup_tasks.forget_old(container.lookups)
         lookup_tasks.forget_watches(container.database, container.clock)
-        retention = timedelta(days=container.settings.retention_days)
+        now = container.clock.now()
+        with container.database.unit_of_work(read_only=True) as uow:
+            identifiers = timedelta(days=retention.load_rules(uow).identifiers.days)
         citizen_tasks.tidy(container.database, container.clock.now())
         binding_tasks.remove_unused(container.database, container.clock.now())
-        appointment_tasks.tidy(container.database, container.clock.now(), retention)
+        appointment_tasks.tidy(container.database, now, identifiers)
         knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
-        container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))
+        retention_tasks.keep(container.database, now, OPEN_STATUSES, go_on=lambda: not self._stop.is_set())
 
     def _beat(self) -> None:
         seconds = int(self._container.settings.worker_heartbeat_seconds * 3)

@@ -59,7 +59,6 @@ class Decider:
         sign: Callable[[str, int], str],
         today: Callable[[], Any],
         *,
-        retention_days: int,
         check: Check | None = None,
         verify: Verify | None = None,
     ) -> None:
@@ -70,7 +69,6 @@ class Decider:
         self._run_in_thread = run_in_thread
         self._sign = sign
         self._today = today
-        self._consent = texts.consent(retention_days)
 
     async def hear(self, text: str) -> Heard | None:
         """The embedding of a message that has just come; None when it would add nothing, or cannot be had in time."""
@@ -117,7 +115,7 @@ class Decider:
                 return chosen
         if not context.has_consent and _has_identifier(context.entities):
             return TurnOutcome(
-                replies=[self._consent],
+                replies=[texts.consent(context.retention_days)],
                 deferred_seq=context.seq,
                 misses=context.misses,
                 requested_slot=context.requested_slot,
@@ -314,7 +312,8 @@ class Decider:
         *,
         has_consent: bool,
     ) -> TurnOutcome:
-        return read_payloads(context, payloads, found, snapshot, consent=self._consent, has_consent=has_consent)
+        consent = texts.consent(context.retention_days)
+        return read_payloads(context, payloads, found, snapshot, consent=consent, has_consent=has_consent)
 
 
 def _joined(first: TurnOutcome, later: TurnOutcome) -> TurnOutcome:

@@ -50,7 +50,6 @@ class Conversations:
         city_name: str,
         message_limit: int,
         claim_lapse: timedelta,
-        retention: timedelta,
         talks: bindings.Talks | None = None,
     ) -> None:
         self._secrets = secrets
@@ -61,7 +60,6 @@ class Conversations:
         )
         self._city_name = city_name
         self._claim_lapse = claim_lapse
-        self._retention = retention
         self._talks = talks or bindings.Talks(secrets, city_name)
         self._turns = TurnTaking(secrets, self._messages, self._opener, self._talks, claim_lapse=claim_lapse)
 
@@ -311,7 +309,3 @@ class Conversations:
         """How often the knowledge base answered and how often it offered candidates, from `start` until before
         `end`: {"answer": n, "candidates": n}."""
         return repository.answer_counts(uow.session, start, end)
-
-    def forget_identifiers(self, uow: UnitOfWork, now: datetime) -> int:
-        """Delete identifiers past the retention that the citizen was told; returns how many."""
-        return repository.delete_identifiers_before(uow.session, now - self._retention)

@@ -23,6 +23,7 @@ from services.core import audit, leases
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
+from services.retention import service as retention
 
 LEASE = timedelta(seconds=30)
 
@@ -159,6 +160,7 @@ class TurnTaking:
             topic=row.topic,
             at=now,
             talk=bindings.is_open(binding.draft_of(row), now),
+            retention_days=retention.load_rules(uow).identifiers.days if row.consent_at is None else 0,
             bound=bound,
             shown=shown,
         )

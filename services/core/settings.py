@@ -59,7 +59,6 @@ class Settings(BaseSettings):
     turn_seconds: float = Field(10.0, description="a turn is bounded by this (DESIGN, life of a message, 9)")
     patience_seconds: float = Field(2.0, description="after this the citizen reads 正在查询")
     claim_lapse_minutes: int = 15
-    retention_days: int = Field(180, ge=1, description="identifiers of a conversation are deleted after this")
     message_limit: int = Field(2000, description="characters of one message")
     conversations_per_minute: int = Field(600, ge=1, description="opened from one address")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")

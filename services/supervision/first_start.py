@@ -15,6 +15,7 @@ from services.core.database import UnitOfWork
 from services.knowledge import service as knowledge
 from services.menus import service as menus
 from services.notifications import service as notifications
+from services.retention import service as retention
 from services.sla import service as sla
 
 STARTER = Path(knowledge_base.__file__).resolve().parent / "starter"
@@ -45,6 +46,7 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
             sla.apply_city(uow, container.city_dir, now)
             appointments.apply_city(uow, container.city_dir, now)
             citizens.apply_city(uow, container.city_dir, now)
+            retention.apply_city(uow, container.city_dir, now)
             notifications.apply_city(uow, container.city_dir, now)
         if not menus.accounts(uow):
             menus.apply_menus(uow, container.city_dir, now)

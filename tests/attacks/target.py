@@ -18,6 +18,7 @@ from services.supervision.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = ("models", "rasa")
+CACHE = "embeddings.db"
 START_SECONDS = 900.0  # of which a busy machine may need some for training
 
 
@@ -29,13 +30,18 @@ class Target:
         for name in SHARED:
             (PROJECT / "var" / name).mkdir(parents=True, exist_ok=True)
             (self.var / name).symlink_to(PROJECT / "var" / name)
+        (self.var / CACHE).symlink_to(PROJECT / "var" / CACHE)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         own = {"HUIYING_VAR": str(self.var), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
         plain = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
         self.environment = {**plain, **own, **environment}
         self.passwords: dict[str, str] = {}
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def start(self) -> float:
         """Start it and wait until it is ready; seconds that took. Raises RuntimeError when it ends or is too slow."""

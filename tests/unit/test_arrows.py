@@ -10,7 +10,7 @@ LAYERS = [
     {"knowledge_base", "services.core"},
     {"services.accounts"},
     {"services.sla"},
-    {"services.notifications"},
+    {"services.notifications", "services.retention"},
     {"services.citizens", "services.places"},
     {"services.appointments", "services.knowledge", "services.lookups"},
     {"services.bindings"},
