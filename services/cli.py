@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from typer.exceptions import TyperException
 
 from knowledge_base import KnowledgeBaseError
-from services.commands import bench, cases, city, dialogue, kb, places, secrets, sla, system, users
+from services.commands import backup, bench, cases, city, dialogue, kb, places, secrets, sla, system, users
 from services.core.errors import BadRequest, HuiyingError, place_of
 from services.core.settings import Settings
 from services.core.wire import unstorable
@@ -36,6 +36,8 @@ app.add_typer(system.database, name="db")
 app.command("up")(system.up)
 app.command("setup")(system.setup)
 app.command("doctor")(system.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -23,6 +23,7 @@ LAYERS = [
 ON_TOP = {
     "actions",
     "services.app",
+    "services.backup",
     "services.cli",
     "services.commands",
     "services.container",
