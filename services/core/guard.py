@@ -89,7 +89,7 @@ class RequestGuard:
 
     async def _pass_on(self, request: "_Guarded", scope: Scope) -> None:
         request.check()
-        receive = request.receive
+        receive: Receive = request.receive
         if request.is_json():
             body = await _whole_body(receive)
             if body is None:
@@ -118,7 +118,7 @@ class _Guarded:
     def check(self) -> None:
         """Raises why this request is not looked at any further."""
         host = self._headers.get(b"host", b"").decode("latin-1")
-        name = (urlsplit(f"//{host}").hostname or "") if host else ""
+        name = _name(f"//{host}")
         if self._rules.hosts and name not in self._rules.hosts:
             raise BadRequest("这个地址不属于本服务（ALLOWED_HOSTS）")
         if self._scope["method"] not in SAFE_METHODS and self._is_foreign(host):
@@ -142,7 +142,12 @@ class _Guarded:
         if site is not None:
             return site not in (b"same-origin", b"none")
         origin = self._headers.get(b"origin")
-        return origin is not None and urlsplit(origin.decode("latin-1")).netloc != host
+        if origin is None:
+            return False
+        try:
+            return urlsplit(origin.decode("latin-1")).netloc != host
+        except ValueError:
+            return True
 
     async def receive(self) -> Message:
         if self._complete:
@@ -217,3 +222,11 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _name(address: str) -> str:
+    """The host of an address without its port; empty for what is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
