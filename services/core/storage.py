@@ -19,11 +19,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from services.core.errors import Unavailable
 
 # A write that waits for longer than this says that the database is locked; others fail at once after the second.
-SLOW_SECONDS = 0.5
+SLOW_SECONDS = 0.4
 LOCKED_SECONDS = 3.0
 # What failed is remembered for so long after the last failure: the repeats of those who were refused try again.
 REMEMBERED_SECONDS = 5.0
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.25
 FREE_BYTES = 32 * 1024 * 1024
 RETRY_SECONDS = 3
 

@@ -72,13 +72,17 @@ def foreign(target: Target) -> None:
             "metrics through a proxy": client.get("/metrics", headers={"x-forwarded-for": "203.0.113.7"}),
             "documentation": client.get("/docs"),
         }
-    readable = [str(path) for path in target.var.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077]
+    readable = [
+        str(path.relative_to(target.var))
+        for path in target.var.rglob("*")
+        if not path.is_symlink() and path.stat().st_mode & 0o077
+    ]
     say(
         "foreign pages and readers",
         answers={name: answer.status_code for name, answer in tries.items()},
         cookies_set=sum("set-cookie" in answer.headers for answer in tries.values()),
         mode_of_var=oct(target.var.stat().st_mode & 0o777),
-        files_readable_by_others=len([path for path in readable if "/models/" not in path]),
+        files_readable_by_others=sorted(name for name in readable if name != "up.txt"),
     )
 
 
