@@ -84,6 +84,7 @@ def build_app(executor: Executor) -> Sanic[Any, Any]:
 def main() -> None:
     # Imported here: the container knows every feature, the actions above only need three of its parts.
     from services.container import build_container
+    from services.core import process
     from services.core.errors import HuiyingError
     from services.core.logs import configure_logging
     from services.core.settings import Settings
@@ -97,7 +98,9 @@ def main() -> None:
     # rasa-sdk compares its version with Rasa's, which are numbered apart since 3.7; the wire format is the same.
     warnings.filterwarnings("ignore", message="Your versions of rasa and")
     try:
-        app = build_app(build_executor(build_container(Settings())))
+        settings = Settings()
+        process.prepare(settings.var_dir)
+        app = build_app(build_executor(build_container(settings)))
     except HuiyingError as error:
         sys.exit(f"actions: {error.detail}")
     app.prepare(host=arguments.host, port=arguments.port, single_process=True, motd=False, access_log=False)

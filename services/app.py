@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
@@ -9,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services import health
 from services.accounts import endpoints as accounts
@@ -23,13 +25,17 @@ from services.container import Container, build_container
 from services.conversations.decisions import Decider
 from services.conversations.dialogue import RasaDialogue
 from services.conversations.turns import TurnRunner
+from services.core import storage
+from services.core.addresses import client_address, is_loopback, split
 from services.core.clock import SHANGHAI
+from services.core.errors import Forbidden
 from services.core.guards import anybody, must_all_name_a_permission
 from services.core.logs import configure_logging
 from services.core.openapi import answered_as, document_problems
+from services.core.request_guard import Bounds, RequestGuard, Rules
 from services.core.settings import Settings
 from services.core.signals import KNOWLEDGE
-from services.core.web import RequestGuard, container_of, install_error_handlers
+from services.core.web import container_of, install_error_handlers
 from services.knowledge import endpoints as knowledge
 from services.menus import endpoints as menus
 from services.notifications import endpoints as notifications
@@ -41,6 +47,7 @@ log = structlog.get_logger(__name__)
 
 THREADS = 64
 FIGURES = answered_as("Figures for Prometheus", "text/plain")
+UPLOAD_SECONDS = 120.0
 RECOVER_SECONDS = 3.0
 REFRESH_SECONDS = 2.0
 
@@ -63,6 +70,7 @@ def create_app(container: Container | None = None) -> FastAPI:
             asyncio.create_task(composed.signals.run()),
             asyncio.create_task(_follow_knowledge(composed)),
             asyncio.create_task(_recover(composed)),
+            asyncio.create_task(storage.watch(composed.database.storage, composed.database.probe)),
         ]
         yield
         composed.stopping.set()
@@ -74,7 +82,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         composed.signals.close()
         composed.database.dispose()
 
-    app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan)
+    app = FastAPI(title="Huiying 回应", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.container = composed
     install_error_handlers(app)
     for feature in (
@@ -97,14 +105,20 @@ def create_app(container: Container | None = None) -> FastAPI:
     _add_operations(app)
     document_problems(app)
     must_all_name_a_permission(app)
+    settings = composed.settings
     app.add_middleware(
         RequestGuard,
-        default_limit=composed.settings.body_limit,
-        limits={
-            "/knowledge/import": composed.settings.upload_limit,
-            "/attachments": composed.settings.attachment_limit,
-        },
+        rules=Rules(
+            Bounds(settings.body_limit),
+            {
+                "/knowledge/import": Bounds(settings.upload_limit, UPLOAD_SECONDS),
+                "/attachments": Bounds(settings.attachment_limit, UPLOAD_SECONDS),
+            },
+            split(settings.allowed_hosts),
+        ),
     )
+    # The last one added is the first one reached: everything below sees the client's own address and scheme.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(split(settings.trusted_proxies)))
     return app
 
 
@@ -121,7 +135,6 @@ def build_turns(container: Container, dialogue: RasaDialogue) -> TurnRunner:
         anyio.to_thread.run_sync,
         lambda conversation_id, seq: container.secrets.sign_reference(conversation_id, seq, container.clock.now()),
         lambda: container.clock.now().astimezone(SHANGHAI).date(),
-        retention_days=container.settings.retention_days,
         check=container.check_binding,
         verify=container.verify_phone,
     )
@@ -175,5 +188,11 @@ def _add_operations(app: FastAPI) -> None:
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
     @app.get("/metrics", tags=["operations"], dependencies=figures, response_class=Response, responses=FIGURES)
-    def metrics() -> Response:
+    def metrics(request: Request) -> Response:
+        """With METRICS_TOKEN for its bearer, without one for this machine alone (and nobody behind a proxy)."""
+        wanted = container_of(request).settings.metrics_token.get_secret_value()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        here = is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
+        if not (hmac.compare_digest(given.encode(), wanted.encode()) if wanted else here):
+            raise Forbidden("运行指标只对监控开放（METRICS_TOKEN）")
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

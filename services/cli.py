@@ -10,7 +10,20 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from typer.exceptions import TyperException
 
 from knowledge_base import KnowledgeBaseError
-from services.commands import bench, cases, city, dialogue, kb, places, rights, secrets, sla, system, users
+from services.commands import (
+    backup,
+    bench,
+    cases,
+    city,
+    dialogue,
+    kb,
+    places,
+    rights,
+    secrets,
+    sla,
+    system,
+    users,
+)
 from services.core.errors import BadRequest, HuiyingError, place_of
 from services.core.settings import Settings
 from services.core.wire import unstorable
@@ -37,6 +50,8 @@ app.command("up")(system.up)
 app.command("setup")(system.setup)
 app.command("doctor")(system.doctor)
 app.command("rights")(rights.rights)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -49,6 +49,7 @@ from services.core.events import EventBus
 from services.core.limits import SharedRate
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
+from services.core.streams import Streams
 from services.knowledge import service as knowledge_service
 from services.knowledge.service import KnowledgePublished, LiveKnowledge
 from services.lookups.connectors import load_connectors, secrets_from
@@ -72,6 +73,7 @@ class Container:
     signals: Signals
     conversations: Conversations
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: Streams = field(default_factory=Streams)
     turns: TurnRunner = field(init=False)
     _embedder_lock: threading.Lock = field(default_factory=threading.Lock)
     _embedder: Embedder | None = None
@@ -300,7 +302,6 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
         city_name=settings.city_name,
         message_limit=settings.message_limit,
         claim_lapse=timedelta(minutes=settings.claim_lapse_minutes),
-        retention=timedelta(days=settings.retention_days),
     )
     _wire(bus, conversations, signals)
     return Container(

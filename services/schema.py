@@ -43,6 +43,7 @@ MODELS = (
 METADATA = Base.metadata
 MIGRATIONS = Path(__file__).resolve().parent / "core" / "migrations"
 UPGRADE_LOCK = 7_203_114
+VERSION_TABLE = "alembic_version"
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -56,16 +57,30 @@ def _config(connection: Connection | None = None) -> Config:
 def upgrade(database: Database) -> None:
     """Bring the database to the newest schema; replicas that start at once wait for each other."""
     with database.engine.begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-        command.upgrade(_config(connection), "head")
+        lock(connection)
+        upgrade_to(connection, "head")
+
+
+def lock(connection: Connection) -> None:
+    """Until the end of the transaction nobody else changes the schema."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Bring the schema to a revision (`head`: the newest), within the caller's transaction."""
+    command.upgrade(_config(connection), revision)
+
+
+def revision(database: Database) -> str | None:
+    """The revision that the database has; None before the first migration."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_current(database: Database) -> bool:
     """True when every migration has been applied."""
-    with database.engine.connect() as connection:
-        applied = MigrationContext.configure(connection).get_current_revision()
-    return applied == ScriptDirectory.from_config(_config()).get_current_head()
+    return revision(database) == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def make_migration(database: Database, message: str) -> None:

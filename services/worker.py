@@ -18,9 +18,10 @@ from services import senders
 from services.appointments import tasks as appointment_tasks
 from services.bindings import tasks as binding_tasks
 from services.cases import tasks as case_tasks
+from services.cases.models import OPEN_STATUSES
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
-from services.core import leases
+from services.core import leases, process
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -28,6 +29,8 @@ from services.core.signals import OUTBOX, connect
 from services.knowledge import tasks as knowledge_tasks
 from services.lookups import tasks as lookup_tasks
 from services.notifications import service as notifications
+from services.retention import service as retention
+from services.retention import tasks as retention_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -174,12 +177,14 @@ class Worker:
         container = self._container
         lookup_tasks.forget_old(container.lookups)
         lookup_tasks.forget_watches(container.database, container.clock)
-        retention = timedelta(days=container.settings.retention_days)
+        now = container.clock.now()
+        with container.database.unit_of_work(read_only=True) as uow:
+            identifiers = timedelta(days=retention.load_rules(uow).identifiers.days)
         citizen_tasks.tidy(container.database, container.clock.now())
         binding_tasks.remove_unused(container.database, container.clock.now())
-        appointment_tasks.tidy(container.database, container.clock.now(), retention)
+        appointment_tasks.tidy(container.database, now, identifiers)
         knowledge_tasks.clear_old_versions(container.database, container.knowledge_root, container.clock.now())
-        container.database.write(lambda uow: container.conversations.forget_identifiers(uow, container.clock.now()))
+        retention_tasks.keep(container.database, now, OPEN_STATUSES, go_on=lambda: not self._stop.is_set())
 
     def _beat(self) -> None:
         seconds = int(self._container.settings.worker_heartbeat_seconds * 3)
@@ -201,7 +206,9 @@ class Worker:
 def main() -> None:
     configure_logging("worker")
     try:
-        container = build_container(Settings())
+        settings = Settings()
+        process.prepare(settings.var_dir)
+        container = build_container(settings)
         # A mistake in a connector is said at once, in one line, instead of by every round of a loop.
         log.info("connectors read", kinds=sorted(container.gateway.connectors))
         worker = Worker(container)

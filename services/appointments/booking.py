@@ -39,8 +39,9 @@ class Refused(Conflict):
     title = "不能预约"
 
     def __init__(self, reason: Reason, detail: str, *, until: datetime | None = None) -> None:
-        extra: dict[str, object] = {"until": until.isoformat()} if until else {}
-        super().__init__(detail, reason=reason, **extra)
+        super().__init__(detail, reason=reason)
+        if until is not None:
+            self.extra["until"] = until.isoformat()
         self.reason: Reason = reason
         self.until = until
 

@@ -10,6 +10,7 @@ from services.cases.models import Case
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, Forbidden
+from services.core.person_names import CALLED, NAMED
 from services.knowledge import service as knowledge
 from services.knowledge.schemas import DraftView
 from services.sla import service as sla
@@ -24,12 +25,8 @@ _CASE_NO = re.compile(r"(?<![A-Za-z0-9])GD\d{13,}")
 # A phone number, an identity card, a bank card: with blanks or dashes in it or not.
 _LONG_NUMBER = re.compile(r"(?<!\d)1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)\d(?:[ -]?\d){13,18}[ -]?[\dXx]?(?![\dXx])")
 _E_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_SURNAMES = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪"
-    "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
-)
-_CALLED = re.compile(rf"(?:欧阳|司马|上官|诸葛|[{_SURNAMES}])[\u4e00-\u9fff]{{0,2}}(?:先生|女士|小姐|同志)")
-_NAMED = re.compile(r"(我叫|本人姓名|姓名[：:]|我的名字[是叫])[\u4e00-\u9fff·]{2,4}")
+
+_CALLED = re.compile(rf"{CALLED.pattern}(?:先生|女士|小姐|同志)")
 
 
 def draft(
@@ -92,7 +89,7 @@ def impersonal(text: str, hide: Callable[[str], str]) -> str:
     for pattern in (_E_MAIL, _MASKED, _CASE_NO, _LONG_NUMBER):
         text = pattern.sub("（号码）", text)
     text = re.sub(r"(?:（号码）){2,}", "（号码）", text)
-    text = _NAMED.sub(r"\1（姓名）", text)
+    text = NAMED.sub(r"\1（姓名）", text)
     return _CALLED.sub("市民", text).strip()
 
 

@@ -10,6 +10,7 @@ from services.citizens import service as citizens
 from services.commands.console import container, needs
 from services.menus import service as menus
 from services.notifications import service as notifications
+from services.retention import service as retention
 from services.sla import service
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
         accounts = menus.apply_menus(uow, directory, parts.clock.now())
         applied += appointments.apply_city(uow, directory, parts.clock.now())
         applied += citizens.apply_city(uow, directory, parts.clock.now())
+        applied += retention.apply_city(uow, directory, parts.clock.now())
         uow.commit()
     for document in applied:
         typer.echo(

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from services.container import Container, build_container
+from services.core import process
 from services.core.clock import EARLIEST, LATEST, parse_day, parse_moment
 from services.core.errors import BadRequest
 from services.core.logs import configure_logging
@@ -80,7 +81,9 @@ def needs(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def container() -> Container:
     """The container of a command; it works on the same data as a running system."""
     configure_logging("cli")
-    return build_container(Settings())
+    settings = Settings()
+    process.prepare(settings.var_dir)
+    return build_container(settings)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def up() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     configure_logging("supervisor")
     began = time.monotonic()
-    stack = Stack(Settings(), say=lambda line: typer.echo(f"huiying: {line}"))
+    stack = Stack(Settings.of_own(), say=lambda line: typer.echo(f"huiying: {line}"))
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

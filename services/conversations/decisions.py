@@ -20,6 +20,7 @@ from services.conversations.payloads import EMPTY, read_payloads
 from services.conversations.schemas import TurnContext, TurnOutcome
 from services.conversations.splitting import split
 from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
+from services.core import person_names
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,6 @@ class Decider:
         sign: Callable[[str, int], str],
         today: Callable[[], Any],
         *,
-        retention_days: int,
         check: Check | None = None,
         verify: Verify | None = None,
     ) -> None:
@@ -69,7 +69,6 @@ class Decider:
         self._run_in_thread = run_in_thread
         self._sign = sign
         self._today = today
-        self._consent = texts.consent(retention_days)
 
     async def hear(self, text: str) -> Heard | None:
         """The embedding of a message that has just come; None when it would add nothing, or cannot be had in time."""
@@ -116,7 +115,7 @@ class Decider:
                 return chosen
         if not context.has_consent and _has_identifier(context.entities):
             return TurnOutcome(
-                replies=[self._consent],
+                replies=[texts.consent(context.retention_days)],
                 deferred_seq=context.seq,
                 misses=context.misses,
                 requested_slot=context.requested_slot,
@@ -241,7 +240,8 @@ class Decider:
             "embedding": base64.b64encode(found.embedding.astype(np.float16).tobytes()).decode(),
         }
         try:
-            payloads = await self._dialogue.turn(context.conversation_id, text, metadata)
+            # Its tracker keeps what it is told for a week, unencrypted.
+            payloads = await self._dialogue.turn(context.conversation_id, person_names.hide(text), metadata)
         except DialogueUnavailable as error:
             log.warning("dialogue unavailable", kind=str(error))
             return self._without_dialogue(context, text, danger, found, snapshot)
@@ -312,7 +312,8 @@ class Decider:
         *,
         has_consent: bool,
     ) -> TurnOutcome:
-        return read_payloads(context, payloads, found, snapshot, consent=self._consent, has_consent=has_consent)
+        consent = texts.consent(context.retention_days)
+        return read_payloads(context, payloads, found, snapshot, consent=consent, has_consent=has_consent)
 
 
 def _joined(first: TurnOutcome, later: TurnOutcome) -> TurnOutcome:

@@ -135,26 +135,6 @@ def identifier(session: Session, conversation_id: str, placeholder: str) -> Iden
     return session.get(Identifier, (conversation_id, placeholder))
 
 
-def delete_identifiers_before(session: Session, before: datetime) -> int:
-    """Delete identifiers that first came in a message older than `before`; returns how many."""
-    came_earlier = (
-        sa.select(Message.seq)
-        .where(
-            Message.conversation_id == Identifier.conversation_id,
-            Message.seq == Identifier.first_seq,
-            Message.created_at < before,
-        )
-        .exists()
-    )
-    deleted = session.execute(
-        sa.delete(Identifier)
-        .where(came_earlier)
-        .returning(Identifier.placeholder)
-        .execution_options(synchronize_session=False)
-    )
-    return len(deleted.all())
-
-
 def delete_identifiers(session: Session, conversation_id: str) -> None:
     session.execute(sa.delete(Identifier).where(Identifier.conversation_id == conversation_id))
 

@@ -210,6 +210,8 @@ class TurnContext:
     """How the placeholders of what is bound are shown."""
     heard: Heard | None = None
     """The embedding of the message as it was written, if it was made on arrival."""
+    # For how many days the city keeps identifiers; 0 once the citizen has been told and has agreed.
+    retention_days: int = 0
 
 
 @dataclass(frozen=True)

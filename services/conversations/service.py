@@ -50,7 +50,6 @@ class Conversations:
         city_name: str,
         message_limit: int,
         claim_lapse: timedelta,
-        retention: timedelta,
         talks: bindings.Talks | None = None,
     ) -> None:
         self._secrets = secrets
@@ -61,7 +60,6 @@ class Conversations:
         )
         self._city_name = city_name
         self._claim_lapse = claim_lapse
-        self._retention = retention
         self._talks = talks or bindings.Talks(secrets, city_name)
         self._turns = TurnTaking(secrets, self._messages, self._opener, self._talks, claim_lapse=claim_lapse)
 
@@ -108,6 +106,18 @@ class Conversations:
         if row.id != conversation_id:
             raise NotFound("没有这个会话")
         return row
+
+    def end(self, uow: UnitOfWork, conversation_id: str, now: datetime) -> None:
+        """Nobody reads or continues the conversation with its token any more (on a shared terminal the next one would).
+
+        What was opened in it goes on: its cases are found again by number and phone. Raises NotFound.
+        """
+        row = locked(uow, conversation_id)
+        row.token_hash = hash_token(new_token())
+        row.requested_slot, row.talk = None, None
+        row.deferred_seq, row.deferred_payloads = None, None
+        audit.record(uow, actor="citizen", action="conversation.end", subject=f"conversation:{row.id}", now=now)
+        uow.collect(ConversationChanged(row.id))
 
     def messages_after(self, uow: UnitOfWork, conversation_id: str, after: int, limit: int) -> list[MessageView]:
         rows = repository.messages_after(uow.session, conversation_id, after, limit)
@@ -299,7 +309,3 @@ class Conversations:
         """How often the knowledge base answered and how often it offered candidates, from `start` until before
         `end`: {"answer": n, "candidates": n}."""
         return repository.answer_counts(uow.session, start, end)
-
-    def forget_identifiers(self, uow: UnitOfWork, now: datetime) -> int:
-        """Delete identifiers past the retention that the citizen was told; returns how many."""
-        return repository.delete_identifiers_before(uow.session, now - self._retention)

@@ -6,6 +6,7 @@ Each in one short transaction of the caller's; `turns.TurnRunner` does the waiti
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from services.bindings import service as bindings
@@ -22,6 +23,7 @@ from services.core import audit, leases
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
+from services.retention import service as retention
 
 LEASE = timedelta(seconds=30)
 
@@ -158,6 +160,7 @@ class TurnTaking:
             topic=row.topic,
             at=now,
             talk=bindings.is_open(binding.draft_of(row), now),
+            retention_days=retention.load_rules(uow).identifiers.days if row.consent_at is None else 0,
             bound=bound,
             shown=shown,
         )
@@ -223,11 +226,37 @@ class TurnTaking:
                 say(self._opener.message(uow, case, now))
         for reply in outcome.after_case:
             say(reply)
-        for text in outcome.additions:
-            shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
-            cases.add_from_citizen(uow, self._secrets, conversation_id=row.id, text=shown, upto=context.seq, now=now)
+        for reply in self._add_to_case(uow, row, message, outcome, now):
+            say(reply)
         message.state = repository.DONE
         message.route = outcome.route
         message.confidence = outcome.confidence
         uow.collect(ConversationChanged(row.id))
+        return said
+
+    def _add_to_case(
+        self, uow: UnitOfWork, row: Conversation, message: Message, outcome: TurnOutcome, now: datetime
+    ) -> list[Outgoing]:
+        """Add what a form collected to the open case; what is to be said besides.
+
+        The case may have been settled while its citizen was still answering: then a new one takes the words, so that
+        nothing is acknowledged that nobody has.
+        """
+        said: list[Outgoing] = []
+        for text in outcome.additions:
+            shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
+            add = partial(
+                cases.add_from_citizen,
+                uow,
+                self._secrets,
+                conversation_id=row.id,
+                text=shown,
+                upto=message.seq,
+                now=now,
+            )
+            if add() is None:
+                case = self._opener.open(uow, row, "complaint", message.seq, now, outcome.proposal)
+                message.case_no = case.case_no
+                said.append(self._opener.message(uow, case, now))
+                add()
         return said

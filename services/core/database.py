@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from services.core.events import Event, EventBus
+from services.core.storage import StorageState
 
 POSTGRES_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 
@@ -30,6 +32,7 @@ POSTGRES_OPTIONS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_
 RETRIED_STATES = ("40P01", "40001")
 WRITE_ATTEMPTS = 3
 WRITER_SECONDS = 30.0
+WRITER_STEP = 0.25
 
 T = TypeVar("T")
 
@@ -81,9 +84,12 @@ def normalise_url(url: str) -> str:
 class UnitOfWork:
     """One transaction with the events collected in it."""
 
-    def __init__(self, session: Session, bus: "EventBus[UnitOfWork]") -> None:
+    def __init__(
+        self, session: Session, bus: "EventBus[UnitOfWork]", stored: Callable[[], None] = lambda: None
+    ) -> None:
         self.session = session
         self._bus = bus
+        self._stored = stored
         self._events: list[Event] = []
 
     def collect(self, news: Event) -> None:
@@ -93,6 +99,7 @@ class UnitOfWork:
 
     def commit(self) -> None:
         self.session.commit()
+        self._stored()
         events, self._events = self._events, []
         for news in events:
             self._bus.run_after(news)
@@ -106,32 +113,57 @@ class Database:
         self.bus: EventBus[UnitOfWork] = bus or EventBus()
         self._writer = threading.Lock()
         self.is_sqlite = make_url(self.url).get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
+        location = make_url(self.url).database
+        on_disk = self.is_sqlite and location and location != ":memory:"
+        self.storage = StorageState(Path(str(location)).parent if on_disk else None)
+        self.engine = _sqlite_engine(self.url, self.storage) if self.is_sqlite else _server_engine(self.url, pool_size)
 
     @contextmanager
     def unit_of_work(self, *, read_only: bool = False) -> Iterator[UnitOfWork]:
-        """One transaction; `read_only` lets SQLite readers run beside its one writer."""
+        """One transaction; `read_only` lets SQLite readers run beside its one writer.
+
+        Raises StorageUnavailable when the database has been locked for a while.
+        """
         with self._turn(read_only), Session(self.engine, expire_on_commit=False) as session:
             if read_only:
                 session.connection(execution_options={"huiying_read_only": True})
-            yield UnitOfWork(session, self.bus)
+                yield UnitOfWork(session, self.bus)
+                return
+            try:
+                yield UnitOfWork(session, self.bus, self.storage.stored)
+            except (DBAPIError, PoolTimeout) as error:
+                self.storage.failed(error)
+                raise
             # A session that closes without a commit rolls back.
 
     @contextmanager
     def _turn(self, read_only: bool) -> Iterator[None]:
         """On SQLite the writers of this process stand in line: its own waiting is a lottery that some of a crowd lose.
 
-        Whoever waits too long tries all the same, and the database decides.
+        Whoever waits too long tries all the same, and the database decides; when it lets nobody through, all go home.
         """
         if not self.is_sqlite or read_only:
             yield
             return
-        held = self._writer.acquire(timeout=WRITER_SECONDS)
+        held = False
+        for _ in range(int(WRITER_SECONDS / WRITER_STEP)):
+            self.storage.refuse_if_locked()
+            held = self._writer.acquire(timeout=WRITER_STEP)
+            if held:
+                break
         try:
             yield
         finally:
             if held:
                 self._writer.release()
+
+    def probe(self) -> None:
+        """Find out whether the database can be written to: on SQLite by taking its lock for no longer than that needs.
+
+        Raises the driver's error.
+        """
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
 
     def write(self, step: Callable[[UnitOfWork], T]) -> T:
         """Run `step` in a unit of work of its own and commit; a transaction that the server ended to resolve a
@@ -154,6 +186,7 @@ class Database:
 def _server_engine(url: str, pool_size: int) -> Engine:
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=10,
         pool_timeout=10,
@@ -162,11 +195,18 @@ def _server_engine(url: str, pool_size: int) -> Engine:
     )
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, storage: StorageState) -> Engine:
     location = make_url(url).database
     if location and location != ":memory:":
         Path(location).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 15, "check_same_thread": False}, pool_size=20, max_overflow=20)
+    engine = create_engine(
+        url,
+        # What goes into a statement is what citizens wrote: no error repeats it.
+        hide_parameters=True,
+        connect_args={"timeout": 15, "check_same_thread": False},
+        pool_size=20,
+        max_overflow=20,
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -181,6 +221,10 @@ def _sqlite_engine(url: str) -> Engine:
     def _begin(connection: Connection) -> None:
         # A deferred transaction that reads first and then writes fails at once when another wrote in between.
         read_only = connection.get_execution_options().get("huiying_read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        if read_only:
+            connection.exec_driver_sql("BEGIN")
+            return
+        with storage.waiting():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

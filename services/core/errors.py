@@ -11,10 +11,15 @@ class HuiyingError(Exception):
     status = 500
     title = "内部错误"
 
-    def __init__(self, detail: str, **extra: object) -> None:
+    # Seconds until the same request may be made again; None says nothing about it.
+    retry_after: int | None = None
+
+    def __init__(self, detail: str, *, retry_after: int | None = None, **extra: object) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
+        if retry_after is not None:
+            self.retry_after = retry_after
 
 
 class BadRequest(HuiyingError):
@@ -54,11 +59,13 @@ class Unprocessable(HuiyingError):
 
 class TooManyRequests(HuiyingError):
     status = 429
+    retry_after = 60
     title = "请求过于频繁"
 
 
 class Unavailable(HuiyingError):
     status = 503
+    retry_after = 3
     title = "服务暂不可用"
 
 

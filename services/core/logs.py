@@ -5,7 +5,21 @@ import sys
 
 import structlog
 
+from services.core.errors import place_of
+
+# These print addresses with query strings, which may hold what somebody typed, or say nothing that helps.
 NOISY = ("httpx", "httpcore", "uvicorn.access", "sqlalchemy.engine", "alembic", "sentence_transformers", "sanic")
+
+
+def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Of an exception only its class and its place, whoever logs it."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error"] = {"kind": type(error).__name__, "place": place_of(error)}
+    return event
 
 
 def configure_logging(service: str) -> None:
@@ -27,7 +41,7 @@ def configure_logging(service: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                _without_words,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         )
@@ -35,15 +49,10 @@ def configure_logging(service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    # These print addresses with query strings, which may hold what somebody typed, or say nothing that helps.
-    for noisy in (
-        "httpx",
-        "httpcore",
-        "uvicorn.access",
-        "sqlalchemy.engine",
-        "alembic",
-        "sentence_transformers",
-        "sanic",
-    ):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # The web server would print tracebacks in its own way.
+    for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(own).handlers = []
+        logging.getLogger(own).propagate = True
     structlog.contextvars.bind_contextvars(service=service)

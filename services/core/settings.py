@@ -1,20 +1,23 @@
 """One typed settings object, read once in a composition root.
 
 Environment variables win over `var/runtime.json`, which a running `huiying up` leaves for commands started
-beside it (addresses of its internal services; readable by its owner only).
+beside it (addresses of its internal services; readable by its owner only) and that counts only while it runs.
 """
 
+import fcntl
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.core.addresses import networks
 from services.core.crypto import read_or_create_secret
 
 RUNTIME_FILE = "runtime.json"
+LOCK_FILE = "running.lock"
 
 
 class Settings(BaseSettings):
@@ -49,10 +52,13 @@ class Settings(BaseSettings):
     hash_secret: SecretStr = Field(SecretStr(""), description="the first secret key, once it has left SECRET_KEYS")
     secure_cookies: bool = False
 
+    trusted_proxies: str = Field("", description="addresses and networks whose X-Forwarded-For and -Proto count")
+    allowed_hosts: str = Field("", description="names that the service answers to; empty: its own loopback, else any")
+    metrics_token: SecretStr = Field(SecretStr(""), description="who may read /metrics; empty: this machine alone")
+
     turn_seconds: float = Field(10.0, description="a turn is bounded by this (DESIGN, life of a message, 9)")
     patience_seconds: float = Field(2.0, description="after this the citizen reads 正在查询")
     claim_lapse_minutes: int = 15
-    retention_days: int = Field(180, ge=1, description="identifiers of a conversation are deleted after this")
     message_limit: int = Field(2000, description="characters of one message")
     conversations_per_minute: int = Field(600, ge=1, description="opened from one address")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
@@ -77,10 +83,46 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _RuntimeFile(settings_cls, env_settings, init_settings)
 
+    @classmethod
+    def of_own(cls) -> "Settings":
+        """The settings of a process that starts the others: nothing of what a running one left for its company."""
+        return _OwnSettings()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _only_networks(cls, value: str) -> str:
+        networks(value)
+        return value
+
     def secret_key_list(self) -> list[str]:
         """The secret keys, newest first: from SECRET_KEYS (comma-separated), else the installation's own file."""
         given = [key.strip() for key in self.secret_keys.get_secret_value().split(",") if key.strip()]
         return given or [read_or_create_secret(self.var_dir / "secret.key")]
+
+
+class _OwnSettings(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+
+def is_running(var_dir: Path) -> bool:
+    """Whether a supervisor, or what it started, still works with the data in `var_dir`: then its lock is held."""
+    try:
+        with (var_dir / LOCK_FILE).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:  # held, or nobody's to look at
+        return True
+    return False
 
 
 class _RuntimeFile(PydanticBaseSettingsSource):
@@ -99,6 +141,9 @@ class _RuntimeFile(PydanticBaseSettingsSource):
             found = source().get("HUIYING_VAR") or source().get("var_dir")
             if found:
                 var_dir = Path(found)
+        if not is_running(var_dir):
+            # Left behind by one that was killed: its addresses lead nowhere, or to somebody else.
+            return {}
         try:
             content = json.loads((var_dir / RUNTIME_FILE).read_text())
         except (FileNotFoundError, ValueError):

@@ -42,6 +42,8 @@ class Signals:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outgoing: queue.Queue[str | None] = queue.Queue(OUTGOING_LIMIT)
         self._sender: threading.Thread | None = None
+        # Whether hints of other processes arrive just now.
+        self.hears = False
 
     def publish(self, channel: str) -> None:
         """Hint at `channel`, in this process at once and in the others through Redis. Callable from any thread.
@@ -109,11 +111,13 @@ class Signals:
             try:
                 async with client, client.pubsub() as pubsub:
                     await pubsub.psubscribe(CONVERSATION + "*", KNOWLEDGE)
+                    self.hears = True
                     while True:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
                         if message is not None:
                             self._wake(message["channel"])
             except (redis.RedisError, OSError) as error:
+                self.hears = False
                 log.warning("hints interrupted", kind=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 

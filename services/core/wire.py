@@ -1,7 +1,7 @@
 """What may cross a boundary: numbers, days, moments and texts that both databases and every calendar can hold.
 
-`services.core.web.RequestGuard` looks through every request by `unstorable`, so that no endpoint needs to; the types
-below bound what a field means. They say so in the OpenAPI document too.
+`services.core.request_guard` looks through every request by `unstorable`, so that no endpoint needs to; the types below
+bound what a field means. They say so in the OpenAPI document too.
 
     @router.post("/outbox/{row_id}/resend")
     def send_again(row_id: Id, ...): ...

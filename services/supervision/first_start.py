@@ -16,6 +16,7 @@ from services.core.permissions import account_roles
 from services.knowledge import service as knowledge
 from services.menus import service as menus
 from services.notifications import service as notifications
+from services.retention import service as retention
 from services.sla import service as sla
 
 STARTER = Path(knowledge_base.__file__).resolve().parent / "starter"
@@ -39,6 +40,7 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
             sla.apply_city(uow, container.city_dir, now)
             appointments.apply_city(uow, container.city_dir, now)
             citizens.apply_city(uow, container.city_dir, now)
+            retention.apply_city(uow, container.city_dir, now)
             notifications.apply_city(uow, container.city_dir, now)
         if not menus.accounts(uow):
             menus.apply_menus(uow, container.city_dir, now)

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 LONGEST_BACKOFF = 30.0
 CALM_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
+LOG_BYTES = 20 * 1024 * 1024
+LOGS_KEPT = 5
 
 
 class StartError(Exception):
@@ -58,7 +61,8 @@ class Child:
     started_at: float = 0.0
     restart_at: float = 0.0
 
-    def start(self) -> None:
+    def start(self, lock: int | None = None) -> None:
+        """Start it; `lock` is a file descriptor that it keeps open for as long as it lives."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.running = subprocess.Popen(
@@ -71,11 +75,30 @@ class Child:
                 # A group of its own: Ctrl-C reaches the supervisor, which ends the children in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
+                pass_fds=() if lock is None else (lock,),
             )
         self.started_at = time.monotonic()
 
     def is_alive(self) -> bool:
         return self.running is not None and self.running.poll() is None
+
+    def rotate_log(self) -> bool:
+        """Move a log that has grown into `NAME.log.1` and so on; whether it had.
+
+        It is copied and emptied: the process keeps its file open, in append mode, and goes on at the new beginning."""
+        try:
+            if self.log.stat().st_size < LOG_BYTES:
+                return False
+            for number in range(LOGS_KEPT - 1, 0, -1):
+                older = self.log.with_name(f"{self.log.name}.{number}")
+                if older.exists():
+                    older.replace(self.log.with_name(f"{self.log.name}.{number + 1}"))
+            shutil.copyfile(self.log, self.log.with_name(f"{self.log.name}.1"))
+            os.truncate(self.log, 0)
+        except OSError:  # a full disk: emptied is better than neither
+            with contextlib.suppress(OSError):
+                os.truncate(self.log, 0)
+        return True
 
     def tail(self, lines: int = 3) -> str:
         """The last lines of its log, for an error message."""
@@ -90,17 +113,20 @@ class Children:
 
     def __init__(self) -> None:
         self.all: list[Child] = []
+        self.lock: int | None = None
 
     def start(self, child: Child) -> Child:
-        child.start()
+        child.start(self.lock)
         self.all.append(child)
         return child
 
     def restart_fallen(self) -> list[Child]:
-        """Restart what has ended, each with its own growing pause; returns those just found ended."""
+        """Restart what has ended, each with its own growing pause, and keep the logs short; returns those just found
+        ended."""
         fallen = []
         now = time.monotonic()
         for child in self.all:
+            child.rotate_log()
             if child.is_alive():
                 if child.restarts and now - child.started_at > CALM_SECONDS:
                     child.restarts = 0
@@ -111,7 +137,7 @@ class Children:
             elif now >= child.restart_at:
                 child.restarts += 1
                 child.restart_at = 0.0
-                child.start()
+                child.start(self.lock)
         return fallen
 
     def stop_all(self, patience: float = 12.0) -> None:

@@ -21,13 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services import schema
 from services.container import Container, build_container
-from services.core.settings import RUNTIME_FILE, Settings
+from services.core import process
+from services.core.settings import LOCK_FILE, RUNTIME_FILE, Settings
 from services.supervision.first_start import Account, prepare_data
 from services.supervision.processes import Child, Children, StartError, free_port, port_is_free
 from services.supervision.rasa_model import BOT, BOT_PYTHON, PROJECT, ensure_model
 from services.supervision.redis_server import embedded_redis, wait_for_redis
 
 READY_SECONDS = 180.0
+EARLIER_RUN_SECONDS = 15.0
 PYTHON = Path(sys.executable)
 SANDBOX_SECRET = "CONNECTOR_SECRET_SANDBOX"
 
@@ -48,7 +50,7 @@ class Stack:
     def start(self) -> None:
         """Prepare and start everything and wait until it is ready. Raises StartError; the caller then stops."""
         settings = self.settings
-        settings.var_dir.mkdir(parents=True, exist_ok=True)
+        process.prepare(settings.var_dir)
         self._take_lock()
         if self.with_api and settings.port and not port_is_free(settings.host, settings.port):
             raise StartError(
@@ -74,7 +76,8 @@ class Stack:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        (self.settings.var_dir / RUNTIME_FILE).unlink(missing_ok=True)
+        if self._lock is not None:
+            (self.settings.var_dir / RUNTIME_FILE).unlink(missing_ok=True)
         self.children.stop_all()
         if self._lock is not None:
             self._lock.close()
@@ -91,15 +94,27 @@ class Stack:
     # -- steps --------------------------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        self._lock = (self.settings.var_dir / "running.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            self._lock = None
-            raise StartError(
-                f"already running with the data in {self.settings.var_dir}: stop it first, or set HUIYING_VAR."
-            ) from None
+        """The lock is passed on to every child, so it is free only when nothing of an earlier run works on the data:
+        what was killed leaves children that need some seconds to end."""
+        lock = (self.settings.var_dir / LOCK_FILE).open("a+")
+        deadline = time.monotonic() + EARLIER_RUN_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not _is_alive(lock) and time.monotonic() < deadline:
+                    time.sleep(0.2)
+                    continue
+                lock.close()
+                raise StartError(
+                    f"already running with the data in {self.settings.var_dir}: stop it first, or set HUIYING_VAR."
+                ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+        self.children.lock = lock.fileno()
 
     def _start_redis(self) -> None:
         child = None
@@ -158,12 +173,7 @@ class Stack:
         self._start("actions", [PYTHON, "-m", "actions.server", "--host", "127.0.0.1", "--port", action_port], {})
         self._start("worker", [PYTHON, "-m", "services.worker"], {})
         if self.with_api:
-            command = [
-                PYTHON, "-m", "uvicorn", "services.app:create_app", "--factory", "--host", settings.host,
-                "--port", settings.port, "--no-access-log", "--no-server-header",
-                "--timeout-graceful-shutdown", "5", "--limit-concurrency", "1000",
-            ]  # fmt: skip
-            self._start("api", command, {})
+            self._start("api", [PYTHON, "-m", "services.serve"], {})
 
     def _start(self, name: str, command: list[Any], environment: dict[str, str], directory: Path = PROJECT) -> None:
         log = self.settings.var_dir / "log" / f"{name}.log"
@@ -237,3 +247,10 @@ class Stack:
         except (httpx.HTTPError, ValueError, KeyError) as error:
             return [f"starting ({type(error).__name__})"]
         return [name for name, answer in (("rasa", rasa), ("actions", actions)) if not answer.is_success]
+
+
+def _is_alive(lock: IO[str]) -> bool:
+    """Whether the supervisor that wrote its number into the lock file still runs."""
+    lock.seek(0)
+    number = lock.read().strip()
+    return number.isdigit() and Path(f"/proc/{number}").exists()

@@ -181,6 +181,10 @@ def build_router(
             raise Forbidden("您的角色没有可以打开的页面")
         return RedirectResponse(pages[0].href, status_code=303)
 
+    @router.get("/docs", response_class=HTMLResponse, dependencies=[anybody("api.describe")])
+    def documentation(request: Request) -> HTMLResponse:
+        return render.page(request, "docs.html")
+
     @router.get("/staff", response_class=HTMLResponse)
     def staff(request: Request, user: Annotated[StaffUser, Depends(page_user("cases.work"))]) -> HTMLResponse:
         return render.staff_page(request, "staff.html", user, case_no="", departments=departments())

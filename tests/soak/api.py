@@ -89,7 +89,7 @@ class Api:
     def login_of(self, asker: str, path: str) -> dict[str, str]:
         """The headers of somebody who asks; whoever logs out goes without, so that the login lasts."""
         token = self.tokens.get(asker)
-        return {"Authorization": f"Bearer {token}"} if token and not path.endswith("/logout") else {}
+        return {"Authorization": f"Bearer {token}"} if token and not path.endswith(("/logout", "/end")) else {}
 
     def ask(self, case: Case, asker: str) -> str | None:
         """Send a case that was drawn; what is wrong with the answer, in one line, or None."""

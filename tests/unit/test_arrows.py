@@ -10,7 +10,7 @@ LAYERS = [
     {"knowledge_base", "services.core"},
     {"services.accounts"},
     {"services.sla"},
-    {"services.notifications"},
+    {"services.notifications", "services.retention"},
     {"services.citizens", "services.places"},
     {"services.appointments", "services.knowledge", "services.lookups"},
     {"services.bindings"},
@@ -23,6 +23,7 @@ LAYERS = [
 ON_TOP = {
     "actions",
     "services.app",
+    "services.backup",
     "services.cli",
     "services.commands",
     "services.container",
@@ -30,6 +31,7 @@ ON_TOP = {
     "services.health",
     "services.schema",
     "services.senders",
+    "services.serve",
     "services.supervision",
     "services.worker",
 }

@@ -1,6 +1,8 @@
 """The web chat: open a conversation, send, read back, and follow what comes later."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -9,8 +11,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.accounts.endpoints import set_session_cookie
 from services.appointments import service as appointments
-from services.channels.web.own import CITIZEN_COOKIE, OfToken, Own
+from services.channels.web.own import CITIZEN_COOKIE, OfToken, Own, must_own
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
+from services.core.addresses import client_address
+from services.core.errors import Unauthorized
 from services.core.guards import anybody
 from services.core.limits import count_against
 from services.core.openapi import Events, Picture
@@ -19,8 +23,9 @@ from services.core.web import container_of, server_sent_event
 from services.core.wire import Seq
 
 COOKIE_DAYS = 30
-STREAM_LOOK_SECONDS = 5.0
-HEARTBEAT_EVERY = 3
+HEARTBEAT_SECONDS = 15.0
+# Without the hints of Redis a stream looks for itself.
+DEAF_LOOK_SECONDS = 5.0
 STREAM_BATCH = 100
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
@@ -33,7 +38,7 @@ def open_conversation(request: Request, response: Response, body: OpenRequest | 
     count_against(
         container.signals.client,
         what="conversations",
-        who=request.client.host if request.client else "unknown",
+        who=client_address(request),
         limit=container.settings.conversations_per_minute,
     )
     with container.database.unit_of_work() as uow:
@@ -72,12 +77,26 @@ async def stream(
 ) -> Events:
     """Server-sent events: `message` for each message that is not the citizen's own, `handler` when it changes.
 
-    They begin after the `Last-Event-ID` that a browser sends when it connects again, else after `after`.
+    They begin after the `Last-Event-ID` that a browser sends when it connects again, else after `after`. 429 past five
+    streams of one conversation, 503 past what the process holds, both with Retry-After.
     """
+    container_of(request).streams.check(conversation_id)
     return Events(
         _events(request, conversation_id, after if last_event_id is None else last_event_id),
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+@router.post("/{conversation_id}/end", status_code=204)
+def end(conversation_id: Own, request: Request, response: Response) -> None:
+    """End the conversation on this device: the cookie goes, its token opens nothing any more, open streams end."""
+    container = container_of(request)
+    with container.database.unit_of_work() as uow:
+        container.conversations.end(uow, conversation_id, container.clock.now())
+        uow.commit()
+    response.delete_cookie(CITIZEN_COOKIE, path="/", httponly=True, samesite="strict")
+    # Whatever the browser still keeps of this site goes too.
+    response.headers["clear-site-data"] = '"cache", "storage"'
 
 
 @router.get("/{conversation_id}/appointments/{no}/qr.svg", response_class=Picture)
@@ -96,30 +115,40 @@ def chart(conversation_id: Own, link: str, request: Request) -> Response:
 
 
 async def _events(request: Request, conversation_id: str, after: int) -> AsyncIterator[str]:
+    """Between two looks a stream holds no thread and no session: only its place among the listeners."""
     container = container_of(request)
     shown_handler: tuple[str, str | None] | None = None
-    idle = 0
-    yield "retry: 2000\n\n"
-    async with container.signals.listen(CONVERSATION + conversation_id) as news:
-        while not container.stopping.is_set():
-            news.clear()
-            page = await anyio.to_thread.run_sync(_page, request, conversation_id, after, STREAM_BATCH)
-            if (page.handler, page.clerk) != shown_handler:
-                shown_handler = (page.handler, page.clerk)
-                yield server_sent_event("handler", {"handler": page.handler, "clerk": page.clerk})
-            for message in page.messages:
-                after = message.id
-                if message.sender != "citizen":
-                    yield server_sent_event("message", message.model_dump(mode="json"), message.id)
-            if len(page.messages) == STREAM_BATCH:
-                continue
-            try:
-                await asyncio.wait_for(news.wait(), STREAM_LOOK_SECONDS)
-                idle = 0
-            except TimeoutError:
-                idle += 1
-                if idle % HEARTBEAT_EVERY == 0:
+    spoke_at = time.monotonic()
+    with container.streams.hold(conversation_id):
+        yield "retry: 2000\n\n"
+        async with container.signals.listen(CONVERSATION + conversation_id) as news:
+            while not container.stopping.is_set():
+                news.clear()
+                try:
+                    page = await anyio.to_thread.run_sync(_own_page, request, conversation_id, after, STREAM_BATCH)
+                except Unauthorized:
+                    # Ended meanwhile, perhaps in another tab.
+                    return
+                if (page.handler, page.clerk) != shown_handler:
+                    shown_handler = (page.handler, page.clerk)
+                    yield server_sent_event("handler", {"handler": page.handler, "clerk": page.clerk})
+                for message in page.messages:
+                    after = message.id
+                    if message.sender != "citizen":
+                        yield server_sent_event("message", message.model_dump(mode="json"), message.id)
+                if len(page.messages) == STREAM_BATCH:
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    seconds = HEARTBEAT_SECONDS if container.signals.hears else DEAF_LOOK_SECONDS
+                    await asyncio.wait_for(news.wait(), seconds)
+                if time.monotonic() - spoke_at >= HEARTBEAT_SECONDS:
+                    spoke_at = time.monotonic()
                     yield ": still here\n\n"
+
+
+def _own_page(request: Request, conversation_id: str, after: int, limit: int) -> MessagePage:
+    must_own(request, conversation_id)
+    return _page(request, conversation_id, after, limit)
 
 
 def _page(request: Request, conversation_id: str, after: int, limit: int) -> MessagePage:

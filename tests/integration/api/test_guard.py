@@ -8,7 +8,8 @@ from fastapi import FastAPI, Form, Request
 from fastapi.testclient import TestClient
 
 from services.core.openapi import document_problems
-from services.core.web import PROBLEM, RequestGuard, install_error_handlers
+from services.core.request_guard import Bounds, RequestGuard, Rules
+from services.core.web import PROBLEM, install_error_handlers
 from services.core.wire import Id, Text
 
 LIMIT = 4096
@@ -32,7 +33,7 @@ def client() -> TestClient:
     def row(row_id: Id, q: str = "") -> str:
         return q
 
-    app.add_middleware(RequestGuard, default_limit=LIMIT, limits={"/form": 2 * LIMIT})
+    app.add_middleware(RequestGuard, rules=Rules(Bounds(LIMIT), {"/form": Bounds(2 * LIMIT)}))
     return TestClient(app, raise_server_exceptions=False)
 
 

@@ -13,6 +13,7 @@ import pytest
 import services
 from knowledge_base import Entry, KnowledgeBase
 from knowledge_base.testing import FakeEmbedder
+from services.cases.models import OPEN_STATUSES
 from services.cases.service import Proposal
 from services.conversations.decisions import Decider
 from services.conversations.dialogue import DialogueUnavailable
@@ -22,6 +23,7 @@ from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
 from services.core.signals import Signals
+from services.retention.tasks import keep
 from services.sla import service as sla
 from services.supervision.redis_server import wait_for_redis
 
@@ -70,7 +72,6 @@ class Room:
             city_name="示范市",
             message_limit=2000,
             claim_lapse=timedelta(minutes=15),
-            retention=timedelta(days=180),
         )
         self.dialogue = ScriptedDialogue()
         self.knowledge = Knowledge(knowledge)
@@ -94,7 +95,6 @@ class Room:
             anyio.to_thread.run_sync,
             lambda conversation_id, seq: self.secrets.sign_reference(conversation_id, seq, self.clock.now()),
             lambda: self.clock.now().date(),
-            retention_days=180,
         )
         return TurnRunner(
             self.database,
@@ -114,6 +114,10 @@ class Room:
                 self.conversations.grant_consent(uow, opened.conversation_id, self.clock.now())
             uow.commit()
         return opened.conversation_id
+
+    def forget_identifiers(self) -> int:
+        """What the job of retention deletes now; how many identifiers."""
+        return keep(self.database, self.clock.now(), OPEN_STATUSES)["identifiers"]
 
     def transcript(self, conversation_id: str) -> list[Any]:
         with self.database.unit_of_work(read_only=True) as uow:

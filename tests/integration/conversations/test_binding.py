@@ -62,7 +62,6 @@ class Citizen:
             anyio.to_thread.run_sync,
             lambda conversation_id, seq: room.secrets.sign_reference(conversation_id, seq, room.clock.now()),
             lambda: room.clock.now().date(),
-            retention_days=180,
             check=check,
             verify=verify,
         )
@@ -147,9 +146,7 @@ def test_a_placeholder_of_a_binding_outlives_the_vault(citizen: Citizen) -> None
     citizen.binds_car()
     room = citizen.room
     room.clock.advance(timedelta(days=200))
-    with room.database.unit_of_work() as uow:
-        assert room.conversations.forget_identifiers(uow, room.clock.now()) > 0
-        uow.commit()
+    assert room.forget_identifiers() > 0
     citizen.says("查违章")
     plate = room.dialogue.heard[-1][1]["bound"][0]["plate"]
     with room.database.unit_of_work(read_only=True) as uow:

@@ -176,3 +176,21 @@ def test_a_case_that_may_not_be_reopened_any_more_says_why(citizen: CaseCitizen)
     (answer,) = citizen.says("还没解决")
     assert "已超过重新办理的期限" in said(answer)
     assert citizen.case().status == "resolved"
+
+
+def test_words_of_a_form_whose_case_was_settled_meanwhile_reach_a_case_of_their_own(citizen: CaseCitizen) -> None:
+    asking = [{"type": "ask", "slot": "incident_place", "text": "事情发生在哪里？", "route": "complaint"}]
+    citizen.room.dialogue.script = lambda text, metadata: asking
+    citizen.says("还有一件事要说")
+    citizen.staff(cases.reply, text="已处理", resolve=True)
+    done = "好的，您说的都已补充到工单里。"
+    citizen.room.dialogue.script = lambda text, metadata: [
+        {"type": "case_addition", "label": "地点"},
+        {"type": "text", "text": done, "route": "complaint"},
+    ]
+    (answer,) = citizen.says("湖滨路 8 号门口")
+    assert answer.case_no not in (None, citizen.case_no)
+    assert answer.messages[0].text == done
+    assert any(str(answer.case_no) in message.text for message in answer.messages)
+    citizen.case_no = str(answer.case_no)
+    assert "湖滨路 8 号门口" in str(citizen.case())

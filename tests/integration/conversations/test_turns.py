@@ -334,9 +334,9 @@ def test_identifiers_are_deleted_after_the_time_that_the_citizen_was_told(room: 
     conversation = room.open(consent=True)
     asyncio.run(room.runner().receive(conversation, message("查粤B7K392的违章")))
     room.clock.advance(timedelta(days=179))
-    assert room.database.write(lambda uow: room.conversations.forget_identifiers(uow, room.clock.now())) == 0
+    assert room.forget_identifiers() == 0
     room.clock.advance(timedelta(days=2))
-    assert room.database.write(lambda uow: room.conversations.forget_identifiers(uow, room.clock.now())) == 1
+    assert room.forget_identifiers() == 1
     with room.database.unit_of_work(read_only=True) as uow:
         assert room.conversations.resolve_identifier(uow, conversation, "【车牌1】") is None
 

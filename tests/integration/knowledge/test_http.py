@@ -15,7 +15,8 @@ from services.accounts import service as accounts
 from services.core.audit import AuditRow
 from services.core.clock import FixedClock
 from services.core.crypto import Secrets
-from services.core.web import RequestGuard, install_error_handlers
+from services.core.request_guard import Bounds, RequestGuard, Rules
+from services.core.web import install_error_handlers
 from services.knowledge import endpoints, service
 from tests.integration.knowledge.conftest import NOW, Desk
 
@@ -45,7 +46,7 @@ def office(desk: Desk, entries: list[Entry], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = FastAPI()
     install_error_handlers(app)
-    app.add_middleware(RequestGuard, default_limit=2**20, limits={})
+    app.add_middleware(RequestGuard, rules=Rules(Bounds(2**20)))
     app.include_router(endpoints.router)
     clock, secrets = FixedClock(NOW), Secrets(["a-secret-key-for-tests-that-is-long-enough"])
     app.state.container = SimpleNamespace(

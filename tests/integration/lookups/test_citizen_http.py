@@ -41,7 +41,6 @@ class Page:
             city_name="示范市",
             message_limit=2000,
             claim_lapse=timedelta(minutes=15),
-            retention=timedelta(days=180),
         )
         app = FastAPI()
         install_error_handlers(app)

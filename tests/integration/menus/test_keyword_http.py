@@ -20,7 +20,8 @@ from services.core.audit import AuditRow
 from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
-from services.core.web import RequestGuard, install_error_handlers
+from services.core.request_guard import Bounds, RequestGuard, Rules
+from services.core.web import install_error_handlers
 from services.knowledge import endpoints as knowledge_endpoints
 from services.knowledge import service as knowledge
 from services.menus import endpoints, service
@@ -52,11 +53,10 @@ def office(database: Database, monkeypatch: pytest.MonkeyPatch) -> Office:
         city_name="示范市",
         message_limit=2000,
         claim_lapse=timedelta(minutes=15),
-        retention=timedelta(days=180),
     )
     app = FastAPI()
     install_error_handlers(app)
-    app.add_middleware(RequestGuard, default_limit=2**20, limits={})
+    app.add_middleware(RequestGuard, rules=Rules(Bounds(2**20)))
     for feature in (endpoints, knowledge_endpoints, statistics):
         app.include_router(feature.router)
     app.state.container = SimpleNamespace(

@@ -118,7 +118,6 @@ def test_what_a_citizen_was_told_stands_on_the_page_and_is_not_told_again(earlie
         city_name="示范市",
         message_limit=2000,
         claim_lapse=timedelta(minutes=15),
-        retention=timedelta(days=180),
     )
 
     def say(dedupe: str) -> None:

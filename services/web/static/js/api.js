@@ -1,6 +1,9 @@
 // Calls of /api/v1. The token lives in an HttpOnly cookie; writes carry X-Requested-With (CSRF rule of the API).
 
+import { toast } from "./dom.js";
+
 const BASE = "/api/v1";
+const REPEATS = 20; // at three seconds each: a minute of a locked database or a restart
 
 /** An answer that is not 2xx (`status` > 0) or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -32,14 +35,30 @@ function fallback(status) {
 }
 
 /**
- * Call the API.
+ * Call the API. A server that could not store anything says when to come back (503 with Retry-After): the same call is
+ * made again by itself, and the page says so.
  * @param {"GET"|"POST"} method
  * @param {string} path below /api/v1
  * @param {{query?: Object, body?: Object, form?: FormData, timeout?: number}} [options] timeout in milliseconds
  * @returns {Promise<Object|null>} the JSON body, null for 204
  * @throws {ApiError}
  */
-export async function call(method, path, { query, body, form, timeout = 20000 } = {}) {
+export async function call(method, path, options = {}) {
+  for (let repeats = 0; ; repeats += 1) {
+    try {
+      const answer = await once(method, path, options);
+      if (repeats) toast("系统已恢复");
+      return answer;
+    } catch (error) {
+      if (error.status !== 503 || !error.retryAfter || repeats >= REPEATS) throw error;
+      const seconds = Math.min(error.retryAfter, 30);
+      toast(`${error.message}（${seconds} 秒后自动重试，无需重新填写）`, { alert: true, milliseconds: seconds * 1000 + 1500 });
+      await new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
+    }
+  }
+}
+
+async function once(method, path, { query, body, form, timeout = 20000 }) {
   const url = new URL(BASE + path, location.origin);
   for (const [key, value] of Object.entries(query || {})) {
     for (const one of [value].flat()) {

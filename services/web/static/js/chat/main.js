@@ -1,6 +1,7 @@
 // The citizen's chat: conversation, sending, stream. The parts live in the modules beside this one.
 import { byId, toast } from "../dom.js";
 import { call, get, post } from "../api.js";
+import { ask } from "../dialog.js";
 import { EventStream } from "./stream.js";
 import { Outbox, newId } from "./outbox.js";
 import { Thread } from "./thread.js";
@@ -250,6 +251,29 @@ async function upload(file) {
   }
 }
 
+byId("end").addEventListener("click", () => ask({
+  title: "结束会话？",
+  text: "对话记录将从这台设备上清除，之后的人看不到。已经提交的工单和预约继续有效，可凭编号和手机号查询。",
+  confirm: "结束会话",
+  danger: true,
+}, endConversation));
+
+/** End the conversation here: for a terminal that the next person will use. */
+async function endConversation() {
+  if (conversation) {
+    try {
+      await post(`/conversations/${conversation}/end`);
+    } catch (error) {
+      if (error.status !== 401 && error.status !== 404) throw error; // those: it has ended already
+    }
+  }
+  stream?.close();
+  for (const item of [...outbox.items]) outbox.remove(item.id);
+  // A fresh page, also behind the back button: nothing of the conversation stays in memory.
+  location.replace("/");
+}
+
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && !streamOpen) stream?.retryNow(); });
 setInterval(() => { if (conversation && !streamOpen && !document.hidden) catchUp().catch(() => {}); }, POLL);
 

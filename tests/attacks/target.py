@@ -1,0 +1,91 @@
+"""A server of the attack's own, on loopback, with its own data: the real `huiying up`."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from services.supervision.processes import free_port
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHARED = ("models", "rasa")
+CACHE = "embeddings.db"
+START_SECONDS = 900.0  # of which a busy machine may need some for training
+
+
+class Target:
+    """`huiying up` in a folder of its own; `stop` ends it and removes the folder."""
+
+    def __init__(self, **environment: str) -> None:
+        self.var = Path(tempfile.mkdtemp(prefix="huiying-attack-"))
+        for name in SHARED:
+            (PROJECT / "var" / name).mkdir(parents=True, exist_ok=True)
+            (self.var / name).symlink_to(PROJECT / "var" / name)
+        (self.var / CACHE).symlink_to(PROJECT / "var" / CACHE)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        own = {"HUIYING_VAR": str(self.var), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        plain = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        self.environment = {**plain, **own, **environment}
+        self.passwords: dict[str, str] = {}
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> float:
+        """Start it and wait until it is ready; seconds that took. Raises RuntimeError when it ends or is too slow."""
+        began = time.monotonic()
+        output = (self.var / "up.txt").open("wb")
+        command = [sys.executable, "-m", "services.cli", "up"]
+        self.process = subprocess.Popen(
+            command, env=self.environment, stdout=output, stderr=output, cwd=PROJECT, start_new_session=True
+        )
+        while time.monotonic() - began < START_SECONDS:
+            said = (self.var / "up.txt").read_text(errors="replace")
+            if "Ctrl-C stops everything" in said:
+                self.passwords.update(re.findall(r"^ {4}(\w+) +(\S+)$", said, re.MULTILINE))
+                return time.monotonic() - began
+            if self.process.poll() is not None:
+                raise RuntimeError(f"huiying up ended: {said[-500:]}")
+            time.sleep(0.1)
+        raise RuntimeError("huiying up was not ready in time")
+
+    def kill(self) -> None:
+        """kill -9 of the supervisor; its children are left to themselves."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+        shutil.rmtree(self.var, ignore_errors=True)
+
+    @property
+    def database(self) -> Path:
+        return self.var / "huiying.db"
+
+    def client(self, **headers: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60, headers=headers, trust_env=False)
+
+    def conversation(self) -> tuple[str, dict[str, str]]:
+        """A new conversation and the headers of its citizen."""
+        with self.client() as client:
+            opened = client.post("/api/v1/conversations").raise_for_status().json()
+        return opened["conversation_id"], {"authorization": f"Bearer {opened['token']}"}
+
+
+def say(attack: str, **figures: Any) -> None:
+    """One line of figures on standard output."""
+    print(json.dumps({"attack": attack, **figures}, ensure_ascii=False), flush=True)
