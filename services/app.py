@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import anyio.to_thread
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -29,9 +29,10 @@ from services.core import storage
 from services.core.addresses import client_address, is_loopback, split
 from services.core.clock import SHANGHAI
 from services.core.errors import Forbidden
-from services.core.guards import anybody, must_all_name_a_permission
+from services.core.guards import Guard, anybody, must_all_name_a_permission
 from services.core.logs import configure_logging
 from services.core.openapi import answered_as, document_problems
+from services.core.permissions import MONITOR, role_must
 from services.core.request_guard import Bounds, RequestGuard, Rules
 from services.core.settings import Settings
 from services.core.signals import KNOWLEDGE
@@ -172,8 +173,20 @@ async def _recover(container: Container) -> None:
             log.warning("recovery failed", kind=type(error).__name__)
 
 
+class MonitorGuard(Guard):
+    """Lets pass whoever bears METRICS_TOKEN; without one this machine alone, and nobody behind a proxy."""
+
+    def __call__(self, request: Request) -> None:
+        role_must(MONITOR, self.permission)
+        wanted = container_of(request).settings.metrics_token.get_secret_value()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        here = is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
+        if not (hmac.compare_digest(given.encode(), wanted.encode()) if wanted else here):
+            raise Forbidden("运行指标只对监控开放（METRICS_TOKEN）")
+
+
 def _add_operations(app: FastAPI) -> None:
-    watchers, figures = [anybody("operations.watch")], [anybody("operations.figures")]
+    watchers, figures = [anybody("operations.watch")], [Depends(MonitorGuard("operations.figures"))]
 
     @app.get("/healthz", tags=["operations"], dependencies=watchers)
     def alive() -> dict[str, str]:
@@ -188,11 +201,5 @@ def _add_operations(app: FastAPI) -> None:
         return JSONResponse(report, status_code=503 if report["status"] == "down" else 200)
 
     @app.get("/metrics", tags=["operations"], dependencies=figures, response_class=Response, responses=FIGURES)
-    def metrics(request: Request) -> Response:
-        """With METRICS_TOKEN for its bearer, without one for this machine alone (and nobody behind a proxy)."""
-        wanted = container_of(request).settings.metrics_token.get_secret_value()
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        here = is_loopback(client_address(request)) and "x-forwarded-for" not in request.headers
-        if not (hmac.compare_digest(given.encode(), wanted.encode()) if wanted else here):
-            raise Forbidden("运行指标只对监控开放（METRICS_TOKEN）")
+    def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -142,6 +142,7 @@ RIGHTS: Final[Mapping[Permission, Right]] = {
 
 PUBLIC: Final = "public"
 CITIZEN: Final = "citizen"
+MONITOR: Final = "monitor"
 OPERATOR: Final = "operator"
 
 ROLES: Final[dict[str, Role]] = {
@@ -152,7 +153,6 @@ ROLES: Final[dict[str, Role]] = {
                 "pages.open",
                 "api.describe",
                 "operations.watch",
-                "operations.figures",
                 "appointments.offer",
                 "conversations.open",
                 "account.enter",
@@ -161,6 +161,8 @@ ROLES: Final[dict[str, Role]] = {
         has_account=False,
     ),
     CITIZEN: Role("市民", frozenset(["conversations.own"]), has_account=False),
+    # Whoever holds METRICS_TOKEN; without one, whoever asks from this machine itself.
+    MONITOR: Role("监控", frozenset(["operations.figures"]), has_account=False),
     "clerk": Role(
         "经办人员",
         frozenset(

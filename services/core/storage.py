@@ -20,7 +20,8 @@ from services.core.errors import Unavailable
 
 # A write that waits for longer than this says that the database is locked; others fail at once after the second.
 SLOW_SECONDS = 0.4
-LOCKED_SECONDS = 3.0
+# A long write of our own (an import) or a slow machine is not yet a locked database.
+LOCKED_SECONDS = 10.0
 # What failed is remembered for so long after the last failure: the repeats of those who were refused try again.
 REMEMBERED_SECONDS = 5.0
 WATCH_SECONDS = 0.25

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from httpx import Response
 
 from services.accounts.endpoints import PageGuard, StaffGuard, current_staff
+from services.app import MonitorGuard
 from services.channels.web.own import HolderGuard, OwnerGuard
 from services.core.guards import Anybody, Declared, must_all_name_a_permission, routes_of
 from services.core.permissions import CITIZEN, PUBLIC, ROLES, Role, account_roles, known, role_may
@@ -57,6 +58,8 @@ def expected(route: Declared, who: str) -> Outcome:
         return Outcome(404) if other else expected(route, CITIZEN)
     if role_may(who, route.permission):
         return ALLOWED
+    if isinstance(route.guard, MonitorGuard):
+        return Outcome(403)
     if who not in account_roles() and isinstance(route.guard, PageGuard):
         return Outcome(303, to_login=True)
     return Outcome(403 if who in account_roles() and isinstance(route.guard, StaffGuard) else 401)
