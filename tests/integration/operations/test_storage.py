@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from services.core.database import Database
 from services.core.errors import TooManyRequests
 from services.core.request_guard import Bounds, RequestGuard, Rules
-from services.core.storage import AWAY, FULL, LOCKED, StorageUnavailable, watch
+from services.core.storage import AWAY, FULL, LOCKED, LOCKED_SECONDS, StorageUnavailable, watch
 from services.core.web import install_error_handlers
 from tests.support import wait_for
 
@@ -90,7 +90,7 @@ def test_nobody_stands_in_line_behind_a_writer_that_waits_in_vain(
     elsewhere.execute("BEGIN IMMEDIATE")
     first = threading.Thread(target=lambda: sqlite.probe(), daemon=True)
     first.start()
-    wait_for(lambda: sqlite.storage.waited() > 3.0, seconds=12)
+    wait_for(lambda: sqlite.storage.waited() > LOCKED_SECONDS, seconds=60)
     answer = app_around(sqlite).post("/write")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
     assert "重试" in answer.json()["detail"]
