@@ -55,7 +55,7 @@ EXPECTED = (
     Unavailable,
 )
 # What `RequestGuard` answers before any operation is looked for.
-UNLOOKED = (TooLarge, Unprocessable)
+UNLOOKED = (BadRequest, Forbidden, TooLarge, Unprocessable)
 # FastAPI's own, in the place of which the problems stand.
 REPLACED = ("HTTPValidationError", "ValidationError")
 
