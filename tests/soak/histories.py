@@ -7,9 +7,10 @@ citizen is waited for. Every moment of a history lies on the half hour.
 
 import contextlib
 import random
+import time
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.cases import life
 from services.cases.clockwork import Terms
@@ -20,7 +21,12 @@ from services.core.errors import Conflict
 from services.sla import service as sla
 from services.sla.calendar import DayOverride, Span, WorkingCalendar
 from services.sla.policies import TARGETS, Limit, Policy, specificity
+from tests.soak.findings import Findings
 
+if TYPE_CHECKING:
+    from tests.soak.parts import Soak
+
+AT_ONCE = 10_000
 SLOT = timedelta(minutes=30)
 PER_DAY = 48
 FIRST_DAY = date(2026, 9, 14)
@@ -455,6 +461,22 @@ class Pair:
         mine = (self.state.deciding_cycle, self.state.counted_from, self.state.cycle, self.state.hands[-1][1])
         other = (self.oracle.deciding, moment(self.oracle.counted), self.oracle.cycle, self.oracle.department)
         return found + ([f"{mine} != {other}"] if mine != other else [])
+
+
+def soak_histories(the: "Soak") -> Findings:
+    """Histories for as long as the part lasts; `cases` counts them, `acts` their events."""
+    began = time.monotonic()
+    seed = the.random.randrange(1_000_000)
+    print(f"histories: events of seed {seed}", flush=True)
+    findings = Findings("histories")
+    while time.monotonic() - began < the.seconds and not findings.wrong:
+        played = play(seed, AT_ONCE)
+        findings.cases += played.histories
+        findings.acts += played.events
+        findings.wrong += played.differences
+        seed += 1
+    findings.seconds = time.monotonic() - began
+    return findings
 
 
 @dataclass

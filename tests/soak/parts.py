@@ -26,6 +26,7 @@ from tests.soak.findings import (
     out_of_order,
     waiting_work,
 )
+from tests.soak.histories import soak_histories
 from tests.soak.servers import OwnPostgres, OwnRedis
 from tests.soak.town import Town
 from tests.support import wait_for
@@ -229,4 +230,5 @@ PARTS: dict[str, Callable[[Soak], Findings]] = {
     "outages": outages,
     "away": away,
     "api": soak_api,
+    "histories": soak_histories,
 }

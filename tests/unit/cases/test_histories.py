@@ -1,4 +1,4 @@
-"""Random histories of cases against a slow oracle that replays their events; `make soak PART=histories` plays on."""
+"""Random histories of cases against a slow oracle that replays their events; `make soak` plays on with others."""
 
 from typing import Any
 
