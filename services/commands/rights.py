@@ -29,7 +29,10 @@ def rights(
     if into is None:
         typer.echo(text, nl=False)
         return
-    head, begin, rest = into.read_text(encoding="utf-8").partition(BEGIN)
+    try:
+        head, begin, rest = into.read_text(encoding="utf-8").partition(BEGIN)
+    except UnicodeDecodeError:
+        raise BadRequest(f"{into.name} 不是 UTF-8 文本") from None
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise BadRequest(f"{into.name} 里没有 {BEGIN} 与 {END}")
