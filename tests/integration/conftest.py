@@ -1,5 +1,8 @@
 """The same tests on both databases: a fresh one for each test."""
 
+import contextlib
+import io
+import logging
 import os
 import shutil
 import uuid
@@ -13,10 +16,30 @@ from sqlalchemy.engine import make_url
 
 import services.schema  # noqa: F401  every table
 from services.core.database import Base, Database, normalise_url
+from services.core.logs import configure_logging
 from services.supervision.processes import Children
 from services.supervision.redis_server import embedded_redis, wait_for_redis
 
 DEFAULT_POSTGRES = "postgresql://root@127.0.0.1:5432/test"
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A command that a test ran configures the logs of this process, on a stream that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def logged(log_as_before: None) -> io.StringIO:
+    """What is logged from here on, word for word as the product prints it."""
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        configure_logging("test")
+    return stream
 
 
 def postgres_address() -> str:
