@@ -23,9 +23,13 @@ START_SECONDS = 900.0  # of which a busy machine may need some for training
 
 
 class Target:
-    """`huiying up` in a folder of its own; `stop` ends it and removes the folder."""
+    """`huiying up` in a folder of its own; `stop` ends it and removes the folder.
 
-    def __init__(self, **environment: str) -> None:
+    `project` is the checkout whose code runs, by this interpreter; another one may take over the same data by `start`.
+    """
+
+    def __init__(self, project: Path = PROJECT, **environment: str) -> None:
+        self.project = project
         self.var = Path(tempfile.mkdtemp(prefix="huiying-attack-"))
         for name in SHARED:
             (PROJECT / "var" / name).mkdir(parents=True, exist_ok=True)
@@ -49,7 +53,12 @@ class Target:
         output = (self.var / "up.txt").open("wb")
         command = [sys.executable, "-m", "services.cli", "up"]
         self.process = subprocess.Popen(
-            command, env=self.environment, stdout=output, stderr=output, cwd=PROJECT, start_new_session=True
+            command,
+            env={**self.environment, "PYTHONPATH": str(self.project)},
+            stdout=output,
+            stderr=output,
+            cwd=self.project,
+            start_new_session=True,
         )
         while time.monotonic() - began < START_SECONDS:
             said = (self.var / "up.txt").read_text(errors="replace")
@@ -66,10 +75,14 @@ class Target:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
 
-    def stop(self) -> None:
+    def end(self) -> None:
+        """Stop it as an operator does; its data stays."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(60)
+
+    def stop(self) -> None:
+        self.end()
         shutil.rmtree(self.var, ignore_errors=True)
 
     @property
@@ -78,6 +91,15 @@ class Target:
 
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, headers=headers, trust_env=False)
+
+    def staff(self, role: str) -> httpx.Client:
+        """A client that is logged in as the account of `role` that the first start made."""
+        client = self.client()
+        entry = {"name": role, "password": self.passwords[role]}
+        client.headers["authorization"] = (
+            f"Bearer {client.post('/api/v1/login', json=entry).raise_for_status().json()['token']}"
+        )
+        return client
 
     def conversation(self) -> tuple[str, dict[str, str]]:
         """A new conversation and the headers of its citizen."""
