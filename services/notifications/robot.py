@@ -19,15 +19,17 @@ PER_MINUTE = 20
 LONGEST = 4096
 # errcode: 93000 invalid webhook url, 45009 api freq out of limit.
 NO_SUCH_ROBOT, TOO_FAST = 93000, 45009
-# Keeps the moments of the last minute; returns how many milliseconds to wait, 0 when one more may go.
+# Keeps the moments of the last minute; returns how many milliseconds to wait, 0 when one more may go. What a clock noted
+# that was ahead of this one by more than a minute says nothing about this minute, and nobody waits for it.
 _TAKE = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1] - 60000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[1] + 60000, '+inf')
 if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('ZADD', KEYS[1], ARGV[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[1], 61000)
   return 0
 end
-return redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] + 60000 - ARGV[1]
+return math.min(redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] + 60000 - ARGV[1], 60000)
 """
 
 

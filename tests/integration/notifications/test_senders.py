@@ -22,7 +22,9 @@ from services.core.database import Database
 from services.core.settings import Settings
 from services.notifications import service as notifications
 from services.notifications.dead_letters import CHANNEL_NAMES, dead_letters, resend
+from services.notifications.failures import Later
 from services.notifications.models import OutboxRow
+from services.notifications.robot import Pace
 from services.sla import service as sla
 from tests.integration.notifications.servers import Mailbox, Platform, mail_server, platform
 
@@ -224,6 +226,20 @@ def test_more_than_twenty_messages_a_minute_wait_for_the_next_and_none_is_given_
     post.send()
     assert len(outer.at(ROBOT)) == 25
     assert {row.attempts for row in post.rows("robot")} == {1}
+
+
+def test_a_clock_that_was_days_ahead_silences_no_robot(embedded_redis_url: str) -> None:
+    moments = [parse_moment("2026-11-30T09:00")]
+    pace = Pace(redis.Redis.from_url(embedded_redis_url), lambda: int(moments[-1].timestamp() * 1000), limit=2)
+    for what in ("a", "b"):
+        pace.take("群", what)
+    moments.append(parse_moment("2026-11-23T09:00"))
+    for what in ("c", "d"):
+        pace.take("群", what)
+    moments.append(moments[-1] - timedelta(seconds=30))
+    with pytest.raises(Later) as told:
+        pace.take("群", "e")
+    assert told.value.seconds == 60
 
 
 def test_a_robot_that_answers_45009_is_left_alone_for_a_minute(post: Post, outer: Platform) -> None:
