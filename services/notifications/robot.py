@@ -19,8 +19,8 @@ PER_MINUTE = 20
 LONGEST = 4096
 # errcode: 93000 invalid webhook url, 45009 api freq out of limit.
 NO_SUCH_ROBOT, TOO_FAST = 93000, 45009
-# Keeps the moments of the last minute; returns how many milliseconds to wait, 0 when one more may go. What a clock noted
-# that was ahead of this one by more than a minute says nothing about this minute, and nobody waits for it.
+# Keeps the moments of the last minute; returns how many milliseconds to wait, 0 when one more may go. What was noted
+# by a clock more than a minute ahead of this one says nothing about this minute, and nobody waits for it.
 _TAKE = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1] - 60000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[1] + 60000, '+inf')
