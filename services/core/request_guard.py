@@ -27,6 +27,9 @@ SECURITY_HEADERS = {
 }
 # Over TLS only (RFC 6797, section 7.2): a browser must not be told so by a demo over plain HTTP.
 STRICT_TRANSPORT = b"max-age=31536000"
+# A body that is refused is read on so far and thrown away, so that its sender stops writing and reads the answer: who
+# closes on unread data resets the connection, and the answer is lost (RFC 9112, section 9.6).
+LINGER_BYTES, LINGER_SECONDS = 8 * 1024**2, 5.0
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 REQUEST_TIMEOUT = 408
 
@@ -72,10 +75,13 @@ class RequestGuard:
         try:
             await self._pass_on(request, scope)
         except HuiyingError as refused:
+            await request.linger()
             await problem(refused.status, refused.title, refused.detail)(scope, receive, request.send)
         except HTTPException as refused:
             answer = problem(refused.status_code, "请求无法完成", str(refused.detail))
             answer.headers.update(refused.headers or {})
+            if refused.status_code != REQUEST_TIMEOUT:
+                await request.linger()
             await answer(scope, receive, request.send)
         except (NotReading, ClientDisconnect):
             # There is nobody to tell; the server closes what is not complete.
@@ -164,6 +170,20 @@ class _Guarded:
         if self._received > self._bounds.size:
             raise HTTPException(TooLarge.status, self._too_large().detail, {"connection": "close"})
         return message
+
+    async def linger(self) -> None:
+        """Read what is still coming of a body that is not wanted, up to a bound."""
+        if self._complete or self.status:
+            return
+        left = LINGER_BYTES
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while left > 0 and not self._complete:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self._complete = not message.get("more_body", False)
+        except TimeoutError:
+            return
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"内容超过 {self._bounds.size // 1024} KB 的限制")

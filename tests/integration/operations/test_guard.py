@@ -164,6 +164,17 @@ def test_a_body_that_does_not_come_is_answered_and_the_connection_closed(served:
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "in-chunks"])
+def test_who_sends_far_too_much_reads_that_it_was_too_much(served: Callable[..., int], declared: bool) -> None:
+    port, size, part = served(build()), 48, b" " * 65_536
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    if declared:
+        parts = [head + b"Content-Length: %d\r\n\r\n" % (size * len(part)), *[part] * size]
+    else:
+        parts = [head + b"Transfer-Encoding: chunked\r\n\r\n", *[b"10000\r\n" + part + b"\r\n"] * size, b"0\r\n\r\n"]
+    assert received(port, *parts).startswith(b"HTTP/1.1 413")
+
+
 def test_a_connection_serves_one_request_after_another(served: Callable[..., int]) -> None:
     port = served(build())
     request = b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n"
