@@ -16,6 +16,9 @@ import httpx
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services.accounts.brakes import Brakes
+from services.accounts.passwords import Passwords
+from services.accounts.tasks import Logins
 from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
 from services.bindings.schemas import Ask, Check, SystemAway
@@ -46,7 +49,7 @@ from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.errors import Unprocessable
 from services.core.events import EventBus
-from services.core.limits import SharedRate
+from services.core.limits import Gate, SharedRate
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
 from services.core.streams import Streams
@@ -59,6 +62,8 @@ from services.lookups.service import LookupService
 from services.notifications.service import OutboxGrew, Sender
 from services.notifications.sms import send_by_http
 
+# Nobody waits longer for the turn of a password.
+TURN_SECONDS = 5.0
 DEMO_CITY = Path(__file__).resolve().parent / "demo_city"
 
 
@@ -198,6 +203,23 @@ class Container:
         # The machine's proxy settings are not meant for the gateway.
         client = httpx.Client(trust_env=False)
         return send_by_http(client, url, key or "", self.secrets, self.clock.now)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        settings = self.settings
+        gate = Gate(at_once=settings.logins_at_once, waiting=settings.logins_waiting, seconds=TURN_SECONDS)
+        return Passwords(gate)
+
+    @cached_property
+    def logins(self) -> Logins:
+        """Who of the staff comes in."""
+        settings = self.settings
+        brakes = Brakes.after(
+            pair=settings.wrong_passwords,
+            name=settings.wrong_passwords_of_name,
+            address=settings.wrong_passwords_of_address,
+        )
+        return Logins(self.database, self.secrets, self.clock, self.passwords, brakes)
 
     @cached_property
     def appointments(self) -> CitizenDesk:

@@ -4,11 +4,32 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
+from argon2 import PasswordHasher
+
+from services.accounts import service as accounts
+from services.core.database import UnitOfWork
 from services.core.errors import Conflict
 
 T = TypeVar("T")
+
+
+# The real cost of a password hash belongs to the tests of accounts.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ADDRESS = "192.0.2.1"
+
+
+def employ(
+    uow: UnitOfWork, name: str, role: str, now: datetime, *, department: str | None = None, password: str = "a password"
+) -> str:
+    """A new account, and the token of somebody who has logged in by it."""
+    accounts.create_account(
+        uow, name=name, role=role, department=department, password_hash=CHEAP.hash(password), actor="test", now=now
+    )
+    uow.session.flush()
+    return accounts.open_session(uow, name, ADDRESS, now)
 
 
 def wait_for(condition: Callable[[], T], *, seconds: float = 60.0, step: float = 0.05) -> T:

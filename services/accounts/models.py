@@ -1,4 +1,4 @@
-"""Staff accounts and their sessions."""
+"""Staff accounts, their sessions, and what is remembered of tries to log in."""
 
 from datetime import datetime
 
@@ -17,8 +17,8 @@ class StaffAccount(Base):
     password_hash: Mapped[str] = mapped_column(sa.String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    failed_logins: Mapped[int] = mapped_column(sa.Integer, default=0)
-    last_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Of a one-time password: it opens only the page that changes it, and nothing after this moment.
+    change_by: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class StaffSession(Base):
@@ -26,5 +26,30 @@ class StaffSession(Base):
 
     token_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     name: Mapped[str] = mapped_column(sa.ForeignKey("staff_accounts.name", ondelete="CASCADE"), index=True)
+    address: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class StaffAddress(Base):
+    """An address that somebody has logged in from."""
+
+    __tablename__ = "staff_addresses"
+
+    name: Mapped[str] = mapped_column(sa.ForeignKey("staff_accounts.name", ondelete="CASCADE"), primary_key=True)
+    address: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LoginFailures(Base):
+    """Wrong passwords of a name from an address; an empty one stands for all of them.
+
+    The name is a keyed hash: people also type passwords where a name belongs.
+    """
+
+    __tablename__ = "login_failures"
+
+    name_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    address: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(sa.Integer)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,44 +1,43 @@
-"""Accounts, passwords and staff sessions."""
+"""Accounts, staff sessions, and what a wrong password costs. Nothing here hashes: a hash is not made in a transaction
+(`services.accounts.tasks`)."""
 
 from datetime import datetime, timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
-
 from services.accounts import repository
+from services.accounts.brakes import FORGOTTEN_AFTER, NO_WAIT, Brakes
 from services.accounts.models import StaffAccount, StaffSession
-from services.accounts.schemas import StaffUser
+from services.accounts.passwords import SHORTEST
+from services.accounts.repository import ANY
+from services.accounts.schemas import Account, LiveSession, StaffUser, Visitor
 from services.core import audit
 from services.core.crypto import hash_token, new_token
 from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, Conflict, TooManyRequests, Unauthorized
+from services.core.errors import BadRequest, Conflict, NotFound, Unauthorized
 from services.core.permissions import account_roles
 
 SESSION_LENGTH = timedelta(hours=12)
-FAILURES_ALLOWED = 10
-FAILURE_WINDOW = timedelta(minutes=15)
+ONE_TIME_LENGTH = timedelta(days=3)
+# An address counts as somebody's own for so long after the last login from it, and so many of them do.
+ADDRESS_KEPT = timedelta(days=180)
+ADDRESSES_KEPT = 20
 WRONG_LOGIN = "账号或密码不正确"
-
-_hasher = PasswordHasher()
-# Checked for names that do not exist, so that the answer takes as long as for one that does.
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 def create_account(
-    uow: UnitOfWork, *, name: str, role: str, department: str | None, password: str, actor: str, now: datetime
+    uow: UnitOfWork, *, name: str, role: str, department: str | None, password_hash: str, actor: str, now: datetime
 ) -> StaffUser:
-    """Raises BadRequest for an unknown role or a weak password, Conflict when the name is taken."""
+    """Raises BadRequest for an unknown role or a name that is too long, Conflict when the name is taken."""
     roles = account_roles()
     if role not in roles:
         raise BadRequest(f"角色须为 {'、'.join(roles)} 之一")
-    if not 1 <= len(name) <= 64 or len(password) < 10:
-        raise BadRequest("账号名为 1 至 64 个字符，密码至少 10 个字符")
+    if not 1 <= len(name) <= 64:
+        raise BadRequest("账号名为 1 至 64 个字符")
     if department is not None and not 1 <= len(department) <= 64:
         raise BadRequest("部门名称为 1 至 64 个字符")
     if repository.get(uow.session, name) is not None:
         raise Conflict("账号名已存在")
     uow.session.add(
-        StaffAccount(name=name, role=role, department=department, password_hash=_hasher.hash(password), created_at=now)
+        StaffAccount(name=name, role=role, department=department, password_hash=password_hash, created_at=now)
     )
     audit.record(uow, actor=actor, action="account.create", subject=f"staff:{name}", now=now, detail={"role": role})
     return StaffUser(name, role, department)
@@ -53,35 +52,159 @@ def find_user(uow: UnitOfWork, name: str) -> StaffUser | None:
     account = repository.get(uow.session, name)
     if account is None or account.disabled_at is not None:
         return None
-    return StaffUser(account.name, account.role, account.department)
+    return _user(account)
 
 
-def log_in(uow: UnitOfWork, *, name: str, password: str, now: datetime) -> tuple[str, StaffUser] | None:
-    """Check a password; a new token and its owner, or None when name or password is wrong.
+def accounts(uow: UnitOfWork, now: datetime) -> list[Account]:
+    """Every account, by name."""
+    return [
+        Account(
+            name=one.name,
+            role=one.role,
+            department=one.department,
+            created_at=one.created_at,
+            disabled_at=one.disabled_at,
+            must_change_by=one.change_by,
+            sessions=sessions,
+            last_login_at=last,
+        )
+        for one, sessions, last in repository.all_accounts(uow.session, now)
+    ]
 
-    The caller commits in both cases, so that failures are counted. Raises TooManyRequests after ten failures
-    within a quarter of an hour.
+
+def sessions_of(uow: UnitOfWork, name: str, now: datetime) -> list[LiveSession]:
+    """The living sessions of an account, the newest first. Raises NotFound."""
+    _account(uow, name)
+    found = repository.living_sessions(uow.session, name, now)
+    return [LiveSession(one.created_at, one.expires_at, one.address) for one in found]
+
+
+def end_sessions(uow: UnitOfWork, name: str, *, actor: str, now: datetime) -> int:
+    """End every session of an account with the commit; returns how many. Raises NotFound."""
+    _account(uow, name)
+    audit.record(uow, actor=actor, action="account.end_sessions", subject=f"staff:{name}", now=now)
+    return repository.delete_sessions(uow.session, name)
+
+
+def disable(uow: UnitOfWork, name: str, *, actor: str, now: datetime) -> int:
+    """Let nobody in by this account any more; its sessions end with the commit. Returns how many. Raises NotFound."""
+    account = _account(uow, name)
+    if account.disabled_at is None:
+        account.disabled_at = now
+        audit.record(uow, actor=actor, action="account.disable", subject=f"staff:{name}", now=now)
+    return repository.delete_sessions(uow.session, name)
+
+
+def enable(uow: UnitOfWork, name: str, *, actor: str, now: datetime) -> None:
+    """Let a disabled account in again, with the password that it had. Raises NotFound."""
+    account = _account(uow, name)
+    if account.disabled_at is not None:
+        account.disabled_at = None
+        audit.record(uow, actor=actor, action="account.enable", subject=f"staff:{name}", now=now)
+
+
+def reset(uow: UnitOfWork, owner: Visitor, password_hash: str, *, actor: str, now: datetime) -> int:
+    """Give an account a one-time password: it opens only the page that changes it, for three days.
+
+    Sessions end, and wrong passwords of before make nobody wait. Returns how many sessions ended. Raises NotFound.
     """
-    account = repository.get(uow.session, name, lock=True)
+    account = _account(uow, owner.name)
+    account.password_hash, account.change_by = password_hash, now + ONE_TIME_LENGTH
+    repository.forget_failures_of(uow.session, owner.name_hash)
+    audit.record(uow, actor=actor, action="account.reset", subject=f"staff:{owner.name}", now=now)
+    return repository.delete_sessions(uow.session, owner.name)
+
+
+def wait_before(uow: UnitOfWork, visitor: Visitor, brakes: Brakes, now: datetime, *, owner: bool = False) -> timedelta:
+    """How long until a password of this visitor is looked at, whether or not there is such an account.
+
+    `owner`: somebody who has logged in already, so that only the own mistakes count.
+    """
+    pair, of_name, of_address = _keys(visitor)
+    found = repository.failures(uow.session, [pair, of_name, of_address])
+    counting = {pair: brakes.pair}
+    if not owner and not repository.has_entered(uow.session, visitor.name, visitor.address):
+        counting |= {of_name: brakes.name, of_address: brakes.address}
+    waits = (brake.wait(*found[key], now) for key, brake in counting.items() if key in found)
+    return max(waits, default=NO_WAIT)
+
+
+def password_to_try(uow: UnitOfWork, name: str, now: datetime) -> str | None:
+    """The stored hash that a login is checked against; None when there is no account that would let anybody in."""
+    account = repository.get(uow.session, name)
     if account is None or account.disabled_at is not None:
-        _matches(_NOBODY, password)
         return None
-    recent = account.last_failed_at is not None and now - account.last_failed_at < FAILURE_WINDOW
-    if recent and account.failed_logins >= FAILURES_ALLOWED:
-        raise TooManyRequests("密码错误次数过多，请 15 分钟后再试")
-    if not _matches(account.password_hash, password):
-        account.failed_logins = account.failed_logins + 1 if recent else 1
-        account.last_failed_at = now
-        audit.record(uow, actor=f"staff:{name}", action="login.failed", subject=f"staff:{name}", now=now)
+    return None if account.change_by is not None and account.change_by <= now else account.password_hash
+
+
+def count_wrong_password(uow: UnitOfWork, visitor: Visitor, now: datetime, *, owner: bool = False) -> None:
+    """Let the next one wait longer. `owner` as in `wait_before`."""
+    session = uow.session
+    pair, *others = _keys(visitor)
+    alone = owner or repository.has_entered(session, visitor.name, visitor.address)
+    repository.clear_failures(session, now - FORGOTTEN_AFTER)
+    repository.count_failure(session, [pair] if alone else [pair, *others], now, now - FORGOTTEN_AFTER)
+    if repository.get(session, visitor.name) is not None:
+        subject = f"staff:{visitor.name}"
+        audit.record(uow, actor=subject, action="login.failed", subject=subject, now=now)
+
+
+def enter(
+    uow: UnitOfWork, visitor: Visitor, *, checked: str, renewed: str, now: datetime
+) -> tuple[str, StaffUser] | None:
+    """A session for whoever gave the password of the hash `checked`; `renewed` is kept in its place.
+
+    A new token and its owner; None when the account was disabled or got another password while it was checked.
+    """
+    account = repository.get(uow.session, visitor.name, lock=True)
+    if account is None or account.disabled_at is not None or account.password_hash != checked:
         return None
-    account.failed_logins = 0
+    account.password_hash = renewed
+    # Only the own mistakes are forgotten: who guesses from elsewhere gets no new tries by this login.
+    repository.forget_failures_of(uow.session, visitor.name_hash, visitor.address)
+    token = open_session(uow, visitor.name, visitor.address, now)
+    return token, _user(account)
+
+
+def open_session(uow: UnitOfWork, name: str, address: str, now: datetime) -> str:
+    """The token of a new session of an account, which has now logged in from this address."""
     token = new_token()
     repository.delete_expired_sessions(uow.session, now)
     uow.session.add(
-        StaffSession(token_hash=hash_token(token), name=name, created_at=now, expires_at=now + SESSION_LENGTH)
+        StaffSession(
+            token_hash=hash_token(token), name=name, address=address, created_at=now, expires_at=now + SESSION_LENGTH
+        )
     )
+    repository.note_entered(uow.session, name, address, now)
+    repository.forget_addresses(uow.session, name, now - ADDRESS_KEPT, ADDRESSES_KEPT)
     audit.record(uow, actor=f"staff:{name}", action="login", subject=f"staff:{name}", now=now)
-    return token, StaffUser(account.name, account.role, account.department)
+    return token
+
+
+def must_be_strong(name: str, old: str, new: str) -> None:
+    """Raises BadRequest, with the reason, for a password that somebody must not choose."""
+    if len(new) < SHORTEST:
+        raise BadRequest(f"新密码至少 {SHORTEST} 个字符")
+    if new == old:
+        raise BadRequest("新密码不能与原密码相同")
+    without_name = new.casefold().replace(name.casefold(), "")
+    if len(without_name) < SHORTEST // 2 or len(set(new)) < SHORTEST // 2:
+        raise BadRequest("新密码太容易猜到：不要只是账号名，也不要只用几个重复的字符")
+
+
+def change_password(
+    uow: UnitOfWork, name: str, *, checked: str, password_hash: str, token: str | None, now: datetime
+) -> None:
+    """Put a new hash in the place of the one that was `checked`; all sessions end but that of `token`.
+
+    Raises Conflict when the password has changed since it was checked.
+    """
+    account = repository.get(uow.session, name, lock=True)
+    if account is None or account.disabled_at is not None or account.password_hash != checked:
+        raise Conflict("密码刚刚已被更改，请重新登录")
+    account.password_hash, account.change_by = password_hash, None
+    repository.delete_sessions(uow.session, name, but=hash_token(token) if token else None)
+    audit.record(uow, actor=f"staff:{name}", action="account.password", subject=f"staff:{name}", now=now)
 
 
 def user_of_token(uow: UnitOfWork, token: str, now: datetime) -> StaffUser:
@@ -89,15 +212,24 @@ def user_of_token(uow: UnitOfWork, token: str, now: datetime) -> StaffUser:
     account = repository.by_token_hash(uow.session, hash_token(token), now)
     if account is None:
         raise Unauthorized("登录已失效，请重新登录")
-    return StaffUser(account.name, account.role, account.department)
+    return _user(account)
 
 
 def log_out(uow: UnitOfWork, token: str) -> None:
     repository.delete_session(uow.session, hash_token(token))
 
 
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except VerifyMismatchError:
-        return False
+def _user(account: StaffAccount) -> StaffUser:
+    return StaffUser(account.name, account.role, account.department, must_change=account.change_by is not None)
+
+
+def _account(uow: UnitOfWork, name: str) -> StaffAccount:
+    account = repository.get(uow.session, name, lock=True)
+    if account is None:
+        raise NotFound("没有这个账号")
+    return account
+
+
+def _keys(visitor: Visitor) -> list[tuple[str, str]]:
+    """What is counted: the name from this address, the name from anywhere, the address for any name."""
+    return [(visitor.name_hash, visitor.address), (visitor.name_hash, ANY), (ANY, visitor.address)]

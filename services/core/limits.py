@@ -1,15 +1,19 @@
-"""Counting limits in Redis: so many of something per minute and client. Without Redis nothing is limited."""
+"""Limits: so many of something per minute and client, counted in Redis (without it nothing is), and so many at once."""
 
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import redis
 import structlog
 
-from services.core.errors import TooManyRequests
+from services.core.errors import TooManyRequests, Unavailable
 
 log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
+BUSY = "现在使用的人太多，请稍后再试"
 
 
 def count_against(client: redis.Redis, *, what: str, who: str, limit: int) -> None:
@@ -61,3 +65,33 @@ class SharedRate:
             log.warning("rate not checked", what=what, kind=type(error).__name__)
             return 0.0
         return max(int(wait), 0) / 1_000_000
+
+
+class Gate:
+    """Lets so many threads of this process in at once and so many more wait, none for longer than `seconds`.
+
+        with gate.turn():
+            ...                     # costly work
+
+    For work that would take the machine or all threads of the server, if as much of it were begun as is asked for.
+    """
+
+    def __init__(self, *, at_once: int, waiting: int, seconds: float) -> None:
+        self._free = threading.Semaphore(at_once)
+        self._here = threading.Semaphore(at_once + waiting)
+        self._seconds = seconds
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Raises Unavailable, with a time to come back: at once when too many wait, else when no turn comes."""
+        if not self._here.acquire(blocking=False):
+            raise Unavailable(BUSY)
+        try:
+            if not self._free.acquire(timeout=self._seconds):
+                raise Unavailable(BUSY)
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self._here.release()

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     claim_lapse_minutes: int = 15
     message_limit: int = Field(2000, description="characters of one message")
     conversations_per_minute: int = Field(600, ge=1, description="opened from one address")
+    logins_at_once: int = Field(2, ge=1, description="passwords checked at the same time, each 64 MB and a core")
+    logins_waiting: int = Field(8, ge=0, description="that wait for it; others are told to come back")
+    logins_per_minute: int = Field(60, ge=1, description="of one name from one address")
+    wrong_passwords: int = Field(10, ge=1, description="of one name from one address, before each further one waits")
+    wrong_passwords_of_name: int = Field(30, ge=1, description="from addresses that it never logged in from")
+    wrong_passwords_of_address: int = Field(60, ge=1, description="for names that never logged in from there")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
     attachment_limit: int = Field(12 * 1024 * 1024, description="bytes of a photo or document that a citizen sends")
     upload_limit: int = Field(32 * 1024 * 1024, description="bytes of an uploaded file")

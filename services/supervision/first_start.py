@@ -1,6 +1,5 @@
 """What an empty installation gets: the demo city, the starter knowledge base, one account per role."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import knowledge_base
 from knowledge_base import import_file
 from services.accounts import service as accounts
+from services.accounts.passwords import generated
 from services.appointments import service as appointments
 from services.citizens import service as citizens
 from services.container import Container
-from services.core.database import UnitOfWork
 from services.core.permissions import account_roles
 from services.knowledge import service as knowledge
 from services.menus import service as menus
@@ -44,8 +43,8 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
             notifications.apply_city(uow, container.city_dir, now)
         if not menus.accounts(uow):
             menus.apply_menus(uow, container.city_dir, now)
-        made = _make_accounts(uow, container)
         uow.commit()
+    made = _make_accounts(container)
     with container.database.unit_of_work(read_only=True) as uow:
         version = knowledge.active_version(uow)
         is_empty = not knowledge.find_entries(uow, "", None, 1, 0)[1]
@@ -59,20 +58,27 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
     return made
 
 
-def _make_accounts(uow: UnitOfWork, container: Container) -> list[Account]:
-    if accounts.has_accounts(uow):
-        return []
-    made = [Account(role, role, secrets.token_urlsafe(12)) for role in account_roles()]
-    for account in made:
-        accounts.create_account(
-            uow,
-            name=account.name,
-            role=account.role,
-            department=None,
-            password=account.password,
-            actor=ACTOR,
-            now=container.clock.now(),
-        )
+def _make_accounts(container: Container) -> list[Account]:
+    with container.database.unit_of_work(read_only=True) as uow:
+        if accounts.has_accounts(uow):
+            return []
+    made = [Account(role, role, generated()) for role in account_roles()]
+    hashes = {one.name: container.passwords.made(one.password) for one in made}
+    # All of them or none: a start that is broken off leaves no account whose password nobody has read.
+    with container.database.unit_of_work() as uow:
+        if accounts.has_accounts(uow):
+            return []
+        for account in made:
+            accounts.create_account(
+                uow,
+                name=account.name,
+                role=account.role,
+                department=None,
+                password_hash=hashes[account.name],
+                actor=ACTOR,
+                now=container.clock.now(),
+            )
+        uow.commit()
     return made
 
 

@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from services.accounts.endpoints import page_user
+from services.accounts.passwords import SHORTEST
 from services.accounts.schemas import StaffUser
 from services.core.errors import Forbidden, HuiyingError
 from services.core.guards import anybody
@@ -175,11 +176,20 @@ def build_router(
 
     @router.get("/home")
     def home(user: Annotated[StaffUser, Depends(page_user("account.own"))]) -> Response:
-        """Where a login leads: the first page of the navigation that this person may open."""
+        """Where a login leads: the first page of the navigation that this person may open, or the change of a one-time
+        password."""
+        if user.must_change:
+            return RedirectResponse("/password", status_code=303)
         pages = navigation_of(user)
         if not pages:
             raise Forbidden("您的角色没有可以打开的页面")
         return RedirectResponse(pages[0].href, status_code=303)
+
+    @router.get("/password", response_class=HTMLResponse)
+    def password(
+        request: Request, user: Annotated[StaffUser, Depends(page_user("account.own"))], next: str | None = None
+    ) -> HTMLResponse:
+        return render.page(request, "password.html", user=user, next_path=safe_next(next), shortest=SHORTEST)
 
     @router.get("/docs", response_class=HTMLResponse, dependencies=[anybody("api.describe")])
     def documentation(request: Request) -> HTMLResponse:

@@ -123,8 +123,8 @@ class Api:
         # A base of its own, in the place of the starter's hundreds.
         self.container.database.write(lambda uow: knowledge.store_import(uow, _entries(), actor="soak", now=now))
         self.container.publish_knowledge(actor="soak")
-        passwords = {made.role: made.password for made in prepare_data(self.container, lambda line: None)}
-        self.tokens = self.container.database.write(lambda uow: _log_in(uow, passwords, now))
+        roles = [made.role for made in prepare_data(self.container, lambda line: None)]
+        self.tokens = self.container.database.write(lambda uow: _log_in(uow, roles, now))
         opened = self.send("nobody", "POST", "/api/v1/conversations").json()
         self.tokens[CITIZEN], conversation = opened["token"], opened["conversation_id"]
         numbers = self.container.database.write(lambda uow: _open_cases(uow, self.container, conversation))
@@ -173,13 +173,8 @@ def _with_path(case: Case, real: dict[str, str]) -> Case:
     return case
 
 
-def _log_in(uow: UnitOfWork, passwords: dict[str, str], now: Any) -> dict[str, str]:
-    tokens = {}
-    for role, password in passwords.items():
-        found = accounts.log_in(uow, name=role, password=password, now=now)
-        assert found is not None
-        tokens[role] = found[0]
-    return tokens
+def _log_in(uow: UnitOfWork, roles: list[str], now: Any) -> dict[str, str]:
+    return {role: accounts.open_session(uow, role, "127.0.0.1", now) for role in roles}
 
 
 def _open_cases(uow: UnitOfWork, the: Container, conversation: str) -> list[str]:

@@ -16,7 +16,6 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from services import schema
 from services.accounts import endpoints as accounts_endpoints
-from services.accounts import service as accounts
 from services.core.clock import FixedClock
 from services.core.crypto import Secrets
 from services.core.database import Database
@@ -24,9 +23,9 @@ from services.core.web import install_error_handlers
 from services.knowledge import endpoints, service
 from services.supervision.processes import free_port
 from services.web.endpoints import build_router, mount_static
+from tests.support import employ
 
 NOW = datetime(2026, 10, 12, 2, 0, tzinfo=UTC)
-PASSWORD = "a long enough password"
 
 
 @pytest.fixture
@@ -47,12 +46,7 @@ def page(database: Database) -> Iterator[Page]:
     if chromium is None:
         pytest.skip("no Chromium on PATH")
     with database.unit_of_work() as uow:
-        accounts.create_account(
-            uow, name="writer", role="editor", department=None, password=PASSWORD, actor="test", now=NOW
-        )
-        uow.session.flush()
-        found = accounts.log_in(uow, name="writer", password=PASSWORD, now=NOW)
-        assert found is not None
+        token = employ(uow, "writer", "editor", NOW)
         uow.commit()
     app = FastAPI()
     install_error_handlers(app)
@@ -70,7 +64,7 @@ def page(database: Database) -> Iterator[Page]:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             address = f"http://127.0.0.1:{server.config.port}"
             context = browser.new_context()
-            context.add_cookies([{"name": "huiying_staff", "value": found[0], "url": address}])
+            context.add_cookies([{"name": "huiying_staff", "value": token, "url": address}])
             opened = context.new_page()
             opened.goto(f"{address}/editor")
             yield opened

@@ -10,13 +10,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from services.accounts import service as accounts
 from services.core.clock import FixedClock
 from services.core.database import Base, Database
 from services.web.endpoints import STATIC_DIR, build_router, mount_static, safe_next
+from tests.support import employ
 
 NOW = datetime(2026, 10, 12, 2, 0, tzinfo=UTC)
-PASSWORD = "a long enough password"
 GUARDED = {
     "/staff": {"clerk", "supervisor", "admin"},
     "/staff/appointments": {"clerk", "supervisor", "admin"},
@@ -34,13 +33,7 @@ def tokens_and_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[d
     tokens: dict[str, str] = {}
     with database.unit_of_work() as uow:
         for role in ROLES:
-            accounts.create_account(
-                uow, name=f"<{role}>", role=role, department=None, password=PASSWORD, actor="test", now=NOW
-            )
-            uow.session.flush()
-            found = accounts.log_in(uow, name=f"<{role}>", password=PASSWORD, now=NOW)
-            assert found is not None
-            tokens[role] = found[0]
+            tokens[role] = employ(uow, f"<{role}>", role, NOW)
         uow.commit()
     app = FastAPI()
     app.state.container = SimpleNamespace(database=database, clock=FixedClock(NOW))

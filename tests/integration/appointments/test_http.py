@@ -4,15 +4,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from services.accounts import service as accounts
 from services.appointments import endpoints
 from services.core.web import install_error_handlers
+from tests.support import ADDRESS, employ
 
-PASSWORD = "a password for tests"
 STAFF = {
     "li": ("clerk", None),
     "officer": ("clerk", "市公安局交通警察支队"),
@@ -36,10 +35,8 @@ class Office:
         """Everybody anew: a session ends after a day."""
         for name in STAFF:
             with self.desk.database.unit_of_work() as uow:
-                found = accounts.log_in(uow, name=name, password=PASSWORD, now=self.desk.clock.now())
+                self.tokens[name] = accounts.open_session(uow, name, ADDRESS, self.desk.clock.now())
                 uow.commit()
-            assert found is not None
-            self.tokens[name] = found[0]
 
     def call(self, name: str | None, method: str, path: str = "", **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
@@ -57,20 +54,11 @@ class Office:
 
 
 @pytest.fixture
-def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+def office(desk: Any) -> Office:
     made = Office(desk)
     for name, (role, department) in STAFF.items():
         with desk.database.unit_of_work() as uow:
-            accounts.create_account(
-                uow,
-                name=name,
-                role=role,
-                department=department,
-                password=PASSWORD,
-                actor="test",
-                now=desk.clock.now(),
-            )
+            employ(uow, name, role, desk.clock.now(), department=department)
             uow.commit()
     made.log_in()
     return made

@@ -15,14 +15,13 @@ import httpx
 import pytest
 
 import services
-from services.accounts import service as accounts
 from services.appointments import service as appointments
 from services.appointments.models import Appointment
 from services.appointments.schemas import Person
 from services.core.clock import SystemClock
 from services.core.database import Database
 from services.supervision.processes import free_port
-from tests.support import wait_for
+from tests.support import employ, wait_for
 
 CITIZENS, BEFORE_THE_KILL, PASSWORD = 120, 25, "a password for tests"
 PROJECT = Path(services.__file__).parents[1]
@@ -132,14 +131,4 @@ def _openings(desk: Any) -> list[Any]:
 
 
 def _add_clerk(desk: Any) -> None:
-    desk.database.write(
-        lambda uow: accounts.create_account(
-            uow,
-            name="clerk",
-            role="clerk",
-            department=None,
-            password=PASSWORD,
-            actor="test",
-            now=desk.clock.now(),
-        )
-    )
+    desk.database.write(lambda uow: employ(uow, "clerk", "clerk", desk.clock.now(), password=PASSWORD))

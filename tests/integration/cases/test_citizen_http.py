@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 
-from services.accounts import service as accounts
 from services.app import create_app
 from services.cases import service as cases
 from services.cases.presence import Presence
@@ -17,8 +15,7 @@ from services.core.database import Base
 from services.core.settings import Settings
 from services.notifications import service as notifications
 from services.sla import service as sla
-
-PASSWORD = "a password for tests"
+from tests.support import employ
 
 
 class Hall:
@@ -36,13 +33,7 @@ class Hall:
         with self.container.database.unit_of_work() as uow:
             sla.apply_city(uow, self.container.city_dir, self.clock.now())
             for name, role in (("li", "clerk"), ("wang", "clerk"), ("boss", "supervisor")):
-                accounts.create_account(
-                    uow, name=name, role=role, department=None, password=PASSWORD, actor="t", now=self.clock.now()
-                )
-                uow.session.flush()
-                found = accounts.log_in(uow, name=name, password=PASSWORD, now=self.clock.now())
-                assert found is not None
-                self.tokens[name] = found[0]
+                self.tokens[name] = employ(uow, name, role, self.clock.now())
             uow.commit()
 
     def call(self, who: str, method: str, path: str, **body: Any) -> Any:
@@ -78,8 +69,7 @@ class Hall:
 
 
 @pytest.fixture
-def hall(tmp_path: Any, embedded_redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Hall:
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+def hall(tmp_path: Any, embedded_redis_url: str) -> Hall:
     return Hall(tmp_path, embedded_redis_url)
 
 

@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 import redis
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
-from services.accounts import service as accounts
 from services.cases import endpoints, service
 from services.conversations.extraction import pseudonymise
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
+from tests.support import employ
 
-PASSWORD = "a password for tests"
 POLICE = "市公安局交通警察支队"
 STAFF = {
     "li": ("clerk", None),
@@ -47,9 +45,7 @@ class Office:
 
 
 @pytest.fixture
-def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
-    # The real cost of a password hash belongs to the tests of accounts; here it would be most of the run.
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+def office(desk: Any) -> Office:
     app = FastAPI()
     install_error_handlers(app)
     app.include_router(endpoints.router)
@@ -74,12 +70,7 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
     with desk.database.unit_of_work() as uow:
         now = desk.clock.now()
         for name, (role, department) in STAFF.items():
-            person = {"name": name, "role": role, "department": department, "password": PASSWORD}
-            accounts.create_account(uow, actor="test", now=now, **person)
-            uow.session.flush()
-            found = accounts.log_in(uow, name=name, password=PASSWORD, now=now)
-            assert found is not None
-            office.tokens[name] = found[0]
+            office.tokens[name] = employ(uow, name, role, now, department=department)
         uow.commit()
     return office
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 import services
-from services.accounts import service as accounts
 from services.cases import service as cases
 from services.cases import tasks
 from services.cases.supervision import slots
 from services.core.clock import SHANGHAI, parse_moment
 from services.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unprocessable
+from tests.support import employ
 
 DEMO_CITY = Path(services.__file__).parent / "demo_city"
 POLICE, CIVIL = "市公安局交通警察支队", "市民政局"
@@ -31,9 +31,7 @@ def city_of(office: Any, tmp_path: Path, /, **files: str) -> Path:
 def people(desk: Any, *names: str) -> None:
     with desk.database.unit_of_work() as uow:
         for name in names:
-            accounts.create_account(
-                uow, name=name, role="clerk", department=None, password="long enough", actor="t", now=desk.clock.now()
-            )
+            employ(uow, name, "clerk", desk.clock.now())
         uow.commit()
 
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from services.accounts import service as accounts
 from services.cases import access, identifier_endpoints, repository
 from services.cases import service as cases
 from services.cases.models import CaseEvent
@@ -17,8 +16,8 @@ from services.conversations.schemas import InboundMessage
 from services.conversations.service import Conversations
 from services.core.audit import AuditRow
 from services.core.web import install_error_handlers
+from tests.support import employ
 
-PASSWORD = "a password for tests"
 PHONE = "13800138000"
 STAFF = {"li": "clerk", "wang": "clerk", "boss": "supervisor", "writer": "editor"}
 
@@ -44,12 +43,7 @@ class Office:
         self.tokens: dict[str, str] = {}
         with desk.database.unit_of_work() as uow:
             for name, role in STAFF.items():
-                given = {"name": name, "role": role, "department": None, "password": PASSWORD}
-                accounts.create_account(uow, actor="test", now=desk.clock.now(), **given)
-                uow.session.flush()
-                found = accounts.log_in(uow, name=name, password=PASSWORD, now=desk.clock.now())
-                assert found is not None
-                self.tokens[name] = found[0]
+                self.tokens[name] = employ(uow, name, role, desk.clock.now())
             uow.commit()
 
     def conversation(self, *, consent: bool = True) -> str:

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from knowledge_base import Entry
-from services.accounts import service as accounts
 from services.core.audit import AuditRow
 from services.core.clock import FixedClock
 from services.core.crypto import Secrets
@@ -19,8 +17,8 @@ from services.core.request_guard import Bounds, RequestGuard, Rules
 from services.core.web import install_error_handlers
 from services.knowledge import endpoints, service
 from tests.integration.knowledge.conftest import NOW, Desk
+from tests.support import employ
 
-PASSWORD = "a password for tests"
 BUS = {
     "question": "公交卡怎么退",
     "answer": "到客服网点办理。",
@@ -41,9 +39,7 @@ class Office:
 
 
 @pytest.fixture
-def office(desk: Desk, entries: list[Entry], monkeypatch: pytest.MonkeyPatch) -> Office:
-    # The real cost of a password hash belongs to the tests of accounts.
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+def office(desk: Desk, entries: list[Entry]) -> Office:
     app = FastAPI()
     install_error_handlers(app)
     app.add_middleware(RequestGuard, rules=Rules(Bounds(2**20)))
@@ -59,13 +55,7 @@ def office(desk: Desk, entries: list[Entry], monkeypatch: pytest.MonkeyPatch) ->
     office = Office(desk, TestClient(app))
     with desk.database.unit_of_work() as uow:
         for name, role in (("writer", "editor"), ("checker", "reviewer"), ("li", "clerk"), ("chief", "manager")):
-            accounts.create_account(
-                uow, name=name, role=role, department=None, password=PASSWORD, actor="test", now=NOW
-            )
-            uow.session.flush()
-            found = accounts.log_in(uow, name=name, password=PASSWORD, now=NOW)
-            assert found is not None
-            office.tokens[name] = found[0]
+            office.tokens[name] = employ(uow, name, role, NOW)
         uow.commit()
     desk.load(entries[:20])
     desk.publish()

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from knowledge_base import Entry, ImportResult
-from services.accounts import service as accounts
 from services.container import DEMO_CITY
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -26,9 +24,9 @@ from services.knowledge import endpoints as knowledge_endpoints
 from services.knowledge import service as knowledge
 from services.menus import endpoints, service
 from services.statistics import endpoints as statistics
+from tests.support import employ
 
 NOW = parse_moment("2026-11-16T10:00")
-PASSWORD = "a password for tests"
 HOURS = {"keyword": "办公地点？", "match": "exact", "text": "九点到五点"}
 
 
@@ -45,9 +43,7 @@ class Office:
 
 
 @pytest.fixture
-def office(database: Database, monkeypatch: pytest.MonkeyPatch) -> Office:
-    # The real cost of a password hash belongs to the tests of accounts.
-    monkeypatch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+def office(database: Database) -> Office:
     conversations = Conversations(
         Secrets(["a-secret-key-for-tests-that-is-long-enough"]),
         city_name="示范市",
@@ -68,13 +64,7 @@ def office(database: Database, monkeypatch: pytest.MonkeyPatch) -> Office:
         service.apply_menus(uow, DEMO_CITY, NOW)
         knowledge.store_import(uow, ImportResult(entries=entries), actor="editor", now=NOW)
         for name, role in (("writer", "editor"), ("li", "clerk"), ("chief", "manager")):
-            accounts.create_account(
-                uow, name=name, role=role, department=None, password=PASSWORD, actor="test", now=NOW
-            )
-            uow.session.flush()
-            found = accounts.log_in(uow, name=name, password=PASSWORD, now=NOW)
-            assert found is not None
-            office.tokens[name] = found[0]
+            office.tokens[name] = employ(uow, name, role, NOW)
         uow.commit()
     return office
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
@@ -15,13 +14,14 @@ from httpx import Response
 import services.schema
 from knowledge_base import Entry, ImportResult
 from knowledge_base.testing import FakeEmbedder
-from services.accounts import service as accounts
+from services.accounts.passwords import Passwords
 from services.app import create_app
 from services.appointments import service as appointments
 from services.cases import service as cases
 from services.container import Container, build_container
 from services.core.clock import FixedClock, parse_moment
 from services.core.database import Base, UnitOfWork
+from services.core.limits import Gate
 from services.core.permissions import CITIZEN, PUBLIC, role_may
 from services.core.settings import Settings
 from services.knowledge import service as knowledge
@@ -29,6 +29,7 @@ from services.lookups.jobs import CHART_PURPOSE
 from services.lookups.models import LookupJob
 from services.notifications.models import OutboxRow
 from services.supervision.first_start import prepare_data
+from tests.support import CHEAP, employ
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 SECRET = "a-secret-key-for-tests-that-is-long-enough"
@@ -54,8 +55,7 @@ class World:
 
     def hire(self, role: str) -> None:
         """An account of that role, of the same name."""
-        person = {"name": role, "role": role, "department": None, "password": PASSWORD}
-        self.container.database.write(lambda uow: accounts.create_account(uow, actor="test", now=NOW, **person))
+        self.container.database.write(lambda uow: employ(uow, role, role, NOW, password=PASSWORD))
         self.passwords[role] = PASSWORD
 
     def log_in(self) -> None:
@@ -162,7 +162,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The real application on SQLite, with no other part of the system beside it."""
     folder: Path = tmp_path_factory.mktemp("rights")
     values: dict[str, Any] = {"HUIYING_VAR": folder, "database_url": f"sqlite:///{folder / 'rights.db'}"}
-    values |= {"redis_url": REDIS, "secret_keys": SECRET, "conversations_per_minute": 100_000}
+    values |= {
+        "redis_url": REDIS,
+        "secret_keys": SECRET,
+        "conversations_per_minute": 100_000,
+        "logins_per_minute": 100_000,
+    }
     values |= {name: NOWHERE for name in ("rasa_url", "action_url", "sandbox_url")}
     container = build_container(
         Settings.model_validate({**values, "connector_secrets": {"sandbox": SECRET}}), FixedClock(NOW)
@@ -171,15 +176,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert services.schema.METADATA is Base.metadata
     Base.metadata.create_all(container.database.engine)
     entries = ImportResult(entries=[Entry("1", "身份证丢了怎么补办", "请到一号窗口补办。")])
-    with pytest.MonkeyPatch.context() as patch:
-        # The real cost of a password hash belongs to the tests of accounts.
-        patch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        made = World(container)
-        with made.client:
-            # A stream of news ends at once, as it does when the process is told to stop.
-            container.stopping.set()
-            container.database.write(lambda uow: knowledge.store_import(uow, entries, actor="test", now=NOW))
-            container.publish_knowledge(actor="test")
-            made.passwords = {one.role: one.password for one in prepare_data(container, lambda line: None)}
-            made.log_in()
-            yield made
+    # The real cost of a password hash belongs to the tests of accounts.
+    container.passwords = Passwords(Gate(at_once=2, waiting=8, seconds=5.0), CHEAP)
+    made = World(container)
+    with made.client:
+        # A stream of news ends at once, as it does when the process is told to stop.
+        container.stopping.set()
+        container.database.write(lambda uow: knowledge.store_import(uow, entries, actor="test", now=NOW))
+        container.publish_knowledge(actor="test")
+        made.passwords = {one.role: one.password for one in prepare_data(container, lambda line: None)}
+        made.log_in()
+        yield made
