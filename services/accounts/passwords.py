@@ -11,8 +11,6 @@ from argon2.low_level import ARGON2_VERSION
 
 from services.core.limits import Gate
 
-SHORTEST = 10
-
 
 def usual_hasher() -> PasswordHasher:
     """Argon2id with the memory and passes of RFC 9106 (section 4, second choice), in one lane: with four of them two

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from services.accounts import repository
 from services.accounts.brakes import FORGOTTEN_AFTER, NO_WAIT, Brakes
 from services.accounts.models import StaffAccount, StaffSession
-from services.accounts.passwords import SHORTEST
 from services.accounts.repository import ANY
 from services.accounts.schemas import Account, LiveSession, StaffUser, Visitor
 from services.core import audit
@@ -20,6 +19,7 @@ ONE_TIME_LENGTH = timedelta(days=3)
 # An address counts as somebody's own for so long after the last login from it, and so many of them do.
 ADDRESS_KEPT = timedelta(days=180)
 ADDRESSES_KEPT = 20
+SHORTEST_PASSWORD = 10
 WRONG_LOGIN = "账号或密码不正确"
 
 
@@ -183,12 +183,12 @@ def open_session(uow: UnitOfWork, name: str, address: str, now: datetime) -> str
 
 def must_be_strong(name: str, old: str, new: str) -> None:
     """Raises BadRequest, with the reason, for a password that somebody must not choose."""
-    if len(new) < SHORTEST:
-        raise BadRequest(f"新密码至少 {SHORTEST} 个字符")
+    if len(new) < SHORTEST_PASSWORD:
+        raise BadRequest(f"新密码至少 {SHORTEST_PASSWORD} 个字符")
     if new == old:
         raise BadRequest("新密码不能与原密码相同")
     without_name = new.casefold().replace(name.casefold(), "")
-    if len(without_name) < SHORTEST // 2 or len(set(new)) < SHORTEST // 2:
+    if len(without_name) < SHORTEST_PASSWORD // 2 or len(set(new)) < SHORTEST_PASSWORD // 2:
         raise BadRequest("新密码太容易猜到：不要只是账号名，也不要只用几个重复的字符")
 
 

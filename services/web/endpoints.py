@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
+from services.accounts import service as accounts
 from services.accounts.endpoints import page_user
-from services.accounts.passwords import SHORTEST
 from services.accounts.schemas import StaffUser
 from services.core.errors import Forbidden, HuiyingError
 from services.core.guards import anybody
@@ -189,7 +189,9 @@ def build_router(
     def password(
         request: Request, user: Annotated[StaffUser, Depends(page_user("account.own"))], next: str | None = None
     ) -> HTMLResponse:
-        return render.page(request, "password.html", user=user, next_path=safe_next(next), shortest=SHORTEST)
+        return render.page(
+            request, "password.html", user=user, next_path=safe_next(next), shortest=accounts.SHORTEST_PASSWORD
+        )
 
     @router.get("/docs", response_class=HTMLResponse, dependencies=[anybody("api.describe")])
     def documentation(request: Request) -> HTMLResponse:
