@@ -49,7 +49,7 @@ from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.errors import Unprocessable
 from services.core.events import EventBus
-from services.core.limits import Gate, SharedRate
+from services.core.limits import SharedRate
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
 from services.core.streams import Streams
@@ -207,8 +207,7 @@ class Container:
     @cached_property
     def passwords(self) -> Passwords:
         settings = self.settings
-        gate = Gate(at_once=settings.logins_at_once, waiting=settings.logins_waiting, seconds=TURN_SECONDS)
-        return Passwords(gate)
+        return Passwords(at_once=settings.logins_at_once, waiting=settings.logins_waiting, seconds=TURN_SECONDS)
 
     @cached_property
     def logins(self) -> Logins:

@@ -3,7 +3,7 @@
 import base64
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -19,22 +19,24 @@ def usual_hasher() -> PasswordHasher:
 
 
 class Passwords:
-    """Makes and checks hashes, so many at once in this process. Never to be used within a transaction.
+    """Makes and checks hashes: `at_once` in this process, `waiting` more for at most `seconds`.
 
         with passwords.turn() as hashes:
             fits = hashes.fit(stored, password)
 
-    A `hasher` of other parameters is for tests that are about something else.
+    Never to be used within a transaction. A `hasher` of other parameters is for tests that are about something else.
     """
 
-    def __init__(self, gate: Gate, hasher: PasswordHasher | None = None) -> None:
-        self._gate = gate
+    def __init__(self, *, at_once: int, waiting: int, seconds: float, hasher: PasswordHasher | None = None) -> None:
+        self._gate = Gate(at_once=at_once, waiting=waiting, seconds=seconds)
+        # Strangers never have all of the places, so that a crowd of them keeps nobody out who belongs here.
+        self._strangers = Gate(at_once=max(at_once - 1, 1), waiting=waiting, seconds=seconds)
         self._hashes = Hashes(hasher or usual_hasher())
 
     @contextmanager
-    def turn(self) -> Iterator["Hashes"]:
+    def turn(self, *, stranger: bool = False) -> Iterator["Hashes"]:
         """Raises Unavailable when too many others are before."""
-        with self._gate.turn():
+        with self._strangers.turn() if stranger else nullcontext(), self._gate.turn():
             yield self._hashes
 
     def made(self, password: str) -> str:

@@ -115,15 +115,20 @@ def reset(uow: UnitOfWork, owner: Visitor, password_hash: str, *, actor: str, no
     return repository.delete_sessions(uow.session, owner.name)
 
 
-def wait_before(uow: UnitOfWork, visitor: Visitor, brakes: Brakes, now: datetime, *, owner: bool = False) -> timedelta:
+def has_entered(uow: UnitOfWork, visitor: Visitor) -> bool:
+    """Whether somebody of this name has logged in from this address."""
+    return repository.has_entered(uow.session, visitor.name, visitor.address)
+
+
+def wait_before(uow: UnitOfWork, visitor: Visitor, brakes: Brakes, now: datetime, *, known: bool) -> timedelta:
     """How long until a password of this visitor is looked at, whether or not there is such an account.
 
-    `owner`: somebody who has logged in already, so that only the own mistakes count.
+    `known`: who belongs here, so that only the mistakes of this name at this address count.
     """
     pair, of_name, of_address = _keys(visitor)
     found = repository.failures(uow.session, [pair, of_name, of_address])
     counting = {pair: brakes.pair}
-    if not owner and not repository.has_entered(uow.session, visitor.name, visitor.address):
+    if not known:
         counting |= {of_name: brakes.name, of_address: brakes.address}
     waits = (brake.wait(*found[key], now) for key, brake in counting.items() if key in found)
     return max(waits, default=NO_WAIT)
@@ -137,13 +142,12 @@ def password_to_try(uow: UnitOfWork, name: str, now: datetime) -> str | None:
     return None if account.change_by is not None and account.change_by <= now else account.password_hash
 
 
-def count_wrong_password(uow: UnitOfWork, visitor: Visitor, now: datetime, *, owner: bool = False) -> None:
-    """Let the next one wait longer. `owner` as in `wait_before`."""
+def count_wrong_password(uow: UnitOfWork, visitor: Visitor, now: datetime, *, known: bool) -> None:
+    """Let the next one wait longer. `known` as in `wait_before`."""
     session = uow.session
     pair, *others = _keys(visitor)
-    alone = owner or repository.has_entered(session, visitor.name, visitor.address)
     repository.clear_failures(session, now - FORGOTTEN_AFTER)
-    repository.count_failure(session, [pair] if alone else [pair, *others], now, now - FORGOTTEN_AFTER)
+    repository.count_failure(session, [pair] if known else [pair, *others], now, now - FORGOTTEN_AFTER)
     if repository.get(session, visitor.name) is not None:
         subject = f"staff:{visitor.name}"
         audit.record(uow, actor=subject, action="login.failed", subject=subject, now=now)

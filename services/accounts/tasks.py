@@ -40,13 +40,15 @@ class Logins:
         at the password, while earlier mistakes make this visitor wait.
         """
         # Twice: whoever has to wait joins no line, and those in the line count each other's mistakes.
-        self._must_not_wait(visitor)
-        with self._passwords.turn() as hashes:
-            self._must_not_wait(visitor)
+        with self._database.unit_of_work(read_only=True) as uow:
+            known = service.has_entered(uow, visitor)
+        self._must_not_wait(visitor, known)
+        with self._passwords.turn(stranger=not known) as hashes:
+            self._must_not_wait(visitor, known)
             stored = self._stored(visitor.name)
             fits = hashes.fit(stored, password)
             if stored is None or not fits:
-                self._wrong(visitor)
+                self._wrong(visitor, known)
                 return None
             renewed = hashes.renewed(stored, password)
         now = self._clock.now()
@@ -59,13 +61,13 @@ class Logins:
         TooManyRequests as `log_in` does, Conflict when the password was changed meanwhile.
         """
         service.must_be_strong(visitor.name, old, new)
-        self._must_not_wait(visitor, owner=True)
+        self._must_not_wait(visitor, known=True)
         with self._passwords.turn() as hashes:
-            self._must_not_wait(visitor, owner=True)
+            self._must_not_wait(visitor, known=True)
             stored = self._stored(visitor.name)
             fits = hashes.fit(stored, old)
             if stored is None or not fits:
-                self._wrong(visitor, owner=True)
+                self._wrong(visitor, known=True)
                 raise BadRequest("原密码不正确")
             made = hashes.make(new)
         now = self._clock.now()
@@ -96,14 +98,14 @@ class Logins:
         with self._database.unit_of_work(read_only=True) as uow:
             return service.password_to_try(uow, name, self._clock.now())
 
-    def _wrong(self, visitor: Visitor, *, owner: bool = False) -> None:
+    def _wrong(self, visitor: Visitor, known: bool) -> None:
         now = self._clock.now()
-        self._database.write(lambda uow: service.count_wrong_password(uow, visitor, now, owner=owner))
+        self._database.write(lambda uow: service.count_wrong_password(uow, visitor, now, known=known))
 
-    def _must_not_wait(self, visitor: Visitor, *, owner: bool = False) -> None:
+    def _must_not_wait(self, visitor: Visitor, known: bool) -> None:
         now: datetime = self._clock.now()
         with self._database.unit_of_work(read_only=True) as uow:
-            wait = service.wait_before(uow, visitor, self._brakes, now, owner=owner)
+            wait = service.wait_before(uow, visitor, self._brakes, now, known=known)
         if wait > NO_WAIT:
             seconds = math.ceil(wait / timedelta(seconds=1))
             raise TooManyRequests(f"密码错误次数过多，请 {_spoken(seconds)}后再试", retry_after=seconds)

@@ -16,7 +16,6 @@ from services.core.clock import FixedClock, parse_moment
 from services.core.crypto import Secrets
 from services.core.database import Database
 from services.core.errors import TooManyRequests
-from services.core.limits import Gate
 from tests.support import employ
 
 NOW = parse_moment("2026-11-17T10:30")
@@ -77,12 +76,15 @@ class Door:
         return self.database.write(lambda uow: rule(uow, *given, now=self.clock.now(), **named))
 
 
+def behind(database: Database, clock: FixedClock, passwords: Passwords) -> Logins:
+    secrets = Secrets(["a-secret-key-for-tests-that-is-long-enough"])
+    return Logins(database, secrets, clock, passwords, Brakes.after(pair=10, name=30, address=60))
+
+
 @pytest.fixture
 def door(database: Database) -> Door:
     hasher, clock = Watched(), FixedClock(NOW)
-    passwords = Passwords(Gate(at_once=2, waiting=8, seconds=60.0), hasher)
-    secrets = Secrets(["a-secret-key-for-tests-that-is-long-enough"])
-    brakes = Brakes.after(pair=10, name=30, address=60)
-    made = Door(database, clock, hasher, Logins(database, secrets, clock, passwords, brakes))
+    passwords = Passwords(at_once=2, waiting=8, seconds=60.0, hasher=hasher)
+    made = Door(database, clock, hasher, behind(database, clock, passwords))
     made.hire()
     return made

@@ -13,7 +13,6 @@ from services.app import create_app
 from services.container import build_container
 from services.core.clock import FixedClock
 from services.core.database import Database
-from services.core.limits import Gate
 from services.core.settings import Settings
 from tests.integration.accounts.conftest import NOW, PASSWORD, Watched
 from tests.support import employ
@@ -29,9 +28,8 @@ class House:
         values = {"HUIYING_VAR": var, "database_url": database.url, "redis_url": redis_url}
         self.clock = FixedClock(NOW)
         self.container = build_container(Settings.model_validate({**values, "logins_per_minute": 20}), self.clock)
-        self.gate = Gate(at_once=1, waiting=0, seconds=0.0)
         self.hasher = Watched()
-        self.container.passwords = Passwords(self.gate, self.hasher)
+        self.container.passwords = Passwords(at_once=1, waiting=0, seconds=0.0, hasher=self.hasher)
         self.client = TestClient(create_app(self.container), follow_redirects=False)
         self.name = f"li {next(_NAMES)}"
         database.write(lambda uow: employ(uow, self.name, "clerk", NOW, password=PASSWORD))
@@ -72,7 +70,7 @@ def test_after_too_many_wrong_passwords_the_answer_says_when_to_come_back(house:
 
 
 def test_whoever_finds_too_many_others_is_told_when_to_come_back_and_nothing_is_hashed(house: House) -> None:
-    with house.gate.turn():
+    with house.container.passwords.turn():
         busy = house.log_in()
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "3")
     assert house.hasher.checks == 0

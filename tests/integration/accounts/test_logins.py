@@ -10,9 +10,10 @@ from argon2 import PasswordHasher, extract_parameters
 from services.accounts import service
 from services.accounts.brakes import FORGOTTEN_AFTER
 from services.accounts.models import LoginFailures, StaffAccount, StaffAddress
+from services.accounts.passwords import Passwords
 from services.core.audit import AuditRow
-from services.core.errors import Conflict, Unauthorized
-from tests.integration.accounts.conftest import ELSEWHERE, HOME, OFFICE, PASSWORD, Door
+from services.core.errors import Conflict, Unauthorized, Unavailable
+from tests.integration.accounts.conftest import ELSEWHERE, HOME, OFFICE, PASSWORD, Door, behind
 from tests.support import ADDRESS, outcomes
 
 MINUTE = timedelta(minutes=1)
@@ -94,6 +95,16 @@ def test_the_owners_login_forgives_the_own_mistakes_and_not_those_of_strangers(d
     door.guess(10)
     assert door.come(address=HOME) == "in"
     assert door.come(address=ELSEWHERE) == "wait 30"
+
+
+def test_a_crowd_of_strangers_before_the_door_does_not_keep_the_owner_waiting(door: Door) -> None:
+    assert door.come() == "in"
+    passwords = Passwords(at_once=2, waiting=0, seconds=0.0, hasher=door.hasher)
+    door.logins = behind(door.database, door.clock, passwords)
+    with passwords.turn(stranger=True):
+        with pytest.raises(Unavailable):
+            door.come(address=ELSEWHERE)
+        assert door.come() == "in"
 
 
 def test_mistakes_are_forgotten_after_two_hours_without_one_and_leave_no_rows(door: Door) -> None:

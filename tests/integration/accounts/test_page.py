@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from services.supervision.processes import free_port
-from tests.integration.accounts.conftest import PASSWORD
+from tests.integration.accounts.conftest import NOW, PASSWORD
 from tests.integration.accounts.test_http import House, house
+from tests.support import employ
 
 __all__ = ["house"]
 
 NEW = "quite another one"
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -34,9 +36,7 @@ def page(house: House) -> Iterator[Page]:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            context = browser.new_context(
-                base_url=f"http://127.0.0.1:{config.port}", viewport={"width": 390, "height": 844}
-            )
+            context = browser.new_context(base_url=f"http://127.0.0.1:{config.port}", viewport=PHONE)
             yield context.new_page()
             browser.close()
     finally:
@@ -72,11 +72,18 @@ def test_a_one_time_password_is_changed_on_its_page_before_the_page_that_was_wan
     assert house.log_in(NEW).status_code == 200
 
 
-def test_the_staff_bar_leads_to_the_own_password_and_back(house: House, page: Page) -> None:
+def test_the_staff_bar_leads_to_the_own_password_and_back_also_beside_four_pages(house: House, page: Page) -> None:
+    admin = f"{house.name} admin"
+    house.container.database.write(lambda uow: employ(uow, admin, "admin", NOW, password=PASSWORD))
+    house.name = admin
     log_in(page, house, PASSWORD)
+    expect(page.locator(".bar__nav a")).to_have_count(4)
+    nav, own = (page.locator(part).bounding_box() for part in (".bar__nav", ".bar__user"))
+    assert nav
+    assert own
+    assert nav["x"] + nav["width"] <= own["x"]
+    assert own["x"] + own["width"] <= PHONE["width"]
     page.get_by_role("link", name="改密码").click()
     page.wait_for_url(lambda address: urlsplit(address).path == "/password")
     page.get_by_role("link", name="返回").click()
     page.wait_for_url(lambda address: urlsplit(address).path == "/staff/appointments")
-    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert fits, "the bar is wider than a telephone"

@@ -21,7 +21,6 @@ from services.cases import service as cases
 from services.container import Container, build_container
 from services.core.clock import FixedClock, parse_moment
 from services.core.database import Base, UnitOfWork
-from services.core.limits import Gate
 from services.core.permissions import CITIZEN, PUBLIC, role_may
 from services.core.settings import Settings
 from services.knowledge import service as knowledge
@@ -177,7 +176,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     Base.metadata.create_all(container.database.engine)
     entries = ImportResult(entries=[Entry("1", "身份证丢了怎么补办", "请到一号窗口补办。")])
     # The real cost of a password hash belongs to the tests of accounts.
-    container.passwords = Passwords(Gate(at_once=2, waiting=8, seconds=5.0), CHEAP)
+    container.passwords = Passwords(at_once=2, waiting=8, seconds=5.0, hasher=CHEAP)
     made = World(container)
     with made.client:
         # A stream of news ends at once, as it does when the process is told to stop.

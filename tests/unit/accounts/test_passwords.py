@@ -7,7 +7,6 @@ from argon2 import PasswordHasher, extract_parameters
 
 from services.accounts.passwords import Hashes, Passwords, generated, usual_hasher
 from services.core.errors import Unavailable
-from services.core.limits import Gate
 from tests.support import CHEAP
 
 PASSWORD = "correct horse battery"
@@ -55,12 +54,21 @@ def test_a_hash_of_other_parameters_still_fits_and_is_made_anew() -> None:
 
 
 def test_a_hash_is_made_and_checked_within_a_turn_of_the_gate_only() -> None:
-    passwords = Passwords(Gate(at_once=1, waiting=0, seconds=0), CHEAP)
+    passwords = Passwords(at_once=1, waiting=0, seconds=0, hasher=CHEAP)
     with passwords.turn() as hashes:
         assert hashes.make(PASSWORD)
         with pytest.raises(Unavailable):
             passwords.made(PASSWORD)
     assert passwords.made(PASSWORD)
+
+
+def test_strangers_leave_a_place_for_those_who_belong_here() -> None:
+    passwords = Passwords(at_once=2, waiting=0, seconds=0, hasher=CHEAP)
+    with passwords.turn(stranger=True):
+        with pytest.raises(Unavailable), passwords.turn(stranger=True):
+            pass
+        with passwords.turn() as hashes:
+            assert hashes.make(PASSWORD)
 
 
 def test_generated_passwords_are_long_and_never_the_same() -> None:
