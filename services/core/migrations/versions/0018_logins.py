@@ -12,12 +12,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("staff_accounts") as batch_op:
-        batch_op.drop_column("failed_logins")
-        batch_op.drop_column("last_failed_at")
-        batch_op.add_column(sa.Column("change_by", UtcDateTime(timezone=True), nullable=True))
-    with op.batch_alter_table("staff_sessions") as batch_op:
-        batch_op.add_column(sa.Column("address", sa.String(64), nullable=True))
+    # Never in batches: on SQLite they make the table anew, and the sessions of its rows go with the old one.
+    op.execute("ALTER TABLE staff_accounts DROP COLUMN failed_logins")
+    op.execute("ALTER TABLE staff_accounts DROP COLUMN last_failed_at")
+    op.add_column("staff_accounts", sa.Column("change_by", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("staff_sessions", sa.Column("address", sa.String(64), nullable=True))
     op.create_table(
         "staff_addresses",
         sa.Column("name", sa.String(64), nullable=False),
@@ -42,9 +41,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("login_failures")
     op.drop_table("staff_addresses")
-    with op.batch_alter_table("staff_sessions") as batch_op:
-        batch_op.drop_column("address")
-    with op.batch_alter_table("staff_accounts") as batch_op:
-        batch_op.drop_column("change_by")
-        batch_op.add_column(sa.Column("last_failed_at", UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("failed_logins", sa.Integer(), nullable=False, server_default="0"))
+    op.execute("ALTER TABLE staff_sessions DROP COLUMN address")
+    op.execute("ALTER TABLE staff_accounts DROP COLUMN change_by")
+    op.add_column("staff_accounts", sa.Column("last_failed_at", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("staff_accounts", sa.Column("failed_logins", sa.Integer(), nullable=False, server_default="0"))
