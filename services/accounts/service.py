@@ -1,5 +1,6 @@
 """Accounts, passwords and staff sessions."""
 
+import re
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -12,12 +13,15 @@ from services.core import audit
 from services.core.crypto import hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict, TooManyRequests, Unauthorized
-from services.core.permissions import account_roles
+from services.core.permissions import Role, account_roles, post_of
 
 SESSION_LENGTH = timedelta(hours=12)
 FAILURES_ALLOWED = 10
 FAILURE_WINDOW = timedelta(minutes=15)
 WRONG_LOGIN = "账号或密码不正确"
+# The department that citizens read of somebody who belongs to none.
+HALL = "服务大厅"
+_POST = re.compile(r"[^\s\x00-\x1f](?:[^\x00-\x1f]{0,18}[^\s\x00-\x1f])?")
 
 _hasher = PasswordHasher()
 # Checked for names that do not exist, so that the answer takes as long as for one that does.
@@ -25,9 +29,20 @@ _NOBODY = _hasher.hash("nobody has this password")
 
 
 def create_account(
-    uow: UnitOfWork, *, name: str, role: str, department: str | None, password: str, actor: str, now: datetime
+    uow: UnitOfWork,
+    *,
+    name: str,
+    role: str,
+    department: str | None,
+    password: str,
+    actor: str,
+    now: datetime,
+    post: str | None = None,
 ) -> StaffUser:
-    """Raises BadRequest for an unknown role or a weak password, Conflict when the name is taken."""
+    """`post` is what citizens read of this person beside the department; None: the post of the role.
+
+    Raises BadRequest for an unknown role, an unfit post or a weak password, Conflict when the name is taken.
+    """
     roles = account_roles()
     if role not in roles:
         raise BadRequest(f"角色须为 {'、'.join(roles)} 之一")
@@ -35,10 +50,19 @@ def create_account(
         raise BadRequest("账号名为 1 至 64 个字符，密码至少 10 个字符")
     if department is not None and not 1 <= len(department) <= 64:
         raise BadRequest("部门名称为 1 至 64 个字符")
+    if post is not None and not _POST.fullmatch(post):
+        raise BadRequest("岗位名称为 1 至 20 个可见字符")
     if repository.get(uow.session, name) is not None:
         raise Conflict("账号名已存在")
     uow.session.add(
-        StaffAccount(name=name, role=role, department=department, password_hash=_hasher.hash(password), created_at=now)
+        StaffAccount(
+            name=name,
+            role=role,
+            department=department,
+            post=post,
+            password_hash=_hasher.hash(password),
+            created_at=now,
+        )
     )
     audit.record(uow, actor=actor, action="account.create", subject=f"staff:{name}", now=now, detail={"role": role})
     return StaffUser(name, role, department)
@@ -54,6 +78,15 @@ def find_user(uow: UnitOfWork, name: str) -> StaffUser | None:
     if account is None or account.disabled_at is not None:
         return None
     return StaffUser(account.name, account.role, account.department)
+
+
+def shown_to_citizens(uow: UnitOfWork, name: str) -> str:
+    """Who a staff member is for citizens: department and post, `市民政局 · 值班员`, and never the login name.
+    Somebody of no department belongs to the service hall; an account that is gone is its staff."""
+    account = repository.get(uow.session, name)
+    if account is None:
+        return f"{HALL} · {Role.post}"
+    return f"{account.department or HALL} · {account.post or post_of(account.role)}"
 
 
 def log_in(uow: UnitOfWork, *, name: str, password: str, now: datetime) -> tuple[str, StaffUser] | None:

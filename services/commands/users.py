@@ -23,6 +23,9 @@ def add(
     name: str,
     role: Annotated[str, typer.Option(help=f"One of {', '.join(account_roles())}.")],
     department: Annotated[str | None, typer.Option(help="None: the whole service hall.")] = None,
+    post: Annotated[
+        str | None, typer.Option(help="What citizens read instead of the name, 值班员 say. None: by the role.")
+    ] = None,
 ) -> None:
     """Make an account; its random password is shown once."""
     parts = container()
@@ -33,6 +36,7 @@ def add(
             name=name,
             role=role,
             department=department,
+            post=post,
             password=password,
             actor=ACTOR,
             now=parts.clock.now(),

@@ -26,6 +26,7 @@ export class Detail {
     this.shown = {};
     this.drafts = new Map(); // case number -> text not yet sent
     this.revealed = new Map(); // placeholder -> value, for a minute
+    this.read = new Map(); // case number -> up to which of the citizen's words the server was told that they were seen
   }
 
   async open(caseNo) {
@@ -53,8 +54,19 @@ export class Detail {
       }
       throw error;
     }
-    if (caseNo === this.caseNo) this.show(kase);
+    if (caseNo === this.caseNo) {
+      this.show(kase);
+      this.tellRead(kase).catch(() => {}); // they stay unread, and the next look tells it again
+    }
     this.tellPresence(caseNo).catch(() => {}); // only a help: without it the second answer is still refused
+  }
+
+  /** Say up to where the citizen's words were on this screen. */
+  async tellRead({ case_no: caseNo, news }) {
+    if (!news?.unread || document.hidden || !may("cases.work") || this.read.get(caseNo) === news.upto) return;
+    await post(`/cases/${encodeURIComponent(caseNo)}/read`, { upto: news.upto });
+    this.read.set(caseNo, news.upto);
+    this.hooks.changed();
   }
 
   /** Say that this clerk looks at the case (and writes), and show who else does. */
@@ -74,7 +86,7 @@ export class Detail {
       };
       body.replaceChildren(this.parts.head, this.parts.present, h("div", { class: "case-main" }, this.parts.talk, this.parts.facts), this.parts.foot);
     }
-    const { clocks, hands, events, transcript, identifiers, present: _present, ...head } = kase;
+    const { clocks, hands, events, transcript, identifiers, present: _present, news: _news, ...head } = kase;
     const still = [(clocks || []).map(({ remaining_minutes: _, ...clock }) => clock), (hands || []).map(({ working_minutes: _, ...hand }) => hand)];
     this.update("head", [head, ...still], () => this.head(kase));
     this.update("facts", [identifiers, events, kase.assignee, [...this.revealed.keys()]], () => this.facts(kase));
@@ -101,7 +113,7 @@ export class Detail {
 
   head(kase) {
     return [
-      h("div", { class: "case-head__line" }, this.backButton(), h("h1", { class: "case-head__title" }, kase.title || "（无标题）"), h("span", { class: "case-head__tags" }, tags(kase))),
+      h("div", { class: "case-head__line" }, this.backButton(), h("h1", { class: "case-head__title" }, kase.title || "（无标题）", this.titleButton(kase)), h("span", { class: "case-head__tags" }, tags(kase))),
       h("p", { class: "case-head__meta" }, [
         kase.case_no, kase.department || "未分配", word("channel", kase.channel), `${when(kase.created_at)} 创建`,
         kase.assignee ? `经办 ${kase.assignee}` : "尚未认领", kase.first_response_at && `首次答复 ${when(kase.first_response_at)}`,
@@ -119,7 +131,7 @@ export class Detail {
     return transcript.map((message) => (message.sender === "system"
       ? h("p", { class: "line line_system" }, message.text)
       : h("div", { class: `line line_${message.sender}` },
-        h("p", { class: "line__who" }, `${SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
+        h("p", { class: "line__who" }, `${message.spoken_by || SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
         h("div", { class: "line__text" }, message.data?.attachment ? attachment(this.caseNo, message) : message.sender === "citizen" ? message.text : linkify(message.text || "")),
         message.options?.length && message.type !== "answer" ? h("p", { class: "line__options" }, `选项：${message.options.map((option) => option.title).join("、")}`) : null)));
   }
@@ -135,6 +147,17 @@ export class Detail {
           h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${event.actor}`),
           event.text && h("p", { class: "timeline__text" }, event.text), h("p", { class: "muted small" }, timeTag(event.at)))))),
     ];
+  }
+
+  /** Whoever may answer may say in other words what the case is about. */
+  titleButton(kase) {
+    if (kase.assignee && kase.assignee !== this.hooks.user && !may("cases.take_over")) return null;
+    const button = this.asking("修改标题", {
+      title: "修改标题", text: "市民查看工单时也会看到标题；修改会记入办理过程。", confirm: "保存",
+      fields: [{ name: "title", label: "标题（40 字以内）", value: kase.title, maxlength: 40 }],
+    }, "title");
+    button.className = "retitle";
+    return button;
   }
 
   /** Only for the clerk in charge; each time is noted in the case with the reason. */
