@@ -85,6 +85,7 @@ class CaseOut(BaseModel):
     news: NewsOut | None = None
     # Not on the wire: whose case it is, and whether `open_case` found it open already.
     conversation_id: str | None = Field(None, exclude=True)
+    transcript_upto: int | None = Field(None, exclude=True)
     title_seq: int | None = Field(None, exclude=True)
     reused: bool = Field(False, exclude=True)
 

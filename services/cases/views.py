@@ -183,6 +183,7 @@ def _show(
         undecided=case.undecided and is_open,
         proposal=ProposalOut.model_validate(case.proposal) if case.proposal else None,
         conversation_id=case.conversation_id,
+        transcript_upto=case.transcript_upto,
         title_seq=case.title_seq,
     )
 

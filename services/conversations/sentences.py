@@ -1,7 +1,7 @@
 """The sentence that says what a matter is about: the citizen's first one that is no command. Pure.
 
-A command only moves the talk ("转人工", "我要投诉", "在吗", "继续", "同意", "2", a bare number): whoever reads it learns
-nothing of the matter.
+A command only moves the talk ("转人工", "我要投诉", "在吗", "继续", "同意", "2", a bare number): it says nothing of the
+matter.
 
 >>> first("你好，我要投诉。小区门口的路灯坏了三天，晚上很黑！没人来修。")
 '小区门口的路灯坏了三天，晚上很黑'
@@ -64,7 +64,7 @@ def is_command(text: str) -> bool:
     if menus.read(text) is not None:
         return True
     word = case_words.read(text)
-    return word is not None and word.what != "add"
+    return word is not None and word.what in case_words.IN_FORMS
 
 
 def whole(text: str) -> str:
@@ -115,7 +115,8 @@ def _without_commands(sentence: str) -> str:
 
 
 def _moves_on(text: str) -> bool:
-    return is_command(text) or feedback.typed(text) is not None
+    word = case_words.read(text)
+    return is_command(text) or feedback.typed(text) is not None or (word is not None and word.what != "add")
 
 
 _LISTED = frozenset(

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from services.accounts import service as accounts
 from services.cases import endpoints, service
+from services.container import Container
 from services.conversations.extraction import pseudonymise
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
@@ -67,7 +68,8 @@ def office(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Office:
         transcript_of=transcript_of,
         # No Redis here: nobody sees anybody, and everything else works.
         presence=service.Presence(redis.Redis(port=1)),
-        asked_in=lambda conversation_id, upto: "我的手机号【手机号1】怎么解绑",
+        masked=Container.masked,
+        asked_in=lambda conversation_id, seq: "我的手机号【手机号1】怎么解绑",
         without_identifiers=lambda text: pseudonymise(text, lambda kind, value: 1).text,
         identifiers_of=lambda conversation_id: [{"placeholder": "【手机号1】", "type": "phone", "masked": "138****"}],
     )

@@ -121,7 +121,7 @@ export class Detail {
       kase.clocks?.length ? h("ul", { class: "clocks" }, kase.clocks.map((clock) => h("li", { title: clock.source || "" },
         h("span", {}, word("target", clock.target)), clockState(clock, kase),
         clock.state !== "paused" && h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}${clock.extended ? "（已延期）" : ""}${since(clock)}`)))) : null,
-      kase.hands?.length > 1 ? h("ul", { class: "clocks", "aria-label": "经手部门" }, kase.hands.map(inHand)) : null,
+      kase.hands?.length > 1 ? this.hands(kase.hands) : null,
       notices(this, kase),
     ];
   }
@@ -147,6 +147,15 @@ export class Detail {
           h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${event.actor}`),
           event.text && h("p", { class: "timeline__text" }, event.text), h("p", { class: "muted small" }, timeTag(event.at)))))),
     ];
+  }
+
+  /** The departments that had the case, in their order; folded on a phone, where the talk needs the room. */
+  hands(hands) {
+    const late = hands.filter((hand) => hand.missed.length).length;
+    const open = this.handsOpen ?? !matchMedia("(max-width: 767px)").matches;
+    return h("details", { class: "hands", open, on: { toggle: (event) => { this.handsOpen = event.currentTarget.open; } } },
+      h("summary", {}, `经手 ${hands.length} 个部门`, late ? h("span", { class: "left left_overdue" }, `${late} 个超时`) : null),
+      h("ol", { class: "clocks", "aria-label": "经手部门" }, hands.map(inHand)));
   }
 
   /** Whoever may answer may say in other words what the case is about. */
