@@ -55,10 +55,10 @@ function ago(since) {
   return node;
 }
 
-/** How long ago a moment was, in one unit: `刚刚`, `12 分钟前`, `3 小时前`, `2 天前`. */
+/** How long ago a moment was: `刚刚`, `12 分钟前`, `3 小时 5 分前`, `2 天前`. */
 export function agoText(since, now) {
   const passed = now - Date.parse(since);
-  return passed < 60_000 ? "刚刚" : `${span(passed).split(" ").slice(0, 2).join(" ")}前`;
+  return passed < 60_000 ? "刚刚" : `${span(passed)}前`;
 }
 
 export function tick() {
