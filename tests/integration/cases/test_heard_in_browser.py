@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from services.accounts import service as accounts
 from services.supervision.processes import free_port
 from tests.integration.cases import test_citizen_http as citizens
 from tests.support import wait_for
@@ -104,6 +105,8 @@ def test_a_case_rises_marked_with_the_last_words_and_opening_it_reads_it(
     expect(page.locator(".case-head__title")).to_contain_text("小区门口的路灯坏了三天")
     expect(page.locator(".unread")).to_have_count(0)
     expect(rows.nth(0)).to_contain_text(first)
+    expect(page.locator("#tab-new .count")).to_have_class("weui-badge count")
+    expect(page.locator(".timeline")).to_contain_text("市民补充 · 市民")
     keep(page, "heard-case-desk")
     news = hall.call("li", "GET", "/cases").json()
     assert (news["unread"], [one["news"] and one["news"]["unread"] for one in news["cases"]]) == (0, [None, 0])
@@ -152,3 +155,35 @@ def test_a_title_is_edited_and_the_departments_that_had_the_case_have_room(
         page.context.close()
     events = [event["name"] for event in hall.call("boss", "GET", f"/cases/{case_no}").json()["events"]]
     assert events.count("修改标题") == 3
+
+
+def test_the_citizens_page_names_department_and_post_above_what_a_clerk_says(
+    browser: Browser, hall: citizens.Hall, address: str
+) -> None:
+    officer = {"role": "clerk", "department": "市公安局交通警察支队", "password": citizens.PASSWORD}
+    with hall.container.database.unit_of_work() as uow:
+        now = hall.clock.now()
+        accounts.create_account(uow, name="zhang", actor="t", now=now, **officer)
+        uow.session.flush()
+        found = accounts.log_in(uow, name="zhang", password=citizens.PASSWORD, now=now)
+        assert found is not None
+        hall.tokens["zhang"] = found[0]
+        uow.commit()
+    case_no, _ = opened(hall, "异地年检要带什么", "one")
+    hall.call("boss", "POST", f"/cases/{case_no}/transfer", department="市公安局交通警察支队", reason="职责所在")
+    hall.call("zhang", "POST", f"/cases/{case_no}/claim")
+    hall.call("zhang", "POST", f"/cases/{case_no}/reply", text="全国任一检验机构都能办，请带行驶证。")
+    for size, name in ((PHONE, "phone"), (DESK, "desk")):
+        context = browser.new_context(viewport=size)  # type: ignore[arg-type]
+        context.add_cookies([{"name": "huiying_citizen", "value": hall.tokens["one"], "url": address}])
+        page = context.new_page()
+        page.goto(address)
+        who = "市公安局交通警察支队 · 值班员"
+        expect(page.locator(".msg__name")).to_have_text([who])
+        expect(page.locator("#thread")).to_contain_text(f"{who} 已接入")
+        expect(page.locator("#status-text")).to_have_text(f"人工服务中 · {who}")
+        expect(page.locator("body")).not_to_contain_text("zhang")
+        keep(page, f"heard-chat-{name}")
+        width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1]
+        context.close()
