@@ -183,6 +183,10 @@ def test_the_citizens_page_names_department_and_post_above_what_a_clerk_says(
         expect(page.locator("#thread")).to_contain_text(f"{who} 已接入")
         expect(page.locator("#status-text")).to_have_text(f"人工服务中 · {who}")
         expect(page.locator("body")).not_to_contain_text("zhang")
+        status, end = (page.locator(one).bounding_box() for one in ("#status-text", "#end"))
+        assert status is not None
+        assert end is not None
+        assert status["x"] + status["width"] <= end["x"]
         keep(page, f"heard-chat-{name}")
         width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1]
