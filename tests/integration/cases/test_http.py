@@ -198,7 +198,7 @@ def test_other_departments_cases_do_not_exist_for_a_clerk(office: Office) -> Non
     case_no = office.desk.open(department="民政").case_no
     assert office.call("officer", "GET", f"/cases/{case_no}").status_code == 404
     assert office.post("officer", f"/cases/{case_no}/claim").status_code == 404
-    assert office.call("officer", "GET", "/cases").json() == {"cases": [], "total": 0}
+    assert office.call("officer", "GET", "/cases").json() == {"cases": [], "total": 0, "unread": 0}
 
 
 @pytest.mark.parametrize(
