@@ -16,6 +16,7 @@ import httpx
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services.accounts import service as accounts
 from services.accounts.brakes import Brakes
 from services.accounts.passwords import Passwords
 from services.accounts.tasks import Logins
@@ -37,7 +38,7 @@ from services.cases.events import (
 )
 from services.citizens.events import ReminderDue
 from services.conversations.events import ConversationChanged
-from services.conversations.extraction import pseudonymise
+from services.conversations.extraction import mask, pseudonymise
 from services.conversations.rendering import lookup_result
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -276,15 +277,25 @@ class Container:
             messages = self.conversations.transcript(uow, conversation_id)
         return [message.model_dump(mode="json") for message in messages]
 
-    def asked_in(self, conversation_id: str, upto: int | None) -> str:
-        """What the citizen asked last in messages up to `upto`, with placeholders for identifiers."""
+    def asked_in(self, conversation_id: str, seq: int | None) -> str:
+        """What the citizen asked in the message `seq`, with placeholders for identifiers; empty when it is gone."""
         with self.database.unit_of_work(read_only=True) as uow:
-            return self.conversations.words_of(uow, conversation_id, upto).rpartition("\n")[2]
+            return self.conversations.asked_in(uow, conversation_id, seq)
 
     @staticmethod
     def without_identifiers(text: str) -> str:
         """A text that is no message, with placeholders in the places of its identifiers."""
         return pseudonymise(text, lambda kind, value: 1).text
+
+    @staticmethod
+    def masked(text: str) -> str:
+        """A text that is no message, with masks in the places of its identifiers."""
+        numbers: dict[tuple[str, str], int] = {}
+        hidden = pseudonymise(text, lambda kind, value: numbers.setdefault((kind, value), len(numbers) + 1))
+        shown = hidden.text
+        for placeholder, entity in hidden.identifiers:
+            shown = shown.replace(placeholder, mask(entity))
+        return shown
 
     def identifiers_of(self, conversation_id: str) -> list[dict[str, str]]:
         with self.database.unit_of_work(read_only=True) as uow:
@@ -305,7 +316,11 @@ class Container:
             case = cases.case_of_citizen(
                 uow, self.secrets, case_no=case_no, conversation_id=owner, now=self.clock.now()
             )
-        return case.model_dump(mode="json") if case else None
+            if case is None:
+                return None
+            # Whoever has it is a post for the citizen, not a login name.
+            clerk = accounts.shown_to_citizens(uow, case.assignee) if case.assignee is not None else None
+        return {**case.model_dump(mode="json", exclude={"assignee"}), "clerk": clerk}
 
 
 def build_container(settings: Settings, clock: Clock | None = None) -> Container:

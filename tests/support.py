@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 
 from services.accounts import service as accounts
+from services.accounts.schemas import NewAccount
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict
 
@@ -22,12 +23,18 @@ ADDRESS = "192.0.2.1"
 
 
 def employ(
-    uow: UnitOfWork, name: str, role: str, now: datetime, *, department: str | None = None, password: str = "a password"
+    uow: UnitOfWork,
+    name: str,
+    role: str,
+    now: datetime,
+    *,
+    department: str | None = None,
+    post: str | None = None,
+    password: str = "a password",
 ) -> str:
     """A new account, and the token of somebody who has logged in by it."""
-    accounts.create_account(
-        uow, name=name, role=role, department=department, password_hash=CHEAP.hash(password), actor="test", now=now
-    )
+    new = NewAccount(name, role, department, post)
+    accounts.create_account(uow, new, CHEAP.hash(password), actor="test", now=now)
     uow.session.flush()
     return accounts.open_session(uow, name, ADDRESS, now)
 

@@ -14,6 +14,8 @@ class StaffAccount(Base):
     name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     role: Mapped[str] = mapped_column(sa.String(16))
     department: Mapped[str | None] = mapped_column(sa.String(100))
+    # What citizens read instead of the name; without one, the post of the role.
+    post: Mapped[str | None] = mapped_column(sa.String(32))
     password_hash: Mapped[str] = mapped_column(sa.String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -43,6 +43,16 @@ class Account:
 
 
 @dataclass(frozen=True)
+class NewAccount:
+    """Somebody who is to get an account; `post` is what citizens read beside the department, None: that of the role."""
+
+    name: str
+    role: str
+    department: str | None = None
+    post: str | None = None
+
+
+@dataclass(frozen=True)
 class LiveSession:
     """A login that still counts, and where it was made."""
 

@@ -1,18 +1,19 @@
 """Accounts, staff sessions, and what a wrong password costs. Nothing here hashes: a hash is not made in a transaction
 (`services.accounts.tasks`)."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from services.accounts import repository
 from services.accounts.brakes import FORGOTTEN_AFTER, NO_WAIT, Brakes
 from services.accounts.models import StaffAccount, StaffSession
 from services.accounts.repository import ANY
-from services.accounts.schemas import Account, LiveSession, StaffUser, Visitor
+from services.accounts.schemas import Account, LiveSession, NewAccount, StaffUser, Visitor
 from services.core import audit
 from services.core.crypto import hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict, NotFound, Unauthorized
-from services.core.permissions import account_roles
+from services.core.permissions import Role, account_roles, post_of
 
 SESSION_LENGTH = timedelta(hours=12)
 ONE_TIME_LENGTH = timedelta(days=3)
@@ -21,26 +22,32 @@ ADDRESS_KEPT = timedelta(days=180)
 ADDRESSES_KEPT = 20
 SHORTEST_PASSWORD = 10
 WRONG_LOGIN = "账号或密码不正确"
+# The department that citizens read of somebody who belongs to none.
+HALL = "服务大厅"
+POST_LIMIT = 20
 
 
-def create_account(
-    uow: UnitOfWork, *, name: str, role: str, department: str | None, password_hash: str, actor: str, now: datetime
-) -> StaffUser:
-    """Raises BadRequest for an unknown role or a name that is too long, Conflict when the name is taken."""
+def create_account(uow: UnitOfWork, new: NewAccount, password_hash: str, *, actor: str, now: datetime) -> StaffUser:
+    """Raises BadRequest for an unknown role or an unfit name, department or post, Conflict when the name is taken."""
     roles = account_roles()
-    if role not in roles:
+    if new.role not in roles:
         raise BadRequest(f"角色须为 {'、'.join(roles)} 之一")
-    if not 1 <= len(name) <= 64:
+    if not 1 <= len(new.name) <= 64:
         raise BadRequest("账号名为 1 至 64 个字符")
-    if department is not None and not 1 <= len(department) <= 64:
+    if new.department is not None and not 1 <= len(new.department) <= 64:
         raise BadRequest("部门名称为 1 至 64 个字符")
-    if repository.get(uow.session, name) is not None:
+    if new.post is not None and not _fits(new.post):
+        raise BadRequest(f"岗位名称为 1 至 {POST_LIMIT} 个可见字符，两端没有空格")
+    if repository.get(uow.session, new.name) is not None:
         raise Conflict("账号名已存在")
-    uow.session.add(
-        StaffAccount(name=name, role=role, department=department, password_hash=password_hash, created_at=now)
-    )
-    audit.record(uow, actor=actor, action="account.create", subject=f"staff:{name}", now=now, detail={"role": role})
-    return StaffUser(name, role, department)
+    uow.session.add(StaffAccount(**asdict(new), password_hash=password_hash, created_at=now))
+    detail = {"role": new.role}
+    audit.record(uow, actor=actor, action="account.create", subject=f"staff:{new.name}", now=now, detail=detail)
+    return StaffUser(new.name, new.role, new.department)
+
+
+def _fits(post: str) -> bool:
+    return 1 <= len(post) <= POST_LIMIT and post.isprintable() and post == post.strip()
 
 
 def has_accounts(uow: UnitOfWork) -> bool:
@@ -53,6 +60,15 @@ def find_user(uow: UnitOfWork, name: str) -> StaffUser | None:
     if account is None or account.disabled_at is not None:
         return None
     return _user(account)
+
+
+def shown_to_citizens(uow: UnitOfWork, name: str) -> str:
+    """Who a staff member is for citizens: department and post, `市民政局 · 值班员`, and never the login name.
+    Somebody of no department belongs to the service hall; an account that is gone is its staff."""
+    account = repository.get(uow.session, name)
+    if account is None:
+        return f"{HALL} · {Role.post}"
+    return f"{account.department or HALL} · {account.post or post_of(account.role)}"
 
 
 def accounts(uow: UnitOfWork, now: datetime) -> list[Account]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from services.accounts import service
 from services.accounts.brakes import NO_WAIT, Brakes
 from services.accounts.passwords import Passwords, generated
-from services.accounts.schemas import StaffUser, Visitor
+from services.accounts.schemas import NewAccount, StaffUser, Visitor
 from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database
@@ -83,15 +83,11 @@ class Logins:
         made, owner, now = self._passwords.made(password), self.visitor(name, ""), self._clock.now()
         return password, self._database.write(lambda uow: service.reset(uow, owner, made, actor=actor, now=now))
 
-    def create(self, *, name: str, role: str, department: str | None, actor: str) -> str:
+    def create(self, new: NewAccount, actor: str) -> str:
         """A new account's password. Raises as `service.create_account`."""
         password = generated()
         made, now = self._passwords.made(password), self._clock.now()
-        self._database.write(
-            lambda uow: service.create_account(
-                uow, name=name, role=role, department=department, password_hash=made, actor=actor, now=now
-            )
-        )
+        self._database.write(lambda uow: service.create_account(uow, new, made, actor=actor, now=now))
         return password
 
     def _stored(self, name: str) -> str | None:

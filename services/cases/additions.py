@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.cases import casefile
+from services.cases import casefile, hearing
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 
@@ -21,4 +21,5 @@ def add_from_citizen(
         return None
     file.row.transcript_upto = max(file.row.transcript_upto or 0, upto)
     file.append("added", actor="citizen", now=now, text=text.strip()[:LONGEST], secrets=secrets)
+    hearing.hear(secrets, file.row, text, now)
     return file.row.case_no

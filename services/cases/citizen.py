@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from services.cases import alarms, casefile, desk, repository, views
+from services.cases import alarms, casefile, desk, hearing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseClosed
 from services.cases.holding import NOT_FOUND, stripped, written
@@ -34,6 +34,7 @@ def citizen_adds(
     file.append("added", actor=ACTOR, now=now, text=written(text), secrets=secrets, data=data)
     if file.row.status == "waiting":
         file.append("resumed", actor=ACTOR, now=now)
+    hearing.hear(secrets, file.row, text, now)
     alarms.inform(uow, file.row, "case_added", alarms.responsible(uow, file.row, now), now)
     return views.show(secrets, file, now)
 
@@ -64,6 +65,7 @@ def citizen_presses(uow: UnitOfWork, secrets: Secrets, *, case_no: str, conversa
             shown = again.astimezone(SHANGHAI)
             raise Conflict(f"已经为您催办，{shown:%m月%d日 %H:%M} 后可再次催办", press_again_at=again.isoformat())
     file.append("pressed", actor=ACTOR, now=now)
+    hearing.hear(secrets, file.row, "（催办）", now)
     told = [*alarms.responsible(uow, file.row, now), *notifications.everybody_who("hears.citizens")]
     alarms.inform(uow, file.row, "case_pressed", told, now, by=ACTOR)
     return views.show(secrets, file, now)
@@ -102,6 +104,7 @@ def citizen_reopens(
         if now > until:
             raise Conflict("已超过重新办理的期限，请重新提交")
     desk.open_again(uow, secrets, file, actor=ACTOR, reason=written(reason), now=now)
+    hearing.hear(secrets, file.row, reason, now)
     told = [*alarms.responsible(uow, file.row, now), *notifications.everybody_who("hears.citizens")]
     alarms.inform(uow, file.row, "case_reopened", told, now)
     return views.show(secrets, file, now)

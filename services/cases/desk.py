@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import repository, views
+from services.cases import hearing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved
 from services.cases.holding import locked, must_hold, stripped, written
@@ -61,6 +61,21 @@ def note(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, te
     """Leave a note that only staff reads; everybody who sees the case may."""
     file = locked(uow, case_no, user)
     file.append("noted", actor=user.name, now=now, text=written(text), secrets=secrets)
+    return views.show(secrets, file, now)
+
+
+def retitle(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, title: str, now: datetime) -> CaseOut:
+    """Say in other words what the case is about; `title` carries no identifier in the clear, and its citizen reads it.
+
+    Raises Conflict when another clerk has the case.
+    """
+    file = locked(uow, case_no, user)
+    must_hold(secrets, file, user)
+    before, title = secrets.decrypt(file.row.title_encrypted), written(title)
+    if title != before:
+        file.append("retitled", actor=user.name, now=now, text=f"“{before}”改为“{title}”", secrets=secrets)
+        # The message that it came from stays known: a draft for the knowledge base is in the citizen's own words.
+        hearing.name(secrets, file.row, title, file.row.title_seq)
     return views.show(secrets, file, now)
 
 

@@ -39,7 +39,7 @@ def draft(
     hide: Callable[[str], str],
     question: str = "",
 ) -> DraftView:
-    """Draft an entry from a settled case and its last answer; again is the same draft.
+    """Draft an entry from a settled case and all that its clerks answered; again is the same draft.
 
     `question` is what the citizen asked, the case's title without one. `hide` takes identifiers out of a text. Raises
     NotFound, Forbidden for a confidential case, Conflict for one that is not settled or has no answer.
@@ -54,15 +54,20 @@ def draft(
         return known
     if case.status not in SETTLED:
         raise Conflict("工单办结后才能写入知识库", case_status=case.status)
-    answer = file.last("replied")
-    if answer is None or answer.text_encrypted is None:
+    answers = [
+        secrets.decrypt(event.text_encrypted)
+        for event in file.events
+        if event.type == "replied" and event.text_encrypted is not None
+    ]
+    if not answers:
         raise Conflict("工单还没有答复", case_status=case.status)
     asked = question.strip() or secrets.decrypt(case.title_encrypted)
     made, fresh = knowledge.draft(
         uow,
         origin=origin,
         question=impersonal(asked, hide),
-        answer=impersonal(secrets.decrypt(answer.text_encrypted), hide),
+        # In their order; what was said twice, once.
+        answer=impersonal("\n\n".join(dict.fromkeys(answers)), hide),
         department=_department(case),
         actor=user.name,
         now=now,

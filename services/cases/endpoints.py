@@ -24,8 +24,10 @@ from services.cases.schemas import (
     PresenceIn,
     PresenceOut,
     PressIn,
+    ReadIn,
     ReasonIn,
     ReplyIn,
+    TitleIn,
     TransferIn,
 )
 from services.cases.states import Status
@@ -124,6 +126,23 @@ def reply(case_no: str, body: ReplyIn, request: Request, user: Worker) -> CaseOu
 @router.post("/{case_no}/note")
 def note(case_no: str, body: NoteIn, request: Request, user: Worker) -> CaseOut:
     return _act(request, service.note, case_no=case_no, user=user, text=body.text)
+
+
+@router.post("/{case_no}/title")
+def retitle(case_no: str, body: TitleIn, request: Request, user: Worker) -> CaseOut:
+    """Say in other words what the case is about; identifiers are masked. 409 names the holder."""
+    title = container_of(request).masked(body.title)
+    return _act(request, service.retitle, case_no=case_no, user=user, title=title)
+
+
+@router.post("/{case_no}/read", status_code=204)
+def mark_read(case_no: str, body: ReadIn, request: Request, user: Worker) -> None:
+    """The reader has seen the citizen's words up to `upto`. Counts when the case is in their hands, or waits unclaimed
+    for their department; without effect for anybody else."""
+    the = container_of(request)
+    the.database.write(
+        lambda uow: service.mark_read(uow, case_no=case_no, user=user, upto=body.upto, now=the.clock.now())
+    )
 
 
 @router.post("/{case_no}/transfer")
@@ -231,7 +250,7 @@ def draft(case_no: str, request: Request, user: Worker) -> DraftView:
             conversation = case.conversation_id
             # What belongs to a tip-off of the same conversation stays out.
             if service.hidden_until(uow, conversation_id=conversation, case_no=case_no, user=user) is None:
-                asked = the.asked_in(conversation, case.transcript_upto)
+                asked = the.asked_in(conversation, case.title_seq)
     return the.database.write(
         lambda uow: service.draft(
             uow,

@@ -88,8 +88,8 @@ def moves_clocks(event: EventType) -> bool:
             return True
         case (
             "asked_again" | "assigned" | "claimed" | "released" | "noted" | "added" | "pressed" | "extension_asked"
-            | "extension_refused" | "access_changed" | "revealed" | "confirmed" | "rated" | "drafted" | "warned"
-            | "breached" | "escalated"
+            | "extension_refused" | "access_changed" | "retitled" | "revealed" | "confirmed" | "rated" | "drafted"
+            | "warned" | "breached" | "escalated"
         ):  # fmt: skip
             return False
     assert_never(event)

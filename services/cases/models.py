@@ -38,6 +38,10 @@ class Case(Base):
     status: Mapped[str] = mapped_column(sa.String(16))
     channel: Mapped[str] = mapped_column(sa.String(32))
     title_encrypted: Mapped[str] = mapped_column(sa.Text)
+    # Without a title the citizen has not said yet what it is about; the first words that do become it. `title_seq` is
+    # the message of the conversation that says it.
+    titled: Mapped[bool] = mapped_column(sa.Boolean, default=True, server_default=sa.true())
+    title_seq: Mapped[int | None] = mapped_column(sa.Integer)
     conversation_id: Mapped[str | None] = mapped_column(sa.String(64), index=True)
     citizen_id: Mapped[str | None] = mapped_column(sa.String(64), index=True)
     transcript_upto: Mapped[int | None] = mapped_column(sa.Integer)
@@ -57,6 +61,13 @@ class Case(Base):
     undecided: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
     merged_into: Mapped[str | None] = mapped_column(sa.String(24), index=True)
     hold_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # How often the citizen wrote since the opening, how much of it whoever has the case has read, since when the rest
+    # waits, and the last words, masked and short (hearing.py).
+    words: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")
+    words_read: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")
+    unread_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    words_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    words_encrypted: Mapped[str | None] = mapped_column(sa.Text)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     # The month of created_at in Shanghai, as "2026-11": neither database groups by it alike.

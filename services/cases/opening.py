@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, proposing, repository, views
+from services.cases import access, alarms, assignment, casefile, hearing, proposing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
 from services.cases.models import Case
@@ -20,6 +20,7 @@ from services.sla import service as sla
 from services.sla.policies import Kind, Priority
 
 TITLE_LIMIT = 100
+ASKED_AGAIN = "（再次请求人工）"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class NewCase:
     """What is known of a case when it is opened. The one of `kind` "urgent" is always of urgent priority.
 
     A sure `proposal` of the classifier decides kind and department where nobody stated them; an unsure one is kept for
-    the clerk who decides (`proposing.choose_kind`). `actor` is who opens it.
+    the clerk who decides (`proposing.choose_kind`). `actor` is who opens it. `title_seq` is the message of the
+    conversation that the title comes from; a case that is not `titled` takes its title from what the citizen writes
+    next. `words` are what was said now, for a case that is open already. Neither carries an identifier in the clear.
     """
 
     kind: Kind
@@ -40,6 +43,9 @@ class NewCase:
     transcript_upto: int | None = None
     actor: str = "citizen"
     proposal: Proposal | None = None
+    titled: bool = True
+    title_seq: int | None = None
+    words: str = ""
 
 
 def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime) -> CaseOut:
@@ -86,6 +92,10 @@ def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case
         status="new",
         channel=new.channel,
         title_encrypted=secrets.encrypt(new.title.strip()[:TITLE_LIMIT]),
+        titled=new.titled,
+        title_seq=new.title_seq,
+        words=0,
+        words_read=0,
         conversation_id=new.conversation_id,
         citizen_id=new.citizen_id,
         transcript_upto=new.transcript_upto,
@@ -162,6 +172,9 @@ def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, 
         file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
             alert_urgent(uow, case, now)
+    hearing.hear(secrets, case, new.words or ASKED_AGAIN, now)
+    if new.titled and not case.titled:
+        hearing.name(secrets, case, new.title, new.title_seq)
     shown = views.show(secrets, file, now)
     shown.reused = True
     return shown

@@ -84,6 +84,21 @@ def open_case_of(session: Session, conversation_id: str) -> Case | None:
     ).first()
 
 
+def hearing_case(session: Session, conversation_id: str) -> str | None:
+    """The number of the case that hears what is written in a conversation: the open one, else the one that its newest
+    case was merged into, also by way of others; which may be settled by now."""
+    known = open_case_of(session, conversation_id)
+    if known is not None:
+        return known.case_no
+    newest = sa.select(Case).where(Case.conversation_id == conversation_id).order_by(Case.id.desc()).limit(1)
+    case = session.scalars(newest).first()
+    seen: set[str] = set()
+    while case is not None and case.status == "merged" and case.merged_into and case.case_no not in seen:
+        seen.add(case.case_no)
+        case = find_case(session, case.merged_into)
+    return case.case_no if case is not None and case.status in OPEN_STATUSES else None
+
+
 def find_case(session: Session, case_no: str) -> Case | None:
     return session.scalars(sa.select(Case).where(Case.case_no == case_no)).first()
 
@@ -138,10 +153,11 @@ def list_cases(
     assignee: str | None,
     limit: int,
     offset: int,
-) -> tuple[Sequence[Case], int]:
-    """One page and the number of all that fit; `visible` is what the reader may see.
+) -> tuple[Sequence[Case], int, int]:
+    """One page, the number of all that fit, and of those with unread words; `visible` is what the reader may see.
 
-    Urgent ones first, then what is due next, then the oldest.
+    Open ones first; of those urgent ones, then where a citizen's words have been unread for the longest time, then what
+    is due next, then the oldest. Of the others the newest first.
     """
     conditions: list[sa.ColumnElement[bool]] = [visible]
     if status:
@@ -155,21 +171,26 @@ def list_cases(
         conditions.append(late if overdue else sa.not_(late))
     if unanswered:
         conditions.append(unanswered_at(now))
-    total = session.scalar(sa.select(sa.func.count()).select_from(Case).where(*conditions)) or 0
+    is_open = Case.status.in_(OPEN_STATUSES)
+    unread = sa.case((sa.and_(is_open, Case.unread_since.is_not(None)), 1), else_=0)
+    counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(unread), 0)).select_from(Case).where(*conditions)
+    total, with_unread = session.execute(counted).one()
     page = session.scalars(
         sa.select(Case)
         .where(*conditions)
         .order_by(
-            sa.case((Case.status.in_(OPEN_STATUSES), 0), else_=1),
-            sa.case((Case.priority == "urgent", 0), else_=1),
-            Case.next_due_at.asc().nulls_last(),
+            sa.case((is_open, 0), else_=1),
+            sa.case((sa.and_(is_open, Case.priority == "urgent"), 0), else_=1),
+            sa.case((is_open, Case.unread_since), else_=None).asc().nulls_last(),
+            sa.case((is_open, Case.next_due_at), else_=None).asc().nulls_last(),
+            sa.case((is_open, None), else_=Case.created_at).desc().nulls_last(),
             Case.created_at,
             Case.id,
         )
         .limit(limit)
         .offset(offset)
     ).all()
-    return page, total
+    return page, int(total), int(with_unread)
 
 
 def due_clock_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:

@@ -47,6 +47,17 @@ class ProposalOut(BaseModel):
     model: int
 
 
+class NewsOut(BaseModel):
+    """What the citizen wrote since the case was opened: `unread` of `upto` messages nobody who has the case has read,
+    since `since` (empty: all were); the last came at `at` and says `words`, masked and short."""
+
+    unread: int
+    upto: int
+    since: datetime | None
+    at: datetime
+    words: str | None
+
+
 class CaseOut(BaseModel):
     case_no: str
     kind: Kind
@@ -70,9 +81,12 @@ class CaseOut(BaseModel):
     # A clerk has yet to decide the kind; `proposal` is what the classifier took the case for.
     undecided: bool = False
     proposal: ProposalOut | None = None
+    # In lists and on the page of a case, for those who may see it.
+    news: NewsOut | None = None
     # Not on the wire: whose case it is, and whether `open_case` found it open already.
     conversation_id: str | None = Field(None, exclude=True)
     transcript_upto: int | None = Field(None, exclude=True)
+    title_seq: int | None = Field(None, exclude=True)
     reused: bool = Field(False, exclude=True)
 
 
@@ -127,8 +141,21 @@ class CaseDetail(CaseOut):
 
 
 class CaseList(BaseModel):
+    """One page; `total` fit, and in `unread` of those is something that a citizen wrote and nobody has read."""
+
     cases: list[CaseOut]
     total: int
+    unread: int
+
+
+class ReadIn(BaseModel):
+    """`upto`: the number of the last words that were shown (`NewsOut.upto`)."""
+
+    upto: int = Field(ge=0, le=2**31 - 1)
+
+
+class TitleIn(BaseModel):
+    title: str = Field(min_length=1, max_length=40)
 
 
 class ReplyIn(BaseModel):

@@ -17,9 +17,10 @@ from services.cases.citizen import (
     citizen_wrote,
 )
 from services.cases.classifying import change_access, classify
-from services.cases.desk import claim, close, note, reopen, reply, resolve
+from services.cases.desk import claim, close, note, reopen, reply, resolve, retitle
 from services.cases.drafting import draft
 from services.cases.extending import decide_extension, extend
+from services.cases.hearing import citizen_spoke, mark_read
 from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
 from services.cases.moving import assign, give_back, merge, release, transfer
@@ -59,6 +60,7 @@ __all__ = [
     "citizen_presses",
     "citizen_rates",
     "citizen_reopens",
+    "citizen_spoke",
     "citizen_withdraws",
     "citizen_wrote",
     "claim",
@@ -77,6 +79,7 @@ __all__ = [
     "import_past_cases",
     "is_confidential",
     "list_cases",
+    "mark_read",
     "merge",
     "must_see",
     "note",
@@ -92,6 +95,7 @@ __all__ = [
     "reports",
     "resolve",
     "resume",
+    "retitle",
     "set_absence",
     "set_alert_level",
     "transfer",

@@ -27,6 +27,7 @@ EventType = Literal[
     "extension_refused",
     "extended",
     "access_changed",
+    "retitled",
     "revealed",
     "resolved",
     "confirmed",
@@ -74,6 +75,7 @@ EVENT_NAMES: dict[EventType, str] = {
     "extension_refused": "不同意延期",
     "extended": "延期",
     "access_changed": "变更知悉范围",
+    "retitled": "修改标题",
     "revealed": "查看身份信息",
     "resolved": "办结",
     "confirmed": "市民确认",
@@ -150,7 +152,7 @@ def next_status(status: Status | None, event: EventType) -> Status:
             | "reopened"
             | "merged"
             | "transferred",
-            "noted" | "access_changed",
+            "noted" | "access_changed" | "retitled",
         ):
             return status
     now = STATUS_NAMES[status] if status is not None else "尚未登记"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, casefile, drafting, repository
+from services.cases import access, casefile, drafting, hearing, repository
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.clockwork import Since
 from services.cases.holding import NOT_FOUND
@@ -48,6 +48,7 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_at=asked.asked_at,
         )
     shown = show(secrets, file, now)
+    shown.news = hearing.news_of(secrets, case)
     return CaseDetail(
         **{name: getattr(shown, name) for name in CaseOut.model_fields},
         events=[_show_event(secrets, event) for event in file.events],
@@ -124,8 +125,8 @@ def list_cases(
     limit: int = 50,
     offset: int = 0,
 ) -> CaseList:
-    """One page of the cases that `user` may see: urgent first, then what is due next."""
-    cases, total = repository.list_cases(
+    """One page of the cases that `user` may see: urgent first, then where a citizen wrote, then what is due next."""
+    cases, total, unread = repository.list_cases(
         uow.session,
         now=now,
         visible=access.sight(uow, user).condition(),
@@ -137,7 +138,10 @@ def list_cases(
         limit=limit,
         offset=offset,
     )
-    return CaseList(cases=show_all(uow, secrets, cases, now), total=total)
+    shown = show_all(uow, secrets, cases, now)
+    for case, out in zip(cases, shown, strict=True):
+        out.news = hearing.news_of(secrets, case)
+    return CaseList(cases=shown, total=total, unread=unread)
 
 
 def show(secrets: Secrets, file: CaseFile, now: datetime) -> CaseOut:
@@ -180,6 +184,7 @@ def _show(
         proposal=ProposalOut.model_validate(case.proposal) if case.proposal else None,
         conversation_id=case.conversation_id,
         transcript_upto=case.transcript_upto,
+        title_seq=case.title_seq,
     )
 
 

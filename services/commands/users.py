@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from services.accounts import service
+from services.accounts.schemas import NewAccount
 from services.commands.console import ACTOR, JsonFlag, container, needs, show
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
@@ -31,13 +32,16 @@ def add(
     department: Annotated[
         str | None, typer.Option(help="Its name, short name or alias. None: the whole service hall.")
     ] = None,
+    post: Annotated[
+        str | None, typer.Option(help="What citizens read instead of the name, 值班员 say. None: by the role.")
+    ] = None,
 ) -> None:
     """Make an account; its random password is shown once."""
     parts = container()
     if department is not None:
         with parts.database.unit_of_work(read_only=True) as uow:
             department = _known_department(uow, department)
-    password = parts.logins.create(name=name, role=role, department=department, actor=ACTOR)
+    password = parts.logins.create(NewAccount(name, role, department, post), ACTOR)
     typer.echo(f"{name} ({role})  password: {password}")
 
 

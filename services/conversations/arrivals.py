@@ -124,6 +124,7 @@ class Arrivals:
         if row.channel != "web":
             # A page that is open asks for what it missed; elsewhere it may have waited for this.
             notifications.citizen_is_back(uow, row.id, now)
+        answered = False
         if inbound.choice is not None and inbound.choice.startswith(texts.CASE_CHOICE):
             self._act_on_case(uow, row, message, inbound.choice, now)
         elif inbound.choice is not None and inbound.choice.startswith(texts.WATCH_CHOICE):
@@ -133,12 +134,14 @@ class Arrivals:
             message.state = repository.DONE
         elif row.case_no is not None and not self._only_asks(row, inbound.text):
             # A case that waits for its citizen goes on, whoever holds the conversation.
-            cases.citizen_wrote(uow, conversation_id=row.id, now=now)
+            answered = cases.citizen_wrote(uow, conversation_id=row.id, now=now)
         urgency = detect(inbound.text, heard) if inbound.text else None
         if urgency is not None:
             self._answer_urgency(uow, row, message, urgency, now)
         elif row.handler != "human" and row.case_no is not None and inbound.choice is None:
             self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
+        if answered:
+            self._opener.spoke(uow, row, message, now)
         uow.collect(ConversationChanged(row.id))
         return Arrival(seq, fresh=True, done=message.state == repository.DONE)
 
@@ -237,6 +240,8 @@ class Arrivals:
         if about == "place":
             # The duty officer hears of it, and the case's transcript reaches up to it.
             self._opener.open(uow, row, "urgent", message.seq, now)
+        else:
+            self._opener.spoke(uow, row, message, now)
         text = company_reply(about, detect(case.title), case.case_no)
         reply = Outgoing(text, type="emergency", case_no=case.case_no)
         self._messages.say(uow, row, reply, now, in_reply_to=message.seq)

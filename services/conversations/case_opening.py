@@ -1,12 +1,13 @@
 """Cases that open out of a conversation: in the citizen's own words, with what is promised."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.cases import service as cases
-from services.conversations import repository, texts
+from services.conversations import repository, sentences, texts, vault
 from services.conversations.messages import RECENT_MESSAGES, Messages
-from services.conversations.models import Conversation
+from services.conversations.models import Conversation, Message
 from services.conversations.schemas import Option, Outgoing
+from services.conversations.urgency import detect
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.sla import service as sla
@@ -16,6 +17,15 @@ from services.sla.policies import Kind
 CASE_MESSAGES = 5
 # Up to here a message says "hello" or "a person, please" and not what it is about.
 SHORT_WORDS = 6
+# What led to a case is looked for among so many of the newest messages, and not behind such a silence.
+LED_HERE = 60
+SILENCE = timedelta(minutes=30)
+# What was asked of the machine and answered by it; and what is no matter at all.
+SERVED = frozenset(["query_violation", "query_bill", "query_progress", "nearby_service", "book_appointment"])
+IDLE = SERVED | {"chitchat", "abuse"}
+# These are opened by the words that tell them; for the others a person is called after they were said.
+TOLD_AT_ONCE: frozenset[Kind] = frozenset(["urgent", "complaint", "report", "suggestion"])
+UNTITLED = "（市民尚未说明事由）"
 
 
 class CaseOpener:
@@ -34,10 +44,18 @@ class CaseOpener:
         now: datetime,
         proposal: cases.Proposal | None = None,
     ) -> cases.CaseOut:
+        masked = vault.masked_identifiers(uow, row.id)
+        told = self._told(uow, row, kind, upto)
+        title = _title_of(kind, told[1]) if told is not None else None
+        now_said = repository.message(uow.session, row.id, upto)
+        words = sentences.whole(self._messages.read(now_said)[0]) if now_said is not None else ""
         new = cases.NewCase(
             kind=kind,
             conversation_id=row.id,
-            title=self._title(uow, row, upto),
+            title=_masked(title or UNTITLED, masked),
+            titled=title is not None,
+            title_seq=told[0] if told is not None else None,
+            words=vault.show_masked(words, masked),
             transcript_upto=upto,
             channel=row.channel,
             proposal=proposal,
@@ -46,23 +64,61 @@ class CaseOpener:
         row.case_no = case.case_no
         return case
 
-    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
-        """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
-        messages with some substance, one a line."""
+    def words_of(self, uow: UnitOfWork, conversation_id: str) -> str:
+        """What the citizen wrote lately, with placeholders for identifiers: the newest messages with some substance,
+        one a line."""
         newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         words = [
             " ".join(self._messages.read(message)[0].split())
             for message in newest
-            if message.sender == "citizen" and "choice" not in message.extra and (upto is None or message.seq <= upto)
+            if message.sender == "citizen" and "choice" not in message.extra
         ]
         return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
 
-    def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
-        """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
-        newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
-        words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
-        substantial = [text for text in words if len(text) > SHORT_WORDS]
-        return (substantial or words or ["（无文字）"])[-1][:60]
+    def asked_in(self, uow: UnitOfWork, conversation_id: str, seq: int | None) -> str:
+        """What the citizen asked in the message that a case has its title from, with placeholders for identifiers and
+        without the commands before it; empty when it is gone or there is none."""
+        message = repository.message(uow.session, conversation_id, seq) if seq is not None else None
+        return sentences.whole(self._messages.read(message)[0]) if message is not None else ""
+
+    def spoke(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> None:
+        """The citizen's message is heard by the open case, if there is one, and belongs to it from then on; once."""
+        if message.case_no is not None:
+            return
+        text = self._messages.read(message)[0]
+        masked = vault.masked_identifiers(uow, row.id)
+        title = sentences.first(text)
+        message.case_no = cases.citizen_spoke(
+            uow,
+            self._secrets,
+            conversation_id=row.id,
+            words=vault.show_masked(text, masked),
+            title=_masked(title, masked) if title is not None else None,
+            seq=message.seq,
+            now=now,
+        )
+
+    def _told(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int) -> tuple[int, str] | None:
+        """The message that says what the case is about, with its number: the first one of this matter that is more than
+        commands. The matter began after the last silence, and after what belongs to an earlier case."""
+        matter: list[Message] = []
+        newest = repository.latest_messages(uow.session, row.id, LED_HERE)
+        for message in (one for one in newest if one.sender == "citizen" and one.seq <= upto):
+            if message.case_no is not None or (matter and message.created_at - matter[-1].created_at > SILENCE):
+                matter = []
+            if message.case_no is None:
+                matter.append(message)
+        said = [one for one in matter if one.type == "text" and "choice" not in one.extra]
+        ranked = [
+            *(one for one in said if one.seq == upto and kind in TOLD_AT_ONCE),
+            *(one for one in said if one.route not in IDLE),
+            *said,
+        ]
+        for message in ranked:
+            text = self._messages.read(message)[0]
+            if sentences.first(text) is not None or (kind == "urgent" and message.seq == upto):
+                return message.seq, text
+        return None
 
     def message(self, uow: UnitOfWork, case: cases.CaseOut, now: datetime) -> Outgoing:
         """The case's number and its promise; outside the hall's hours also when it opens (DESIGN, 4)."""
@@ -75,3 +131,18 @@ class CaseOpener:
             for title, what in (("催办", "press"), ("撤回", "withdraw"))
         )
         return Outgoing(promise, type="case", case_no=case.case_no, options=options)
+
+
+def _title_of(kind: Kind, text: str) -> str | None:
+    """The first sentence that tells something; of a call for help the first that tells the danger."""
+    if kind == "urgent":
+        dangerous = (sentences.first(one) for one in sentences.each(text) if detect(one) is not None)
+        danger = next((one for one in dangerous if one is not None), None)
+        if danger is not None:
+            return danger
+        return sentences.first(text) or text
+    return sentences.first(text)
+
+
+def _masked(title: str, identifiers: list[dict[str, str]]) -> str:
+    return sentences.short(vault.show_masked(title, identifiers), sentences.TITLE_LIMIT)

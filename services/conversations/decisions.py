@@ -18,6 +18,7 @@ from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
 from services.conversations.payloads import EMPTY, read_payloads
 from services.conversations.schemas import TurnContext, TurnOutcome
+from services.conversations.sentences import HUMAN_WORDS, NO_WORDS, YES_WORDS
 from services.conversations.splitting import split
 from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
 from services.core import person_names
@@ -29,10 +30,6 @@ CANCEL = "取消"
 HEAR_SECONDS = 2.0
 # Without Rasa, danger at least this likely is taken for danger.
 SUSPECTED = 0.27
-YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
-NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
-# Without Rasa only these words reach a person; with it the dialogue decides.
-HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人")
 
 
 Check = Callable[[str, str, int, Mapping[str, str]], Awaitable[bindings.Check]]
@@ -290,6 +287,7 @@ class Decider:
         """
         if (danger or 0.0) >= SUSPECTED:
             return unchanged(context, route="urgent", case_kind="urgent")
+        # Without Rasa only these words reach a person; with it the dialogue decides.
         if any(word in text for word in HUMAN_WORDS):
             return unchanged(context, route="human", case_kind="help")
         if snapshot is not None and found.band == "answer":

@@ -41,6 +41,8 @@ class Messages:
             extra["others"] = list(message.others)
         if options:
             extra["options"] = [option.model_dump() for option in options]
+        if message.spoken_by is not None:
+            extra["spoken_by"] = message.spoken_by
         if message.source:
             extra["source"] = message.source.model_dump()
         if message.data:
@@ -121,6 +123,7 @@ class Messages:
                 "case_no": row.case_no,
                 "data": json.loads(self._secrets.decrypt(data)) if data else None,
                 "helpful": row.extra.get("helpful"),
+                "spoken_by": row.extra.get("spoken_by"),
                 "created_at": row.created_at,
                 "client_message_id": row.client_message_id,
             }

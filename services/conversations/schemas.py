@@ -45,6 +45,8 @@ class MessageView(BaseModel):
     case_no: str | None = None
     data: dict[str, Any] | None = None
     helpful: bool | None = None
+    # Of a clerk's message: department and post at that time.
+    spoken_by: str | None = None
     created_at: datetime
     client_message_id: str | None = None
 
@@ -100,6 +102,8 @@ class NewConversation(BaseModel):
 
 
 class MessagePage(BaseModel):
+    """`clerk` is the department and post of whoever holds the conversation."""
+
     messages: list[MessageView]
     handler: Handler
     clerk: str | None = None
@@ -116,6 +120,7 @@ class Outgoing:
     source: Source | None = None
     case_no: str | None = None
     data: dict[str, Any] | None = None
+    spoken_by: str | None = None
     # Of an answer: its entry. Of an answer or candidates: entries to offer next when it did not help, best first.
     entry_id: str | None = None
     others: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.accounts import service as accounts
 from services.bindings import service as bindings
 from services.conversations import (
     attachments,
@@ -189,9 +190,13 @@ class Conversations:
         """Media type and content of what the citizen of this conversation sent, or None."""
         return attachments.read(uow, self._secrets, conversation_id, attachment_id)
 
-    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
+    def words_of(self, uow: UnitOfWork, conversation_id: str) -> str:
         """See `CaseOpener.words_of`."""
-        return self._opener.words_of(uow, conversation_id, upto)
+        return self._opener.words_of(uow, conversation_id)
+
+    def asked_in(self, uow: UnitOfWork, conversation_id: str, seq: int | None) -> str:
+        """See `CaseOpener.asked_in`."""
+        return self._opener.asked_in(uow, conversation_id, seq)
 
     # -- the turn -----------------------------------------------------------------------------------------------
 
@@ -302,8 +307,11 @@ class Conversations:
             row.handler, row.clerk, row.clerk_active_at = "bot", None, None
 
     def handler_of(self, uow: UnitOfWork, conversation_id: str) -> tuple[str, str | None]:
+        """Who answers, and of a clerk the department and post: what citizens read."""
         row = repository.conversation(uow.session, conversation_id)
-        return (row.handler, row.clerk) if row else ("bot", None)
+        if row is None:
+            return "bot", None
+        return row.handler, accounts.shown_to_citizens(uow, row.clerk) if row.clerk is not None else None
 
     def answer_counts(self, uow: UnitOfWork, start: datetime | None, end: datetime | None) -> dict[str, int]:
         """How often the knowledge base answered and how often it offered candidates, from `start` until before

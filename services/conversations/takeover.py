@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from services.accounts import service as accounts
 from services.cases.events import (
     CaseAssigned,
     CaseClaimed,
@@ -34,12 +35,13 @@ class Takeover:
     def claimed(self, uow: UnitOfWork, event: CaseClaimed) -> None:
         if event.conversation_id is not None:
             self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
-        self._tell(uow, event, "claimed", texts.claimed(event.actor), clerk=event.actor)
+        who = accounts.shown_to_citizens(uow, event.actor)
+        self._tell(uow, event, "claimed", texts.claimed(who), clerk=who)
 
     def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
         self._clerk_spoke(uow, event)
         # By its number: two replies of one moment are two.
-        self._tell(uow, event, "reply", Outgoing(event.text, sender="clerk", case_no=event.case_no), number=event.seq)
+        self._tell(uow, event, "reply", self._spoken(uow, event, event.text), number=event.seq)
 
     def resolved(self, uow: UnitOfWork, event: CaseResolved) -> None:
         self._give_back(uow, event)
@@ -65,7 +67,7 @@ class Takeover:
 
     def held(self, uow: UnitOfWork, event: CaseHeld) -> None:
         self._clerk_spoke(uow, event)
-        self._tell(uow, event, "question", Outgoing(event.text, sender="clerk", case_no=event.case_no))
+        self._tell(uow, event, "question", self._spoken(uow, event, event.text))
         until = texts.moment(event.until) if event.until is not None else ""
         self._tell(uow, event, "held", texts.held(event.case_no, event.until), until=until)
 
@@ -85,6 +87,11 @@ class Takeover:
 
     def reopened(self, uow: UnitOfWork, event: CaseReopened) -> None:
         self._tell(uow, event, "reopened", texts.reopened(event.case_no))
+
+    @staticmethod
+    def _spoken(uow: UnitOfWork, event: CaseNews, text: str) -> Outgoing:
+        who = accounts.shown_to_citizens(uow, event.actor)
+        return Outgoing(text, sender="clerk", case_no=event.case_no, spoken_by=who)
 
     def _clerk_spoke(self, uow: UnitOfWork, event: CaseNews) -> None:
         if event.conversation_id is not None and event.through is None:

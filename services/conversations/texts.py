@@ -71,7 +71,8 @@ def consent(retention_days: int) -> Outgoing:
 
 
 def claimed(clerk: str) -> Outgoing:
-    return Outgoing(f"工作人员 {clerk} 已接入，将直接回复您。", sender="system")
+    """`clerk` is a department and a post."""
+    return Outgoing(f"{clerk} 已接入，将直接回复您。", sender="system")
 
 
 PHONE_VERIFIED = Outgoing("手机号验证成功。")

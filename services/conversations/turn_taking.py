@@ -11,8 +11,8 @@ from typing import Any
 
 from services.bindings import service as bindings
 from services.cases import service as cases
-from services.conversations import binding, case_words, own_cases, repository, shortcuts, vault
-from services.conversations.case_opening import CaseOpener
+from services.conversations import binding, case_words, own_cases, repository, sentences, shortcuts, vault
+from services.conversations.case_opening import SERVED, CaseOpener
 from services.conversations.claims import lapse_claim
 from services.conversations.events import ConversationChanged
 from services.conversations.messages import Messages
@@ -228,6 +228,8 @@ class TurnTaking:
             say(reply)
         for reply in self._add_to_case(uow, row, message, outcome, now):
             say(reply)
+        if row.case_no is not None and is_for_the_case(context, outcome):
+            self._opener.spoke(uow, row, message, now)
         message.state = repository.DONE
         message.route = outcome.route
         message.confidence = outcome.confidence
@@ -243,6 +245,9 @@ class TurnTaking:
         nothing is acknowledged that nobody has.
         """
         said: list[Outgoing] = []
+        if outcome.additions and message.case_no is None:
+            # The case has it by what is added.
+            message.case_no = row.case_no
         for text in outcome.additions:
             shown = vault.show_masked(text, vault.masked_identifiers(uow, row.id))
             add = partial(
@@ -260,3 +265,18 @@ class TurnTaking:
                 said.append(self._opener.message(uow, case, now))
                 add()
         return said
+
+
+def is_for_the_case(context: TurnContext, outcome: TurnOutcome) -> bool:
+    """Whether a message is one more word to the open case that its clerk must see, and not only to the machine: all
+    that a citizen says to a clerk; and of the rest what is neither a button, a command, what a form had asked for, nor
+    a service that the machine does by itself."""
+    if context.handler == "human":
+        return True
+    if outcome.case_action is not None or outcome.talked is not None or outcome.additions:
+        return False
+    if context.kind == "choice" or context.requested_slot is not None or outcome.requested_slot is not None:
+        return False
+    if outcome.route in SERVED or outcome.route == "chitchat":
+        return False
+    return not sentences.is_command(context.text)

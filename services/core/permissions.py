@@ -75,12 +75,13 @@ class Role:
     """A row: `title` is what people read, `may` all that it may do beside what everybody may.
 
     `has_account`: staff that logs in; the others are known by what they hold (nothing, the token of a conversation, a
-    shell on the machine).
+    shell on the machine). `post` is what citizens read of somebody whose account names no post of its own.
     """
 
     title: str
     may: frozenset[Permission]
     has_account: bool = True
+    post: str = "工作人员"
 
 
 class Person(Protocol):
@@ -179,6 +180,7 @@ ROLES: Final[dict[str, Role]] = {
                 "appointments.work",
             ]
         ),
+        post="值班员",
     ),
     "supervisor": Role(
         "主管",
@@ -213,6 +215,7 @@ ROLES: Final[dict[str, Role]] = {
                 "hears.crowded_hours",
             ]
         ),
+        post="值班主管",
     ),
     "manager": Role(
         "管理者",
@@ -234,6 +237,7 @@ ROLES: Final[dict[str, Role]] = {
                 "hears.supervision",
             ]
         ),
+        post="负责人",
     ),
     "editor": Role(
         "编辑",
@@ -356,6 +360,12 @@ def title_of(role: str) -> str:
     """What people call a role; its name when the table does not know it."""
     row = ROLES.get(role)
     return row.title if row is not None else role
+
+
+def post_of(role: str) -> str:
+    """The post that citizens read of a role, where the account says nothing else."""
+    row = ROLES.get(role)
+    return row.post if row is not None else Role.post
 
 
 def known(permission: Permission) -> Permission:

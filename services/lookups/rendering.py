@@ -196,6 +196,9 @@ def own_case(case: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     lines = [f"工单 {case['case_no']}：{_CASE_STATES.get(str(case.get('status')), '办理中')}"]
     if case.get("department"):
         lines.append(f"承办部门：{case['department']}")
+    if case.get("clerk"):
+        lines.append(f"经办：{case['clerk']}")
+        data["clerk"] = case["clerk"]
     for name, title in (
         ("created_at", "提交时间"),
         ("first_response_at", "首次答复"),

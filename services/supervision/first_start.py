@@ -8,6 +8,7 @@ import knowledge_base
 from knowledge_base import import_file
 from services.accounts import service as accounts
 from services.accounts.passwords import generated
+from services.accounts.schemas import NewAccount
 from services.appointments import service as appointments
 from services.citizens import service as citizens
 from services.container import Container
@@ -69,15 +70,8 @@ def _make_accounts(container: Container) -> list[Account]:
         if accounts.has_accounts(uow):
             return []
         for account in made:
-            accounts.create_account(
-                uow,
-                name=account.name,
-                role=account.role,
-                department=None,
-                password_hash=hashes[account.name],
-                actor=ACTOR,
-                now=container.clock.now(),
-            )
+            new, now = NewAccount(account.name, account.role), container.clock.now()
+            accounts.create_account(uow, new, hashes[account.name], actor=ACTOR, now=now)
         uow.commit()
     return made
 

@@ -149,7 +149,7 @@ def test_every_column_whose_name_says_encrypted_is_found() -> None:
     assert found["messages"] == {"text_encrypted": None, "extra": ["entities", "data"]}
     assert found["lookup_jobs"] == {"parameters": None, "result": None}
     assert set(found[Appointment.__tablename__]) == {"person_encrypted", "name_encrypted"}
-    assert set(found["cases"]) == {"title_encrypted"}
+    assert set(found["cases"]) == {"title_encrypted", "words_encrypted"}
 
 
 def test_a_turn_may_write_while_keys_are_rotated(postgres: Database) -> None:

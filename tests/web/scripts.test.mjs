@@ -6,6 +6,7 @@ import { parseResult } from "./js/chat/result.js";
 import { Outbox, matches } from "./js/chat/outbox.js";
 import { duration, percent, span, validity, when } from "./js/format.js";
 import { actionsOf, byHour } from "./js/staff/visits.js";
+import { agoText } from "./js/staff/common.js";
 
 test("the stream parser survives any split of its bytes, comments, CRLF and several data lines", () => {
   const text = ": hello\r\n\r\nid: 7\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\nevent: handler\ndata:{\"handler\":\"human\"}\n\n";
@@ -84,4 +85,10 @@ test("an entry is past its last day from midnight in Shanghai on, whatever the d
   assert.deepEqual(validity(entry, new Date("2026-09-30T15:59:59Z")), { text: "2026-01-01 至 2026-09-30", late: false });
   assert.deepEqual(validity(entry, new Date("2026-09-30T16:00:00Z")), { text: "2026-01-01 至 2026-09-30（已过期）", late: true });
   assert.deepEqual(validity({}, new Date(0)), { text: "长期有效", late: false });
+});
+
+test("how long words have been unread is said in two units at most", () => {
+  const now = Date.parse("2026-11-20T04:00:00Z");
+  const ago = (minutes) => agoText(new Date(now - minutes * 60000).toISOString(), now);
+  assert.deepEqual([0, 0.9, 12, 60, 185, 24 * 60 * 2].map(ago), ["刚刚", "刚刚", "12 分钟前", "1 小时前", "3 小时 5 分前", "2 天前"]);
 });

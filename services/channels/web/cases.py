@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from services.accounts import service as accounts
 from services.cases import service as cases
 from services.cases.schemas import CaseOut, NoteIn, OptionalReasonIn, RatingIn, ReasonIn
 from services.channels.web.own import Own
@@ -16,12 +17,13 @@ router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/cases", tags=
 
 
 class CitizenCase(BaseModel):
-    """A case as its citizen sees it: no names of staff, no inner limits."""
+    """A case as its citizen sees it: who has it by department and post, no names of staff, no inner limits."""
 
     case_no: str
     status: str
     kind: str
     department: str
+    clerk: str | None
     title: str
     created_at: str
     first_response_at: str | None
@@ -37,7 +39,7 @@ def list_own(conversation_id: Own, request: Request) -> list[CitizenCase]:
     the = container_of(request)
     with the.database.unit_of_work(read_only=True) as uow:
         found = cases.cases_of_citizen(uow, the.secrets, conversation_id=conversation_id, now=the.clock.now())
-    return [_shown(case) for case in found]
+        return [_shown(uow, case) for case in found]
 
 
 @router.post("/{case_no}/add")
@@ -45,11 +47,11 @@ def add(conversation_id: Own, case_no: str, body: NoteIn, request: Request) -> C
     """Add to an open case; identifiers leave the text as in any message."""
     the = container_of(request)
 
-    def step(uow: UnitOfWork) -> CaseOut:
+    def step(uow: UnitOfWork) -> CitizenCase:
         text = the.conversations.hide_identifiers(uow, conversation_id, body.text, the.clock.now())
         return _do(request, uow, cases.citizen_adds, conversation_id, case_no, text=text)
 
-    return _shown(the.database.write(step))
+    return the.database.write(step)
 
 
 @router.post("/{case_no}/press")
@@ -85,16 +87,18 @@ def _act(
     request: Request, action: Callable[..., CaseOut], conversation_id: str, case_no: str, **values: Any
 ) -> CitizenCase:
     the = container_of(request)
-    return _shown(the.database.write(lambda uow: _do(request, uow, action, conversation_id, case_no, **values)))
+    return the.database.write(lambda uow: _do(request, uow, action, conversation_id, case_no, **values))
 
 
 def _do(
     request: Request, uow: UnitOfWork, action: Callable[..., CaseOut], conversation_id: str, case_no: str, **values: Any
-) -> CaseOut:
+) -> CitizenCase:
     the = container_of(request)
-    return action(uow, the.secrets, case_no=case_no, conversation_id=conversation_id, now=the.clock.now(), **values)
+    case = action(uow, the.secrets, case_no=case_no, conversation_id=conversation_id, now=the.clock.now(), **values)
+    return _shown(uow, case)
 
 
-def _shown(case: CaseOut) -> CitizenCase:
+def _shown(uow: UnitOfWork, case: CaseOut) -> CitizenCase:
     wire = case.model_dump(mode="json")
-    return CitizenCase.model_validate({**wire, "due_at": wire["next_due_at"]})
+    clerk = accounts.shown_to_citizens(uow, case.assignee) if case.assignee is not None else None
+    return CitizenCase.model_validate({**wire, "due_at": wire["next_due_at"], "clerk": clerk})

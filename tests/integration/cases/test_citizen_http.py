@@ -1,10 +1,12 @@
 """A citizen and two clerks over the real application: what each reads, says and may do."""
 
+import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from services.accounts import service as accounts
 from services.app import create_app
 from services.cases import service as cases
 from services.cases.presence import Presence
@@ -12,7 +14,9 @@ from services.container import build_container
 from services.conversations.schemas import InboundMessage
 from services.core.clock import FixedClock, parse_moment
 from services.core.database import Base
+from services.core.errors import BadRequest
 from services.core.settings import Settings
+from services.lookups import rendering
 from services.notifications import service as notifications
 from services.sla import service as sla
 from tests.support import employ
@@ -111,6 +115,42 @@ def test_the_citizens_endpoints_are_for_the_own_conversation_and_hide_identifier
     hall.citizen("stranger")
     assert hall.call("stranger", "POST", f"{base}/withdraw").status_code == 404
     assert hall.call("citizen", "POST", f"{base}/withdraw").json()["status"] == "closed"
+
+
+def test_a_citizen_reads_department_and_post_wherever_somebody_is_named(hall: Hall) -> None:
+    conversation = hall.citizen()
+    case_no = hall.case_of(conversation)
+    assert hall.call("citizen", "GET", f"/conversations/{conversation}/cases").json()[0]["clerk"] is None
+    hall.call("li", "POST", f"/cases/{case_no}/claim")
+    hall.call("li", "POST", f"/cases/{case_no}/reply", text="正在核实")
+    page = hall.call("citizen", "GET", f"/conversations/{conversation}/messages").json()
+    own = hall.call("citizen", "GET", f"/conversations/{conversation}/cases").json()
+    progress = hall.container._case_progress(case_no, conversation, None)
+    assert progress is not None
+    text, data = rendering.own_case(progress)
+    who = "服务大厅 · 值班员"
+    assert (page["clerk"], own[0]["clerk"], data["clerk"], page["messages"][-1]["spoken_by"]) == (who,) * 4
+    assert f"经办：{who}" in text
+    assert any(message["text"].startswith(who) for message in page["messages"])
+    assert "assignee" not in progress
+    for told in (page, own, progress):
+        assert '"li"' not in json.dumps(told)
+
+
+def test_a_post_of_an_account_is_its_own_or_that_of_its_role(hall: Hall) -> None:
+    def made(uow: Any, **given: Any) -> str:
+        who = {"role": "clerk", "department": "市民政局", **given}
+        employ(uow, who.pop("name"), who.pop("role"), hall.clock.now(), **who)
+        return accounts.shown_to_citizens(uow, given["name"])
+
+    with hall.container.database.unit_of_work() as uow:
+        assert made(uow, name="zhao", post="低保专员") == "市民政局 · 低保专员"
+        assert made(uow, name="qian", role="supervisor") == "市民政局 · 值班主管"
+        assert made(uow, name="sun", department=None) == "服务大厅 · 值班员"
+        assert accounts.shown_to_citizens(uow, "gone") == "服务大厅 · 工作人员"
+        for wrong in ("", " 值班员", "值\n班", "长" * 21):
+            with pytest.raises(BadRequest):
+                made(uow, name="other", post=wrong)
 
 
 def test_two_clerks_at_one_case_see_each_other_for_a_while(hall: Hall) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import redis
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from services.cases import endpoints, service
+from services.container import Container
 from services.conversations.extraction import pseudonymise
+from services.core.audit import AuditRow
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
 from tests.support import employ
@@ -63,7 +66,8 @@ def office(desk: Any) -> Office:
         transcript_of=transcript_of,
         # No Redis here: nobody sees anybody, and everything else works.
         presence=service.Presence(redis.Redis(port=1)),
-        asked_in=lambda conversation_id, upto: "我的手机号【手机号1】怎么解绑",
+        masked=Container.masked,
+        asked_in=lambda conversation_id, seq: "我的手机号【手机号1】怎么解绑",
         without_identifiers=lambda text: pseudonymise(text, lambda kind, value: 1).text,
         identifiers_of=lambda conversation_id: [{"placeholder": "【手机号1】", "type": "phone", "masked": "138****"}],
     )
@@ -126,6 +130,35 @@ def test_a_case_goes_its_way_over_http(office: Office) -> None:
     assert office.call("officer", "POST", f"/cases/{case_no}/close").json()["status"] == "closed"
 
 
+def test_the_title_is_changed_over_http_by_whoever_holds_the_case_with_its_numbers_masked(office: Office) -> None:
+    case_no = office.desk.open().case_no
+    office.post("li", f"/cases/{case_no}/claim")
+    title = "请回电13800138000或13900139000"
+    assert office.post("li", f"/cases/{case_no}/title", title=title).json()["title"] == "请回电138****8000或139****9000"
+    assert office.post("wang", f"/cases/{case_no}/title", title="别的").status_code == 409
+    for wrong in ("", "  ", "长" * 41):
+        assert office.post("li", f"/cases/{case_no}/title", title=wrong).status_code == 422
+    for other in ("chief", "writer"):
+        assert office.post(other, f"/cases/{case_no}/title", title="别的").status_code == 403
+    with office.desk.database.unit_of_work(read_only=True) as uow:
+        actions = uow.session.scalars(sa.select(AuditRow.action).where(AuditRow.subject == case_no)).all()
+    assert actions.count("case.retitled") == 1
+
+
+def test_what_a_citizen_wrote_is_listed_and_read_over_http(office: Office) -> None:
+    case_no = office.desk.open(conversation_id="c1").case_no
+    office.desk.run(service.citizen_adds, case_no=case_no, conversation_id="c1", text="还在漏水")
+    page = office.call("li", "GET", "/cases").json()
+    assert (page["unread"], page["cases"][0]["news"]["words"]) == (1, "还在漏水")
+    assert office.post("chief", f"/cases/{case_no}/read", upto=1).status_code == 403
+    assert office.post("li", f"/cases/{case_no}/read", upto=-1).status_code == 422
+    assert office.post("li", f"/cases/{case_no}/read", upto=2**40).status_code == 422
+    assert office.post("li", "/cases/GD2026112099999/read", upto=1).status_code == 404
+    assert office.post("li", f"/cases/{case_no}/read", upto=1).status_code == 204
+    page = office.call("li", "GET", "/cases").json()
+    assert (page["unread"], page["cases"][0]["news"]["unread"]) == (0, 0)
+
+
 def test_one_click_makes_a_draft_of_a_settled_answer_and_a_second_click_the_same_one(office: Office) -> None:
     case_no = office.desk.open(conversation_id="c1").case_no
     assert office.post("li", f"/cases/{case_no}/draft").status_code == 409
@@ -156,7 +189,7 @@ def test_other_departments_cases_do_not_exist_for_a_clerk(office: Office) -> Non
     case_no = office.desk.open(department="民政").case_no
     assert office.call("officer", "GET", f"/cases/{case_no}").status_code == 404
     assert office.post("officer", f"/cases/{case_no}/claim").status_code == 404
-    assert office.call("officer", "GET", "/cases").json() == {"cases": [], "total": 0}
+    assert office.call("officer", "GET", "/cases").json() == {"cases": [], "total": 0, "unread": 0}
 
 
 @pytest.mark.parametrize(

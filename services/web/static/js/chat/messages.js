@@ -28,7 +28,7 @@ export function renderMessage(message, hooks) {
   item.append(
     h("img", { class: "avatar", src: `/static/img/${icon}.svg`, alt: "", width: 40, height: 40 }),
     h("div", { class: "msg__body" },
-      h("span", { class: message.sender === "clerk" ? "msg__name" : "sr-only" }, message.sender === "clerk" ? name : `${name}说：`),
+      h("span", { class: message.sender === "clerk" ? "msg__name" : "sr-only" }, message.sender === "clerk" ? message.spoken_by || name : `${name}说：`),
       mine ? sent(message) : incoming(message, hooks)));
   return item;
 }

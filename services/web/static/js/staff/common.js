@@ -42,8 +42,31 @@ export function caseTime(kase) {
   return h("span", { class: "left left_done" }, late ? "已答复（逾期）" : "已答复");
 }
 
+/** `3 条新留言 · 12 分钟前` of unread words, or null; `tick` keeps the time fresh. */
+export function unread(kase) {
+  const { news } = kase;
+  if (!news?.unread || !news.since) return null;
+  return h("span", { class: "unread", title: `最后一条 ${when(news.at)}` }, `${news.unread} 条新留言 · `, ago(news.since));
+}
+
+function ago(since) {
+  const node = h("span", { dataset: { since } });
+  node.textContent = agoText(since, Date.now());
+  return node;
+}
+
+/** How long ago a moment was: `刚刚`, `12 分钟前`, `3 小时 5 分前`, `2 天前`. */
+export function agoText(since, now) {
+  const passed = now - Date.parse(since);
+  return passed < 60_000 ? "刚刚" : `${span(passed)}前`;
+}
+
 export function tick() {
   const now = Date.now();
+  for (const node of document.querySelectorAll("[data-since]")) {
+    const text = agoText(node.dataset.since, now);
+    if (node.textContent !== text) node.textContent = text;
+  }
   for (const node of document.querySelectorAll(".left[data-due]")) refresh(node, now);
 }
 

@@ -8,7 +8,7 @@ import { clockState, hours, isOpen, tags, timeTag } from "./common.js";
 import { draftButton, moreActions, notices } from "./actions.js";
 
 const REVEALED_FOR = 60_000; // how long an identifier stays in the clear
-const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统" };
+const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统", import: "导入" };
 
 /** Where a limit is counted from, when that is not the opening. */
 const since = (clock) => (["raised", "reopened", "merged"].includes(clock.counted_why) ? `，自 ${when(clock.counted_from)} ${word("since", clock.counted_why)}起算` : "");
@@ -26,6 +26,7 @@ export class Detail {
     this.shown = {};
     this.drafts = new Map(); // case number -> text not yet sent
     this.revealed = new Map(); // placeholder -> value, for a minute
+    this.read = new Map(); // case number -> up to which of the citizen's words the server was told that they were seen
   }
 
   async open(caseNo) {
@@ -53,8 +54,19 @@ export class Detail {
       }
       throw error;
     }
-    if (caseNo === this.caseNo) this.show(kase);
+    if (caseNo === this.caseNo) {
+      this.show(kase);
+      this.tellRead(kase).catch(() => {}); // they stay unread, and the next look tells it again
+    }
     this.tellPresence(caseNo).catch(() => {}); // only a help: without it the second answer is still refused
+  }
+
+  /** Say up to where the citizen's words were on this screen. */
+  async tellRead({ case_no: caseNo, news }) {
+    if (!news?.unread || document.hidden || !may("cases.work") || this.read.get(caseNo) === news.upto) return;
+    await post(`/cases/${encodeURIComponent(caseNo)}/read`, { upto: news.upto });
+    this.read.set(caseNo, news.upto);
+    this.hooks.changed();
   }
 
   /** Say that this clerk looks at the case (and writes), and show who else does. */
@@ -74,7 +86,7 @@ export class Detail {
       };
       body.replaceChildren(this.parts.head, this.parts.present, h("div", { class: "case-main" }, this.parts.talk, this.parts.facts), this.parts.foot);
     }
-    const { clocks, hands, events, transcript, identifiers, present: _present, ...head } = kase;
+    const { clocks, hands, events, transcript, identifiers, present: _present, news: _news, ...head } = kase;
     const still = [(clocks || []).map(({ remaining_minutes: _, ...clock }) => clock), (hands || []).map(({ working_minutes: _, ...hand }) => hand)];
     this.update("head", [head, ...still], () => this.head(kase));
     this.update("facts", [identifiers, events, kase.assignee, [...this.revealed.keys()]], () => this.facts(kase));
@@ -101,7 +113,7 @@ export class Detail {
 
   head(kase) {
     return [
-      h("div", { class: "case-head__line" }, this.backButton(), h("h1", { class: "case-head__title" }, kase.title || "（无标题）"), h("span", { class: "case-head__tags" }, tags(kase))),
+      h("div", { class: "case-head__line" }, this.backButton(), h("h1", { class: "case-head__title" }, kase.title || "（无标题）", this.titleButton(kase)), h("span", { class: "case-head__tags" }, tags(kase))),
       h("p", { class: "case-head__meta" }, [
         kase.case_no, kase.department || "未分配", word("channel", kase.channel), `${when(kase.created_at)} 创建`,
         kase.assignee ? `经办 ${kase.assignee}` : "尚未认领", kase.first_response_at && `首次答复 ${when(kase.first_response_at)}`,
@@ -109,7 +121,7 @@ export class Detail {
       kase.clocks?.length ? h("ul", { class: "clocks" }, kase.clocks.map((clock) => h("li", { title: clock.source || "" },
         h("span", {}, word("target", clock.target)), clockState(clock, kase),
         clock.state !== "paused" && h("span", { class: "muted small" }, `${when(clock.due_at)} 前${clock.provisional ? "（暂定）" : ""}${clock.extended ? "（已延期）" : ""}${since(clock)}`)))) : null,
-      kase.hands?.length > 1 ? h("ul", { class: "clocks", "aria-label": "经手部门" }, kase.hands.map(inHand)) : null,
+      kase.hands?.length > 1 ? this.hands(kase.hands) : null,
       notices(this, kase),
     ];
   }
@@ -119,7 +131,7 @@ export class Detail {
     return transcript.map((message) => (message.sender === "system"
       ? h("p", { class: "line line_system" }, message.text)
       : h("div", { class: `line line_${message.sender}` },
-        h("p", { class: "line__who" }, `${SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
+        h("p", { class: "line__who" }, `${message.spoken_by || SENDERS[message.sender] || message.sender} · ${when(message.created_at)}`),
         h("div", { class: "line__text" }, message.data?.attachment ? attachment(this.caseNo, message) : message.sender === "citizen" ? message.text : linkify(message.text || "")),
         message.options?.length && message.type !== "answer" ? h("p", { class: "line__options" }, `选项：${message.options.map((option) => option.title).join("、")}`) : null)));
   }
@@ -132,9 +144,29 @@ export class Detail {
           : h("p", { class: "muted small" }, "市民没有提供")),
       h("section", { class: "card" }, h("h2", {}, "办理过程"),
         h("ol", { class: "timeline" }, [...(kase.events || [])].reverse().map((event) => h("li", {},
-          h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${event.actor}`),
+          h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${SENDERS[event.actor] || event.actor}`),
           event.text && h("p", { class: "timeline__text" }, event.text), h("p", { class: "muted small" }, timeTag(event.at)))))),
     ];
+  }
+
+  /** The departments that had the case, in their order; folded on a phone, where the talk needs the room. */
+  hands(hands) {
+    const late = hands.filter((hand) => hand.missed.length).length;
+    const open = this.handsOpen ?? !matchMedia("(max-width: 767px)").matches;
+    return h("details", { class: "hands", open, on: { toggle: (event) => { this.handsOpen = event.currentTarget.open; } } },
+      h("summary", {}, `经手 ${hands.length} 个部门`, late ? h("span", { class: "left left_overdue" }, `${late} 个超时`) : null),
+      h("ol", { class: "clocks", "aria-label": "经手部门" }, hands.map(inHand)));
+  }
+
+  /** Whoever may answer may say in other words what the case is about. */
+  titleButton(kase) {
+    if (kase.assignee && kase.assignee !== this.hooks.user && !may("cases.take_over")) return null;
+    const button = this.asking("修改标题", {
+      title: "修改标题", text: "市民查看工单时也会看到标题；修改会记入办理过程。", confirm: "保存",
+      fields: [{ name: "title", label: "标题（40 字以内）", value: kase.title, maxlength: 40 }],
+    }, "title");
+    button.className = "retitle";
+    return button;
   }
 
   /** Only for the clerk in charge; each time is noted in the case with the reason. */

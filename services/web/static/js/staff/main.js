@@ -14,7 +14,10 @@ const queue = new Queue({ open: (caseNo) => go(caseNo) });
 const detail = new Detail({
   user,
   departments: () => (known.length ? known : [...queue.departments].sort()),
-  changed: () => refresh(queue),
+  changed: () => {
+    queue.polls = 0; // the tabs count again at once
+    return refresh(queue);
+  },
   back: () => go(""),
 });
 

@@ -2,7 +2,7 @@
 import { byId, h } from "../dom.js";
 import { get } from "../api.js";
 import { when } from "../format.js";
-import { caseTime, isOpen, tags } from "./common.js";
+import { caseTime, isOpen, tags, unread } from "./common.js";
 
 const LIMIT = 100; // the most that the API gives at once
 const COUNT_EVERY = 3; // polls between two refreshes of the tab counts
@@ -56,9 +56,8 @@ export class Queue {
     const tab = this.tab;
     const page = await get("/cases", { ...QUERIES[tab], limit: LIMIT });
     if (tab !== this.tab) return;
-    const cases = sort(page.cases);
     for (const one of page.cases) if (one.department) this.departments.add(one.department);
-    this.render(cases, page.total);
+    this.render(page.cases, page.total);
     if (this.polls % COUNT_EVERY === 0) await this.count();
     this.polls += 1;
   }
@@ -67,15 +66,19 @@ export class Queue {
     const [fresh, late, mine] = await Promise.all([
       get("/cases", { ...QUERIES.new, limit: 1 }), get("/cases", { ...QUERIES.overdue, limit: 1 }), get("/cases", { ...QUERIES.mine, limit: 1 }),
     ]);
-    this.badge("new", fresh.total);
-    this.badge("overdue", late.total);
-    this.badge("mine", mine.total);
+    this.badge("new", fresh);
+    this.badge("overdue", late);
+    this.badge("mine", mine);
   }
 
-  badge(tab, number) {
+  /** How many there are; red when in one of them is something that a citizen wrote and nobody has read. */
+  badge(tab, { total, unread: waiting }) {
     const badge = document.querySelector(`[data-tab="${tab}"] .count`);
-    badge.textContent = number > 99 ? "99+" : String(number);
-    badge.hidden = !number;
+    badge.textContent = total > 99 ? "99+" : String(total);
+    badge.hidden = !total;
+    if (tab === "overdue") return;
+    badge.classList.toggle("count_alert", waiting > 0);
+    badge.title = waiting ? `${waiting} 件有新留言` : "";
   }
 
   render(cases, total) {
@@ -91,8 +94,9 @@ export class Queue {
   }
 
   row(one) {
+    const news = unread(one);
     return h("a", {
-      class: `row ${one.priority === "urgent" && isOpen(one) ? "row_urgent" : ""}`, href: `/staff/cases/${encodeURIComponent(one.case_no)}`, dataset: { case: one.case_no },
+      class: `row ${one.priority === "urgent" && isOpen(one) ? "row_urgent" : ""} ${news ? "row_unread" : ""}`, href: `/staff/cases/${encodeURIComponent(one.case_no)}`, dataset: { case: one.case_no },
       on: {
         click: (event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -103,6 +107,7 @@ export class Queue {
     },
     h("span", { class: "row__top" }, h("span", { class: "row__tags" }, tags(one)), caseTime(one)),
     h("span", { class: "row__title" }, one.title || "（无标题）"),
+    news && h("span", { class: "row__news" }, news, one.news.words && h("span", { class: "row__words" }, one.news.words)),
     h("span", { class: "row__meta" }, [one.case_no, one.department || "未分配", one.assignee && `经办 ${one.assignee}`, when(one.created_at)].filter(Boolean).join(" · ")));
   }
 
@@ -116,12 +121,3 @@ export class Queue {
 }
 
 const EMPTY = { new: "没有待受理的工单", mine: "您名下没有在办的工单", overdue: "没有逾期的工单", all: "还没有工单" };
-
-// Open before closed, urgent first, then whatever is due first.
-function sort(cases) {
-  const due = (one) => (one.next_due_at ? Date.parse(one.next_due_at) : Infinity);
-  return [...cases].sort((a, b) =>
-    isOpen(b) - isOpen(a)
-    || (isOpen(a) ? (b.priority === "urgent") - (a.priority === "urgent") || due(a) - due(b) : 0)
-    || Date.parse(b.created_at) - Date.parse(a.created_at));
-}
