@@ -53,7 +53,9 @@ def raise_levels(
                 case_log.append(uow, case, LEVEL_EVENTS[level], actor="system", now=now, data=data)
             else:
                 append(LEVEL_EVENTS[level], now, data)
-            for recipient in access.recipients(uow, case, _recipients(uow, case, level, now, away)):
+            for recipient in access.recipients(
+                uow, case, _recipients(uow, case, level, now, away), late=level != "warning"
+            ):
                 notifications.tell_staff(
                     uow,
                     recipient=recipient,

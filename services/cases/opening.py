@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, proposing, repository, views
+from services.cases import access, alarms, assignment, casefile, confiding, proposing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
 from services.cases.models import Case
@@ -68,6 +68,8 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
     if row.proposal is not None:
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
+    if row.confidential:
+        alarms.inform(uow, row, "case_confidential", [], now)
     if row.priority == "urgent":
         alert_urgent(uow, row, now)
     uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))
@@ -97,7 +99,7 @@ def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case
         event_seq=0,
         reopened_count=0,
         reply_time_unknown=False,
-        confidential=kind == "report",
+        confidential=kind == confiding.KIND,
         proposal=new.proposal.to_dict() if new.proposal is not None else None,
         undecided=undecided,
     )
@@ -110,7 +112,13 @@ def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetim
 
 
 def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
-    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
+    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand.
+
+    Those on duty are named for a confidential case: nobody is left alone for the sake of secrecy.
+    """
+    if case.confidential:
+        for name in assignment.duty_members(uow, now):
+            access.grant(uow, case, name, by="system", now=now)
     recipients = notifications.everybody_who("hears.urgent")
     recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
@@ -146,16 +154,13 @@ def _priority(row: Case) -> Priority:
 
 def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, now: datetime) -> CaseOut:
     case = file.row
-    priority = sla.effective_priority(proposing.choose_kind(new.kind, new.proposal)[0], new.priority)
+    kind, _ = proposing.choose_kind(new.kind, new.proposal)
+    priority = sla.effective_priority(kind, new.priority)
     if new.transcript_upto is not None:
         case.transcript_upto = max(case.transcript_upto or 0, new.transcript_upto)
-    if new.kind == "report" and not case.confidential:
+    if kind == confiding.KIND:
         # A tip-off within a case that was open already: from now on all of it is confidential.
-        data = {"kind": [case.kind, new.kind], "confidential": [False, True]}
-        case.confidential = True
-        file.append("reclassified", actor=new.actor, now=now, data=data, kind=new.kind)
-        if case.assignee is not None:
-            access.grant(uow, case, case.assignee, by=new.actor, now=now)
+        confiding.confide(uow, secrets, file, actor=new.actor, now=now)
     if priority == "urgent" and case.priority != "urgent":
         raise_to_urgent(uow, file, actor=new.actor, now=now)
     else:

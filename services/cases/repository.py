@@ -1,6 +1,6 @@
 """SQL of the case desk (its report has its own module)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -273,14 +273,44 @@ def cases_of_conversation(session: Session, conversation_id: str) -> Sequence[Ca
     ).all()
 
 
-def merged_cases(session: Session, case_no: str) -> list[tuple[str, str]]:
-    """Number and conversation of the cases that were merged into this one, also by way of others."""
+def numbers_among(session: Session, numbers: Collection[str], visible: sa.ColumnElement[bool]) -> set[str]:
+    """Those of the numbers whose cases are `visible`."""
+    return set(session.scalars(sa.select(Case.case_no).where(Case.case_no.in_(numbers), visible)))
+
+
+def spans_of_conversation(session: Session, conversation_id: str) -> Sequence[Case]:
+    """All cases of a conversation in the order of their opening: what was told of is found between them."""
+    return session.scalars(sa.select(Case).where(Case.conversation_id == conversation_id).order_by(Case.id)).all()
+
+
+def open_secret_ids(session: Session, after: int, limit: int) -> Sequence[int]:
+    """Open confidential cases, the oldest first."""
+    return session.scalars(
+        sa.select(Case.id)
+        .where(Case.confidential.is_(True), Case.status.in_(OPEN_STATUSES), Case.id > after)
+        .order_by(Case.id)
+        .limit(limit)
+    ).all()
+
+
+def ordinary_cases_merged_into(session: Session, case_no: str) -> Sequence[str]:
+    """Numbers of the cases that were merged into this very one and are not confidential."""
+    return session.scalars(
+        sa.select(Case.case_no)
+        .where(Case.merged_into == case_no, Case.status == "merged", Case.confidential.is_(False))
+        .order_by(Case.id)
+    ).all()
+
+
+def merged_cases(session: Session, case_no: str, *, confidential: bool) -> list[tuple[str, str]]:
+    """Number and conversation of the cases that were merged into this one, also by way of others; only those that are
+    as confidential, so that no answer to a tip-off reaches somebody else's conversation."""
     found: list[tuple[str, str]] = []
     into, seen = [case_no], {case_no}
     while into:
         rows = session.execute(
             sa.select(Case.case_no, Case.conversation_id)
-            .where(Case.merged_into.in_(into), Case.status == "merged")
+            .where(Case.merged_into.in_(into), Case.status == "merged", Case.confidential.is_(confidential))
             .order_by(Case.id)
         ).tuples()
         fresh = [(number, conversation_id) for number, conversation_id in rows if number not in seen]

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, casefile, drafting, repository
+from services.cases import access, casefile, drafting, repository, sight
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.clockwork import Since
 from services.cases.holding import NOT_FOUND
@@ -34,7 +34,7 @@ from services.sla.policies import Kind, Priority, Target, Unit
 def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseDetail:
     """A case with its events, without its transcript. Raises NotFound also for a case that `user` may not see."""
     case = repository.find_case(uow.session, case_no)
-    if case is None or not access.is_visible(uow, user, case):
+    if case is None or not sight.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
     (file,) = casefile.load(uow, [case])
     asked = repository.pending_extension(uow.session, case.id) if file.is_open else None
@@ -47,10 +47,10 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_by=asked.asked_by,
             asked_at=asked.asked_at,
         )
-    shown = show(secrets, file, now)
+    shown = _between_cases(uow, user, show(secrets, file, now))
     return CaseDetail(
         **{name: getattr(shown, name) for name in CaseOut.model_fields},
-        events=[_show_event(secrets, event) for event in file.events],
+        events=[_show_event(secrets, event, sight.mentioned(uow, user, event.data)) for event in file.events],
         hands=_show_hands(file, now),
         extension=extension,
         readers=access.readers(uow, case) if case.confidential else [],
@@ -58,7 +58,7 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
     )
 
 
-def _show_event(secrets: Secrets, event: CaseEvent) -> EventOut:
+def _show_event(secrets: Secrets, event: CaseEvent, data: dict[str, Any]) -> EventOut:
     return EventOut(
         seq=event.seq,
         type=event.type,
@@ -66,7 +66,7 @@ def _show_event(secrets: Secrets, event: CaseEvent) -> EventOut:
         actor=event.actor,
         at=event.at,
         text=secrets.decrypt(event.text_encrypted) if event.text_encrypted is not None else None,
-        data=event.data,
+        data=data,
     )
 
 
@@ -97,19 +97,6 @@ def _show_hands(file: CaseFile, now: datetime) -> list[HandOut]:
     return shown
 
 
-def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:
-    """Up to when the conversation's messages belong to a confidential case that `user` may not know of.
-
-    None when nothing is hidden, the far future while such a case is open.
-    """
-    ends = [
-        case.ended_at or datetime.max.replace(tzinfo=UTC)
-        for case in repository.cases_of_conversation(uow.session, conversation_id)
-        if case.confidential and case.case_no != case_no and not access.is_visible(uow, user, case)
-    ]
-    return max(ends, default=None)
-
-
 def list_cases(
     uow: UnitOfWork,
     secrets: Secrets,
@@ -128,7 +115,7 @@ def list_cases(
     cases, total = repository.list_cases(
         uow.session,
         now=now,
-        visible=access.sight(uow, user).condition(),
+        visible=sight.sight_of(uow, user).condition(),
         status=status,
         department=department,
         overdue=overdue,
@@ -137,7 +124,15 @@ def list_cases(
         limit=limit,
         offset=offset,
     )
-    return CaseList(cases=show_all(uow, secrets, cases, now), total=total)
+    shown = [_between_cases(uow, user, case) for case in show_all(uow, secrets, cases, now)]
+    return CaseList(cases=shown, total=total)
+
+
+def _between_cases(uow: UnitOfWork, user: StaffUser, case: CaseOut) -> CaseOut:
+    """A case without the number of one that it was merged into and that `user` may not know of."""
+    if case.merged_into is not None and not sight.may_see(uow, user, case.merged_into):
+        case.merged_into = None
+    return case
 
 
 def show(secrets: Secrets, file: CaseFile, now: datetime) -> CaseOut:

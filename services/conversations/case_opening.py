@@ -5,7 +5,7 @@ from datetime import datetime
 from services.cases import service as cases
 from services.conversations import repository, texts
 from services.conversations.messages import RECENT_MESSAGES, Messages
-from services.conversations.models import Conversation
+from services.conversations.models import Conversation, Message
 from services.conversations.schemas import Option, Outgoing
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -35,7 +35,7 @@ class CaseOpener:
         proposal: cases.Proposal | None = None,
     ) -> cases.CaseOut:
         new = cases.NewCase(
-            kind=kind,
+            kind=self._kind(uow, row, kind, upto),
             conversation_id=row.id,
             title=self._title(uow, row, upto),
             transcript_upto=upto,
@@ -49,18 +49,31 @@ class CaseOpener:
     def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
         """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
         messages with some substance, one a line."""
-        newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         words = [
-            " ".join(self._messages.read(message)[0].split())
-            for message in newest
-            if message.sender == "citizen" and "choice" not in message.extra and (upto is None or message.seq <= upto)
+            " ".join(text.split())
+            for message, text in self._said(uow, conversation_id)
+            if "choice" not in message.extra and (upto is None or message.seq <= upto)
         ]
         return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
 
+    def _kind(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int) -> Kind:
+        """A complaint whose words are a tip-off is one, whether or not the classifier could be asked."""
+        if kind not in ("complaint", "help"):
+            return kind
+        words = self.words_of(uow, row.id, upto).split("\n")
+        return "report" if any(cases.is_tip_off(text, telling=kind == "complaint") for text in words) else kind
+
+    def _said(self, uow: UnitOfWork, conversation_id: str) -> list[tuple[Message, str]]:
+        """The citizen's newest messages with their texts, but for what belongs to a confidential case: that is in no
+        title, draft or guess of another one."""
+        hidden = cases.shade(uow, conversation_id)
+        newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
+        said = [(message, self._messages.read(message)[0]) for message in newest if message.sender == "citizen"]
+        return [(message, text) for message, text in said if not hidden.covers(message.created_at, text)]
+
     def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
         """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
-        newest = repository.latest_messages(uow.session, row.id, RECENT_MESSAGES)
-        words = [self._messages.read(message)[0] for message in newest if message.sender == "citizen"]
+        words = [text for _, text in self._said(uow, row.id)]
         substantial = [text for text in words if len(text) > SHORT_WORDS]
         return (substantial or words or ["（无文字）"])[-1][:60]
 
@@ -70,6 +83,8 @@ class CaseOpener:
         due = next((clock.due_at for clock in running), None)
         opening = sla.load_calendar(uow).next_opening(now)
         promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
+        if case.confidential:
+            promise += texts.KEPT_SECRET
         options = tuple(
             Option(title=title, payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
             for title, what in (("催办", "press"), ("撤回", "withdraw"))
