@@ -111,6 +111,19 @@ def about(case: Case) -> dict[str, object]:
     return {"case_no": case.case_no, "department": case.department}
 
 
+def tell_named(uow: UnitOfWork, case: Case, now: datetime) -> None:
+    """Tell everybody who is named for a confidential case that it is there, each person once."""
+    for recipient in access.recipients(uow, case, []):
+        notifications.tell_staff(
+            uow,
+            recipient=recipient,
+            kind="case_confidential",
+            body=about(case),
+            dedupe_key=f"case-confidential:{case.case_no}:{recipient}",
+            now=now,
+        )
+
+
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:
     """Tell staff that something happened to the case; the event's number makes it once."""
     for recipient in access.recipients(uow, case, recipients):

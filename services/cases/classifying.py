@@ -87,6 +87,7 @@ def change_access(
         if accounts.find_user(uow, name) is None:
             raise BadRequest("没有这位人员")
         access.grant(uow, case, name, by=user.name, now=now)
+        alarms.tell_named(uow, case, now)
     else:
         if case.assignee == name:
             raise Conflict("这位人员正在办理此工单")

@@ -61,7 +61,7 @@ def keep_among_the_named(uow: UnitOfWork, secrets: Secrets, file: CaseFile, *, a
             access.grant(uow, case, name, by=actor, now=now)
     knowledge.forget_drafts(uow, f"case:{case.case_no}", actor=actor, now=now)
     _set_free(uow, secrets, case.case_no, now)
-    alarms.inform(uow, case, "case_confidential", [], now)
+    alarms.tell_named(uow, case, now)
     if case.assignee is not None and case.assignee not in access.readers(uow, case):
         if file.is_open:
             moving.put_back(uow, secrets, file, actor=actor, reason=BECAME_SECRET, now=now)

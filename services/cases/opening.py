@@ -69,7 +69,7 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
     if row.confidential:
-        alarms.inform(uow, row, "case_confidential", [], now)
+        alarms.tell_named(uow, row, now)
     if row.priority == "urgent":
         alert_urgent(uow, row, now)
     uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))

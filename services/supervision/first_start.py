@@ -1,4 +1,5 @@
-"""What an empty installation gets: the demo city, the starter knowledge base, one account per role."""
+"""What an empty installation gets: the demo city, the starter knowledge base, one account per role, and one for each
+person whom the city names for tip-offs."""
 
 import secrets
 from collections.abc import Callable
@@ -9,10 +10,11 @@ import knowledge_base
 from knowledge_base import import_file
 from services.accounts import service as accounts
 from services.appointments import service as appointments
+from services.cases import service as cases
 from services.citizens import service as citizens
 from services.container import Container
 from services.core.database import UnitOfWork
-from services.core.permissions import account_roles
+from services.core.permissions import ROLES, account_roles, roles_with
 from services.knowledge import service as knowledge
 from services.menus import service as menus
 from services.notifications import service as notifications
@@ -45,7 +47,11 @@ def prepare_data(container: Container, say: Callable[[str], None]) -> list[Accou
         if not menus.accounts(uow):
             menus.apply_menus(uow, container.city_dir, now)
         made = _make_accounts(uow, container)
+        uow.session.flush()
+        problem = cases.tip_off_readers(uow).problem
         uow.commit()
+    if problem is not None:
+        say(problem)
     with container.database.unit_of_work(read_only=True) as uow:
         version = knowledge.active_version(uow)
         is_empty = not knowledge.find_entries(uow, "", None, 1, 0)[1]
@@ -63,6 +69,11 @@ def _make_accounts(uow: UnitOfWork, container: Container) -> list[Account]:
     if accounts.has_accounts(uow):
         return []
     made = [Account(role, role, secrets.token_urlsafe(12)) for role in account_roles()]
+    # Whoever the city names for tip-offs is there before the first one comes: with the narrowest role that can answer.
+    roles = [role for role in roles_with("cases.work") if role in account_roles()]
+    narrowest = min(roles, key=lambda role: len(ROLES[role].may))
+    unable = cases.tip_off_readers(uow).unable
+    made += [Account(name, narrowest, secrets.token_urlsafe(12)) for name in unable if name not in account_roles()]
     for account in made:
         accounts.create_account(
             uow,
