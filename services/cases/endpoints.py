@@ -98,7 +98,8 @@ def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
         )
     if case.conversation_id is not None:
         messages = container.transcript_of(case.conversation_id, user.name)
-        case.transcript = [one for one in messages if not hidden.covers_message(one)]
+        with container.database.unit_of_work(read_only=True) as uow:
+            case.transcript = service.readable(uow, user, messages, hidden)
         case.identifiers = container.identifiers_of(case.conversation_id) if not hidden else []
     case.present = container.presence.others(case_no, user.name)
     return case

@@ -30,7 +30,7 @@ from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
-from services.cases.sight import Shade, Sight, may_see, shade, sight_of, visible_among
+from services.cases.sight import Shade, Sight, may_see, readable, secrets_in, shade, sight_of, visible_among
 from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.tip_offs import is_tip_off
@@ -90,6 +90,7 @@ __all__ = [
     "open_case_of",
     "period",
     "press",
+    "readable",
     "recompute_running",
     "release",
     "reopen",
@@ -98,6 +99,7 @@ __all__ = [
     "reports",
     "resolve",
     "resume",
+    "secrets_in",
     "set_absence",
     "set_alert_level",
     "shade",

@@ -6,7 +6,8 @@ asks here; `tests/unit/cases/test_no_query_without_sight.py` finds a query that 
 """
 
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,6 +23,7 @@ from services.sla import service as sla
 
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_NUMBER: Final = re.compile(r"GD\d{13,16}")
 # What events say of other cases.
 _REFERENCES: Final = ("into", "case_no")
 
@@ -85,6 +87,22 @@ def visible_among(uow: UnitOfWork, user: StaffUser, numbers: Collection[str]) ->
     return repository.numbers_among(uow.session, numbers, sight_of(uow, user).condition())
 
 
+def secrets_in(uow: UnitOfWork, user: StaffUser | None, *texts: str) -> set[str]:
+    """The numbers in texts that are of confidential cases which `user` (None: whoever reads it) may not know of."""
+    numbers = {number for text in texts for number in _NUMBER.findall(text)}
+    if not numbers:
+        return set()
+    seen = sight_of(uow, user) if user is not None else NOBODY
+    return repository.numbers_among(uow.session, numbers, Case.case_no.in_(seen.hidden()))
+
+
+def without_secrets(uow: UnitOfWork, user: StaffUser, text: str) -> str:
+    """A text that somebody wrote, without the numbers of confidential cases that `user` may not know of."""
+    for number in secrets_in(uow, user, text):
+        text = text.replace(number, "（工单号）")
+    return text
+
+
 def mentioned(uow: UnitOfWork, user: StaffUser, data: Mapping[str, Any]) -> dict[str, Any]:
     """What an event says, without the number of another case that `user` may not know of (one was merged, and became
     confidential afterwards)."""
@@ -106,10 +124,6 @@ class Shade:
     def covers(self, at: datetime, said: str = "") -> bool:
         """Whether something said at that moment in these words is hidden."""
         return any(since < at <= until for since, until in self.spans) or any(one in said for one in self.numbers)
-
-    def covers_message(self, message: Mapping[str, Any]) -> bool:
-        """`covers` for a message of a transcript: its buttons and its results repeat numbers too."""
-        return self.covers(datetime.fromisoformat(str(message["created_at"])), json.dumps(message, ensure_ascii=False))
 
     def __bool__(self) -> bool:
         return bool(self.spans)
@@ -147,3 +161,16 @@ def _end(uow: UnitOfWork, case: Case) -> datetime:
             break
         case = into
     return case.ended_at or _EVER
+
+
+def readable(
+    uow: UnitOfWork, user: StaffUser, messages: Sequence[dict[str, Any]], hidden: Shade
+) -> list[dict[str, Any]]:
+    """Those of a transcript's messages that `user` may read: what is `hidden` is left out, and what repeats the number
+    of a confidential case, as buttons and lists of a citizen's own cases do."""
+    whole = [(one, json.dumps(one, ensure_ascii=False)) for one in messages]
+    left = [
+        (one, text) for one, text in whole if not hidden.covers(datetime.fromisoformat(str(one["created_at"])), text)
+    ]
+    secret = secrets_in(uow, user, *(text for _, text in left))
+    return [one for one, text in left if not any(number in text for number in secret)]

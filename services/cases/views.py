@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from services.accounts.schemas import StaffUser
 from services.cases import access, casefile, drafting, repository, sight
@@ -50,7 +50,7 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
     shown = _between_cases(uow, user, show(secrets, file, now))
     return CaseDetail(
         **{name: getattr(shown, name) for name in CaseOut.model_fields},
-        events=[_show_event(secrets, event, sight.mentioned(uow, user, event.data)) for event in file.events],
+        events=[_read(uow, user, _show_event(secrets, event)) for event in file.events],
         hands=_show_hands(file, now),
         extension=extension,
         readers=access.readers(uow, case) if case.confidential else [],
@@ -58,7 +58,15 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
     )
 
 
-def _show_event(secrets: Secrets, event: CaseEvent, data: dict[str, Any]) -> EventOut:
+def _read(uow: UnitOfWork, user: StaffUser, event: EventOut) -> EventOut:
+    """An event as `user` may read it."""
+    if event.text is not None:
+        event.text = sight.without_secrets(uow, user, event.text)
+    event.data = sight.mentioned(uow, user, event.data)
+    return event
+
+
+def _show_event(secrets: Secrets, event: CaseEvent) -> EventOut:
     return EventOut(
         seq=event.seq,
         type=event.type,
@@ -66,7 +74,7 @@ def _show_event(secrets: Secrets, event: CaseEvent, data: dict[str, Any]) -> Eve
         actor=event.actor,
         at=event.at,
         text=secrets.decrypt(event.text_encrypted) if event.text_encrypted is not None else None,
-        data=data,
+        data=event.data,
     )
 
 
@@ -129,7 +137,9 @@ def list_cases(
 
 
 def _between_cases(uow: UnitOfWork, user: StaffUser, case: CaseOut) -> CaseOut:
-    """A case without the number of one that it was merged into and that `user` may not know of."""
+    """A case without the numbers of others that `user` may not know of: the one that it was merged into, and whatever
+    its citizen wrote."""
+    case.title = sight.without_secrets(uow, user, case.title)
     if case.merged_into is not None and not sight.may_see(uow, user, case.merged_into):
         case.merged_into = None
     return case

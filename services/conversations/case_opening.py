@@ -69,7 +69,9 @@ class CaseOpener:
         hidden = cases.shade(uow, conversation_id)
         newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         said = [(message, self._messages.read(message)[0]) for message in newest if message.sender == "citizen"]
-        return [(message, text) for message, text in said if not hidden.covers(message.created_at, text)]
+        said = [(message, text) for message, text in said if not hidden.covers(message.created_at, text)]
+        secret = cases.secrets_in(uow, None, *(text for _, text in said))
+        return [(message, text) for message, text in said if not any(number in text for number in secret)]
 
     def _title(self, uow: UnitOfWork, row: Conversation, upto: int) -> str:
         """The citizen's own words that led here: the newest message with some substance, identifiers hidden."""
