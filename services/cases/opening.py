@@ -20,6 +20,9 @@ from services.sla import service as sla
 from services.sla.policies import Kind, Priority
 
 TITLE_LIMIT = 100
+# Numbers of seven digits, from 5,000,000 on: more than a day of others has.
+SECRET_NUMBERS = 5_000_000
+SECRET_DRAWS = 50
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,9 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
 
 def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case:
     kind, undecided = proposing.choose_kind(new.kind, new.proposal)
+    number = secret_number(uow, secrets, now) if kind == confiding.KIND else case_number(uow, now)
     return Case(
-        case_no=case_number(uow, now),
+        case_no=number,
         kind=kind,
         department=proposing.choose_department(uow, new.department, new.proposal),
         priority=sla.effective_priority(kind, new.priority),
@@ -138,6 +142,19 @@ def case_number(uow: UnitOfWork, at: datetime) -> str:
     """GD, the day in Shanghai, and the day's counter with at least five digits."""
     day = at.astimezone(SHANGHAI).strftime("%Y%m%d")
     return number_text(day, repository.take_numbers(uow.session, day))
+
+
+def secret_number(uow: UnitOfWork, secrets: Secrets, at: datetime) -> str:
+    """A number that is in no row of others: a gap among those of a day would tell that there is a tip-off, and its place
+    among other tip-offs how many. It is the day and seven digits, drawn from a keyed hash of a counter of their own."""
+    day = at.astimezone(SHANGHAI).strftime("%Y%m%d")
+    for _ in range(SECRET_DRAWS):
+        counter = repository.take_numbers(uow.session, f"S{day[2:]}")
+        drawn = int(secrets.keyed_hash(f"case number {day} {counter}"), 16) % SECRET_NUMBERS
+        number = number_text(day, SECRET_NUMBERS + drawn)
+        if repository.find_case(uow.session, number) is None:
+            return number
+    raise RuntimeError("no free number for a confidential case")
 
 
 def number_text(day: str, counter: int) -> str:
