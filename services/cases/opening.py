@@ -145,7 +145,7 @@ def case_number(uow: UnitOfWork, at: datetime) -> str:
 
 
 def secret_number(uow: UnitOfWork, secrets: Secrets, at: datetime) -> str:
-    """A number that is in no row of others: a gap among those of a day would tell that there is a tip-off, and its place
+    """A number that is in no row of others: a gap among those of a day would tell of a tip-off, and its place
     among other tip-offs how many. It is the day and seven digits, drawn from a keyed hash of a counter of their own."""
     day = at.astimezone(SHANGHAI).strftime("%Y%m%d")
     for _ in range(SECRET_DRAWS):

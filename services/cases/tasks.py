@@ -100,7 +100,7 @@ def tell_named(database: Database, now: datetime) -> int:
             return looked
         after = ids[-1]
         with database.unit_of_work() as uow:
-            for case in repository.lock_case_ids(uow.session, ids):
+            for case in repository.lock_case_ids(uow.session, ids, skip_locked=False):
                 if case.confidential:
                     alarms.tell_named(uow, case, now)
                     looked += 1
