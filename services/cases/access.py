@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.accounts import service as accounts
-from services.cases import repository
+from services.cases import sight_repository
 from services.cases.models import Case
 from services.core.database import UnitOfWork
 from services.core.permissions import may
@@ -47,12 +47,12 @@ def named(uow: UnitOfWork) -> Named:
 
 def readers(uow: UnitOfWork, case: Case) -> list[str]:
     """The names of those who may open a confidential case, in order."""
-    return sorted({*sla.desk_rules(uow).named_for_tip_offs, *repository.access_names(uow.session, case.id)})
+    return sorted({*sla.desk_rules(uow).named_for_tip_offs, *sight_repository.access_names(uow.session, case.id)})
 
 
 def grant(uow: UnitOfWork, case: Case, name: str, *, by: str, now: datetime) -> None:
     """Let `name` know of the case; again is the same as once."""
-    repository.insert_access(uow.session, case.id, name, by, now)
+    sight_repository.insert_access(uow.session, case.id, name, by, now)
 
 
 def recipients(uow: UnitOfWork, case: Case, otherwise: Sequence[str], *, late: bool = False) -> list[str]:
@@ -64,7 +64,7 @@ def recipients(uow: UnitOfWork, case: Case, otherwise: Sequence[str], *, late: b
     if not case.confidential:
         return list(otherwise)
     rules = sla.desk_rules(uow)
-    told = {*rules.confidential_readers, *repository.access_names(uow.session, case.id)}
+    told = {*rules.confidential_readers, *sight_repository.access_names(uow.session, case.id)}
     if late or not told:
         told |= set(rules.confidential_supervisors)
     found = [f"user:{name}" for name in sorted(told)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
-from services.cases import access, alarms, assignment, confiding, opening, repository, views
+from services.cases import access, alarms, assignment, confiding, opening, sight_repository, views
 from services.cases.casefile import CaseFile
 from services.cases.holding import locked, must_hold
 from services.cases.models import QUEUED_STATUSES, Case
@@ -91,7 +91,7 @@ def change_access(
     else:
         if case.assignee == name:
             raise Conflict("这位人员正在办理此工单")
-        repository.delete_access(uow.session, case.id, name)
+        sight_repository.delete_access(uow.session, case.id, name)
     file.append("access_changed", actor=user.name, now=now, data={"name": name, "allowed": allowed})
     return views.show(secrets, file, now)
 

@@ -7,7 +7,7 @@ cases that had been merged into it, which go on by themselves again.
 from datetime import datetime
 from typing import Any, Final
 
-from services.cases import access, alarms, assignment, casefile, desk, moving, repository
+from services.cases import access, alarms, assignment, casefile, desk, moving, sight_repository
 from services.cases.casefile import CaseFile
 from services.cases.models import QUEUED_STATUSES
 from services.cases.tip_offs import is_tip_off
@@ -73,7 +73,7 @@ def keep_among_the_named(uow: UnitOfWork, secrets: Secrets, file: CaseFile, *, a
 
 def _set_free(uow: UnitOfWork, secrets: Secrets, case_no: str, now: datetime) -> None:
     """Ordinary cases that were merged into this one are nobody's secret, and must not be answered out of one."""
-    for number in repository.ordinary_cases_merged_into(uow.session, case_no):
+    for number in sight_repository.ordinary_cases_merged_into(uow.session, case_no):
         file = casefile.lock(uow, number)
         if file is None or file.row.status != "merged":
             continue

@@ -1,6 +1,6 @@
 """SQL of the case desk (its report has its own module)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from services.cases.models import (
     QUEUED_STATUSES,
     AlertLevel,
     Case,
-    CaseAccess,
     CaseAlert,
     CaseClock,
     CaseCounter,
@@ -217,23 +216,6 @@ def last_event(session: Session, case_id: int, types: Sequence[str]) -> CaseEven
     ).first()
 
 
-def has_access(session: Session, case_id: int, name: str) -> bool:
-    return session.get(CaseAccess, (case_id, name)) is not None
-
-
-def access_names(session: Session, case_id: int) -> Sequence[str]:
-    return session.scalars(sa.select(CaseAccess.name).where(CaseAccess.case_id == case_id)).all()
-
-
-def insert_access(session: Session, case_id: int, name: str, by: str, now: datetime) -> None:
-    statement = insert(session, CaseAccess).values(case_id=case_id, name=name, granted_by=by, granted_at=now)
-    session.execute(statement.on_conflict_do_nothing())
-
-
-def delete_access(session: Session, case_id: int, name: str) -> None:
-    session.execute(sa.delete(CaseAccess).where(CaseAccess.case_id == case_id, CaseAccess.name == name))
-
-
 def is_absent(session: Session, name: str, now: datetime) -> bool:
     return bool(absent_names(session, [name], now))
 
@@ -270,35 +252,6 @@ def pending_extension(session: Session, case_id: int) -> CaseExtension | None:
 def cases_of_conversation(session: Session, conversation_id: str) -> Sequence[Case]:
     return session.scalars(
         sa.select(Case).where(Case.conversation_id == conversation_id).order_by(Case.id.desc()).limit(50)
-    ).all()
-
-
-def numbers_among(session: Session, numbers: Collection[str], visible: sa.ColumnElement[bool]) -> set[str]:
-    """Those of the numbers whose cases are `visible`."""
-    return set(session.scalars(sa.select(Case.case_no).where(Case.case_no.in_(numbers), visible)))
-
-
-def spans_of_conversation(session: Session, conversation_id: str) -> Sequence[Case]:
-    """All cases of a conversation in the order of their opening: what was told of is found between them."""
-    return session.scalars(sa.select(Case).where(Case.conversation_id == conversation_id).order_by(Case.id)).all()
-
-
-def open_secret_ids(session: Session, after: int, limit: int) -> Sequence[int]:
-    """Open confidential cases, the oldest first."""
-    return session.scalars(
-        sa.select(Case.id)
-        .where(Case.confidential.is_(True), Case.status.in_(OPEN_STATUSES), Case.id > after)
-        .order_by(Case.id)
-        .limit(limit)
-    ).all()
-
-
-def ordinary_cases_merged_into(session: Session, case_no: str) -> Sequence[str]:
-    """Numbers of the cases that were merged into this very one and are not confidential."""
-    return session.scalars(
-        sa.select(Case.case_no)
-        .where(Case.merged_into == case_no, Case.status == "merged", Case.confidential.is_(False))
-        .order_by(Case.id)
     ).all()
 
 

@@ -30,7 +30,7 @@ from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
-from services.cases.sight import Shade, Sight, may_see, readable, secrets_in, shade, sight_of, visible_among
+from services.cases.sight import Shade, readable, secrets_in, shade, sight_of, visible_among
 from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.tip_offs import is_tip_off
@@ -51,7 +51,6 @@ __all__ = [
     "Presence",
     "Proposal",
     "Shade",
-    "Sight",
     "absences",
     "add_from_citizen",
     "alert_level",
@@ -82,7 +81,6 @@ __all__ = [
     "is_confidential",
     "is_tip_off",
     "list_cases",
-    "may_see",
     "merge",
     "must_see",
     "note",

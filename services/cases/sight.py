@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from services.accounts.schemas import StaffUser
-from services.cases import repository
+from services.cases import repository, sight_repository
 from services.cases.models import Case, CaseAccess
 from services.core.database import UnitOfWork
 from services.core.permissions import may
@@ -72,7 +72,7 @@ def is_visible(uow: UnitOfWork, user: StaffUser, case: Case) -> bool:
     """The same rule on one case."""
     seen = sight_of(uow, user)
     if case.confidential:
-        return seen.named or repository.has_access(uow.session, case.id, user.name)
+        return seen.named or sight_repository.has_access(uow.session, case.id, user.name)
     return seen.departments is None or case.department in seen.departments
 
 
@@ -84,7 +84,7 @@ def may_see(uow: UnitOfWork, user: StaffUser, case_no: str) -> bool:
 
 def visible_among(uow: UnitOfWork, user: StaffUser, numbers: Collection[str]) -> set[str]:
     """The same rule on many numbers."""
-    return repository.numbers_among(uow.session, numbers, sight_of(uow, user).condition())
+    return sight_repository.numbers_among(uow.session, numbers, sight_of(uow, user).condition())
 
 
 def secrets_in(uow: UnitOfWork, user: StaffUser | None, *texts: str) -> set[str]:
@@ -93,7 +93,7 @@ def secrets_in(uow: UnitOfWork, user: StaffUser | None, *texts: str) -> set[str]
     if not numbers:
         return set()
     seen = sight_of(uow, user) if user is not None else NOBODY
-    return repository.numbers_among(uow.session, numbers, Case.case_no.in_(seen.hidden()))
+    return sight_repository.numbers_among(uow.session, numbers, Case.case_no.in_(seen.hidden()))
 
 
 def without_secrets(uow: UnitOfWork, user: StaffUser, text: str) -> str:
@@ -138,7 +138,7 @@ def shade(
     is kept elsewhere: a title, a draft, a file). A case is told of from the end of the one before it (the words that
     led to it come before its opening) until it ends, one that was merged until the case that it went on as does.
     """
-    rows = repository.spans_of_conversation(uow.session, conversation_id)
+    rows = sight_repository.spans_of_conversation(uow.session, conversation_id)
     spans, numbers = [], set()
     for case in rows:
         if not case.confidential or case.case_no == apart_from:

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.cases import alarms, assignment, casefile, repository, waiting
+from services.cases import alarms, assignment, casefile, repository, sight_repository, waiting
 from services.cases.recomputing import recompute_stale
 from services.cases.supervision import write_due_reports
 from services.core.database import Database
@@ -95,7 +95,7 @@ def tell_named(database: Database, now: datetime) -> int:
     looked = after = 0
     while True:
         with database.unit_of_work(read_only=True) as uow:
-            ids = repository.open_secret_ids(uow.session, after, PER_TRANSACTION)
+            ids = sight_repository.open_secret_ids(uow.session, after, PER_TRANSACTION)
         if not ids:
             return looked
         after = ids[-1]
