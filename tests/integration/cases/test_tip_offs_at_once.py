@@ -9,8 +9,13 @@ from services.accounts.schemas import StaffUser
 from services.cases import service as cases
 from services.cases import tasks
 from services.cases.proposing import Proposal
+from services.cases.sight import without_secrets
 from services.core.errors import NotFound, Unprocessable
+from services.notifications import repository as notices
 from services.notifications import service as notifications
+from services.notifications.dead_letters import dead_letters
+from services.notifications.models import OutboxRow
+from tests.integration.cases.conftest import CIVIL
 from tests.integration.cases.test_named_and_dealt import city_of, people
 
 SURE = Proposal("report", "举报", 0.9, None, 0.0, 0)
@@ -70,6 +75,43 @@ def test_danger_to_life_in_a_tip_off_is_known_to_those_on_duty(desk: Any, tmp_pa
     assert desk.detail(case_no, night).priority == "urgent"
     assert ("case_urgent", "user:night") in desk.outbox()
     hidden_from(desk, case_no, desk.li, desk.boss)
+
+
+def test_what_was_told_of_it_before_is_shown_to_nobody_else(desk: Any) -> None:
+    case_no = desk.open(conversation_id="c1").case_no
+    other = desk.open(conversation_id="c2").case_no
+    for number in (case_no, other):
+        desk.do(cases.transfer, number, desk.boss, department=CIVIL, reason="转")
+        desk.database.write(
+            lambda uow, number=number: uow.session.add(
+                OutboxRow(
+                    channel="wechat",
+                    recipient="c",
+                    kind="case.reply",
+                    body={"case_no": number},
+                    dedupe_key=number,
+                    created_at=desk.clock.now(),
+                    next_attempt_at=desk.clock.now(),
+                    attempts=12,
+                    dead=True,
+                )
+            )
+        )
+
+    def read(user: StaffUser) -> tuple[set[str], int, set[str], str]:
+        with desk.database.unit_of_work(read_only=True) as uow:
+            hidden = cases.sight_of(uow, user).hidden()
+            told = notices.notices_for(uow.session, [f"department:{CIVIL}"], 50, hidden)
+            numbers = {str(row.body["case_no"]) for row in told}
+            dead = dead_letters(uow, hidden=hidden)
+            assert dead.total == len(dead.rows)
+            found = cases.visible_among(uow, user, [case_no, other])
+            return numbers, dead.total, found, without_secrets(uow, user, f"见 {case_no}")
+
+    assert read(desk.boss) == ({case_no, other}, 2, {case_no, other}, f"见 {case_no}")
+    desk.run(cases.citizen_adds, case_no=case_no, conversation_id="c1", text="村支书贪污低保款")
+    assert read(desk.boss) == ({other}, 1, {other}, "见 （工单号）")
+    assert read(NAMED) == ({case_no, other}, 2, {case_no, other}, f"见 {case_no}")
 
 
 def test_whoever_is_named_later_hears_of_what_is_open_once(desk: Any, tmp_path: Path) -> None:
