@@ -168,9 +168,12 @@ def readable(
 ) -> list[dict[str, Any]]:
     """Those of a transcript's messages that `user` may read: what is `hidden` is left out, and what repeats the number
     of a confidential case, as buttons and lists of a citizen's own cases do."""
-    whole = [(one, json.dumps(one, ensure_ascii=False)) for one in messages]
-    left = [
-        (one, text) for one, text in whole if not hidden.covers(datetime.fromisoformat(str(one["created_at"])), text)
-    ]
+    left = [(one, json.dumps(one, ensure_ascii=False)) for one in messages]
+    if hidden:
+        left = [(one, text) for one, text in left if not hidden.covers(_moment(one), text)]
     secret = secrets_in(uow, user, *(text for _, text in left))
     return [one for one, text in left if not any(number in text for number in secret)]
+
+
+def _moment(message: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(message["created_at"]))
