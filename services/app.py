@@ -101,7 +101,13 @@ def create_app(container: Container | None = None) -> FastAPI:
         statistics,
     ):
         app.include_router(feature.router)
-    app.include_router(build_router(composed.settings.city_name, departments=lambda: _departments(composed)))
+    app.include_router(
+        build_router(
+            composed.settings.city_name,
+            departments=lambda: _departments(composed),
+            setup_problem=lambda: health.tip_offs(composed)["problem"],
+        )
+    )
     mount_static(app)
     _add_operations(app)
     document_problems(app)

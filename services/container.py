@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio.to_thread
 import httpx
+import sqlalchemy as sa
 
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
@@ -19,6 +20,7 @@ from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
 from services.accounts import service as accounts
 from services.accounts.brakes import Brakes
 from services.accounts.passwords import Passwords
+from services.accounts.schemas import StaffUser
 from services.accounts.tasks import Logins
 from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
@@ -51,6 +53,7 @@ from services.core.database import Database, UnitOfWork
 from services.core.errors import Unprocessable
 from services.core.events import EventBus
 from services.core.limits import SharedRate
+from services.core.permissions import may
 from services.core.settings import Settings
 from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
 from services.core.streams import Streams
@@ -271,6 +274,18 @@ class Container:
     def presence(self) -> cases.Presence:
         """Who looks at which case just now."""
         return cases.Presence(self.signals.client)
+
+    @staticmethod
+    def hidden_cases(uow: UnitOfWork, user: StaffUser) -> sa.Select[str]:
+        """The numbers of the cases that somebody may not know of, for whatever only mentions cases."""
+        return cases.sight_of(uow, user).hidden()
+
+    @staticmethod
+    def case_links(uow: UnitOfWork, user: StaffUser, numbers: Sequence[str]) -> dict[str, str]:
+        """The pages of those of the cases that somebody may open, by number."""
+        if not may(user, "cases.work"):
+            return {}
+        return {number: f"/staff/cases/{number}" for number in cases.visible_among(uow, user, numbers)}
 
     def transcript_of(self, conversation_id: str, viewer: str) -> list[dict[str, Any]]:
         with self.database.unit_of_work(read_only=True) as uow:

@@ -10,6 +10,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.cases import service as cases
 from services.container import Container
 from services.core.errors import HuiyingError
 from services.worker import HEARTBEAT_KEY
@@ -71,6 +72,16 @@ async def systems(container: Container) -> dict[str, str]:
             group.start_soon(one, kind)
     await gateway.aclose()
     return dict(sorted(found.items()))
+
+
+def tip_offs(container: Container) -> dict[str, Any]:
+    """Whom the city names for confidential reports: {named: [NAME], without_account: [NAME], problem: TEXT | None}."""
+    try:
+        with container.database.unit_of_work(read_only=True) as uow:
+            named = cases.tip_off_readers(uow)
+    except (SQLAlchemyError, HuiyingError) as error:
+        return {"named": [], "without_account": [], "problem": type(error).__name__}
+    return {"named": list(named.able), "without_account": list(named.unable), "problem": named.problem}
 
 
 def _database(container: Container) -> dict[str, str]:

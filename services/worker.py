@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
 
@@ -17,11 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from services import senders
 from services.appointments import tasks as appointment_tasks
 from services.bindings import tasks as binding_tasks
+from services.cases import service as cases
 from services.cases import tasks as case_tasks
 from services.cases.models import OPEN_STATUSES
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
 from services.core import leases, process
+from services.core.database import Database
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -62,6 +64,7 @@ class Worker:
         self._outbox_grew = {channel: threading.Event() for channel in notifications.CHANNELS}
         self._senders = senders.senders_of(container)
         self._owner = leases.new_holder()
+        self._named: object = None
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -128,6 +131,7 @@ class Worker:
         jobs = (
             appointment_tasks.follow_notices,
             case_tasks.end_waits,
+            self._tell_named,
             case_tasks.deal_queues,
             case_tasks.recompute_stale,
             case_tasks.write_due_reports,
@@ -137,6 +141,14 @@ class Worker:
                 job(self._container.database, self._container.clock.now())
             except SQLAlchemyError as error:
                 log.error("worker job failed", job=job.__name__, kind=type(error).__name__)
+
+    def _tell_named(self, database: Database, now: datetime) -> None:
+        """Only when others are named than at the last look: nobody else has anything to hear."""
+        with database.unit_of_work(read_only=True) as uow:
+            named = cases.tip_off_readers(uow)
+        if named != self._named:
+            case_tasks.tell_named(database, now)
+            self._named = named
 
     def _scan_bindings(self) -> None:
         container = self._container

@@ -53,7 +53,9 @@ def raise_levels(
                 case_log.append(uow, case, LEVEL_EVENTS[level], actor="system", now=now, data=data)
             else:
                 append(LEVEL_EVENTS[level], now, data)
-            for recipient in access.recipients(uow, case, _recipients(uow, case, level, now, away)):
+            for recipient in access.recipients(
+                uow, case, _recipients(uow, case, level, now, away), late=level != "warning"
+            ):
                 notifications.tell_staff(
                     uow,
                     recipient=recipient,
@@ -107,6 +109,19 @@ def about(case: Case) -> dict[str, object]:
     if case.confidential:
         return {"case_no": case.case_no, "confidential": True}
     return {"case_no": case.case_no, "department": case.department}
+
+
+def tell_named(uow: UnitOfWork, case: Case, now: datetime) -> None:
+    """Tell everybody who is named for a confidential case that it is there, each person once."""
+    for recipient in access.recipients(uow, case, []):
+        notifications.tell_staff(
+            uow,
+            recipient=recipient,
+            kind="case_confidential",
+            body=about(case),
+            dedupe_key=f"case-confidential:{case.case_no}:{recipient}",
+            now=now,
+        )
 
 
 def inform(uow: UnitOfWork, case: Case, kind: str, recipients: Sequence[str], now: datetime, **body: object) -> None:

@@ -141,7 +141,9 @@ class CaseFile:
     def tell(self, news: CaseNews) -> None:
         """Tell the citizen of the case, and those of the cases that were merged into it under their own numbers."""
         self._uow.collect(news)
-        for number, conversation_id in repository.merged_cases(self._uow.session, self.row.case_no):
+        for number, conversation_id in repository.merged_cases(
+            self._uow.session, self.row.case_no, confidential=self.row.confidential
+        ):
             self._uow.collect(replace(news, case_no=number, conversation_id=conversation_id, through=self.row.case_no))
 
     def elapsed(self, now: datetime) -> tuple[float, float | None]:

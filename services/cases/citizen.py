@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from services.cases import alarms, casefile, desk, hearing, repository, views
+from services.cases import alarms, casefile, confiding, desk, hearing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseClosed
 from services.cases.holding import NOT_FOUND, stripped, written
@@ -32,6 +32,7 @@ def citizen_adds(
     """Add to an open case; one that waited for the citizen goes on. `data` must hold no personal data."""
     file = _own(uow, case_no, conversation_id)
     file.append("added", actor=ACTOR, now=now, text=written(text), secrets=secrets, data=data)
+    confiding.heed(uow, secrets, file, text, actor=ACTOR, now=now)
     if file.row.status == "waiting":
         file.append("resumed", actor=ACTOR, now=now)
     hearing.hear(secrets, file.row, text, now)
@@ -79,6 +80,7 @@ def citizen_withdraws(
     case = file.row
     file.append("withdrawn", actor=ACTOR, now=now, text=stripped(reason), secrets=secrets)
     case.ended_at = now
+    confiding.heed(uow, secrets, file, reason, actor=ACTOR, now=now)
     alarms.inform(uow, case, "case_withdrawn", alarms.responsible(uow, case, now), now)
     file.tell(CaseClosed(case.case_no, case.conversation_id, ACTOR, now, how="withdrawn"))
     return views.show(secrets, file, now)
@@ -104,6 +106,7 @@ def citizen_reopens(
         if now > until:
             raise Conflict("已超过重新办理的期限，请重新提交")
     desk.open_again(uow, secrets, file, actor=ACTOR, reason=written(reason), now=now)
+    confiding.heed(uow, secrets, file, reason, actor=ACTOR, now=now)
     hearing.hear(secrets, file.row, reason, now)
     told = [*alarms.responsible(uow, file.row, now), *notifications.everybody_who("hears.citizens")]
     alarms.inform(uow, file.row, "case_reopened", told, now)
@@ -129,6 +132,7 @@ def citizen_rates(
     data = {"score": score}
     file.append("rated", actor=ACTOR, now=now, text=stripped(comment), secrets=secrets, data=data)
     file.row.satisfaction = score
+    confiding.heed(uow, secrets, file, comment, actor=ACTOR, now=now)
     return views.show(secrets, file, now)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
-from services.cases import access, alarms, assignment, moving, opening, repository, views
+from services.cases import access, alarms, assignment, confiding, opening, sight_repository, views
 from services.cases.casefile import CaseFile
 from services.cases.holding import locked, must_hold
 from services.cases.models import QUEUED_STATUSES, Case
@@ -16,8 +16,6 @@ from services.core.errors import BadRequest, Conflict
 from services.core.permissions import must
 from services.sla import service as sla
 from services.sla.policies import Kind, Priority
-
-CONFIDENTIAL_KIND = "report"
 
 
 def classify(
@@ -52,7 +50,7 @@ def classify(
         if kind == "urgent":
             raise BadRequest("紧急求助始终为紧急")
     secret = confidential if confidential is not None else case.confidential
-    if kind == CONFIDENTIAL_KIND:
+    if kind == confiding.KIND:
         if confidential is False:
             raise BadRequest("举报工单始终保密")
         secret = True
@@ -89,10 +87,11 @@ def change_access(
         if accounts.find_user(uow, name) is None:
             raise BadRequest("没有这位人员")
         access.grant(uow, case, name, by=user.name, now=now)
+        alarms.tell_named(uow, case, now)
     else:
         if case.assignee == name:
             raise Conflict("这位人员正在办理此工单")
-        repository.delete_access(uow.session, case.id, name)
+        sight_repository.delete_access(uow.session, case.id, name)
     file.append("access_changed", actor=user.name, now=now, data={"name": name, "allowed": allowed})
     return views.show(secrets, file, now)
 
@@ -103,11 +102,8 @@ def _find_a_place(
     """Where a reclassified case goes on: in its clerk's hands, or in the queue."""
     case = file.row
     if secret and case.confidential:
-        named = access.readers(uow, case)
-        if case.assignee is not None and case.assignee not in named:
-            moving.put_back(uow, secrets, file, actor=user.name, reason="转为保密工单", now=now)
-            return
-        alarms.inform(uow, case, "case_confidential", alarms.responsible(uow, case, now), now)
+        confiding.keep_among_the_named(uow, secrets, file, actor=user.name, now=now)
+        return
     if case.status in QUEUED_STATUSES and case.assignee is None:
         if moved:
             alarms.inform(uow, case, "case_transferred", alarms.responsible(uow, case, now), now)

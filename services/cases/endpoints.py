@@ -1,7 +1,6 @@
 """The case desk over HTTP (architecture, HTTP)."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -87,28 +86,25 @@ def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
     """A case with its events, the conversation's transcript and the masked identifiers in it.
 
     Opening a confidential case leaves an audit row. Of a conversation that held a tip-off which the reader may not know
-    of, only what came after it is shown.
+    of, only what was not said of it is shown, and no identifier.
     """
     container = container_of(request)
-    hidden = None
+    hidden = service.Shade()
     with container.database.unit_of_work(read_only=True) as uow:
         case = service.get_case(uow, container.secrets, case_no=case_no, user=user, now=container.clock.now())
         if case.conversation_id is not None:
-            hidden = service.hidden_until(uow, conversation_id=case.conversation_id, case_no=case_no, user=user)
+            hidden = service.shade(uow, case.conversation_id, apart_from=case_no, user=user)
     if case.confidential:
         container.database.write(
             lambda uow: record(uow, actor=user.name, action="case.read", subject=case_no, now=container.clock.now())
         )
     if case.conversation_id is not None:
         messages = container.transcript_of(case.conversation_id, user.name)
-        case.transcript = [one for one in messages if hidden is None or _moment(one) > hidden]
-        case.identifiers = container.identifiers_of(case.conversation_id) if hidden is None else []
+        with container.database.unit_of_work(read_only=True) as uow:
+            case.transcript = service.readable(uow, user, messages, hidden)
+        case.identifiers = container.identifiers_of(case.conversation_id) if not hidden else []
     case.present = container.presence.others(case_no, user.name)
     return case
-
-
-def _moment(message: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(message["created_at"]))
 
 
 @router.post("/{case_no}/claim")
@@ -247,10 +243,8 @@ def draft(case_no: str, request: Request, user: Worker) -> DraftView:
     with the.database.unit_of_work(read_only=True) as uow:
         case = service.get_case(uow, the.secrets, case_no=case_no, user=user, now=the.clock.now())
         if case.conversation_id is not None:
-            conversation = case.conversation_id
-            # What belongs to a tip-off of the same conversation stays out.
-            if service.hidden_until(uow, conversation_id=conversation, case_no=case_no, user=user) is None:
-                asked = the.asked_in(conversation, case.title_seq)
+            # What belongs to a tip-off of the same conversation is in no words that are kept elsewhere.
+            asked = the.asked_in(case.conversation_id, case.title_seq)
     return the.database.write(
         lambda uow: service.draft(
             uow,

@@ -7,7 +7,7 @@ the department that it waits for. A case that goes into other hands takes along 
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, repository
+from services.cases import repository, sight
 from services.cases.holding import NOT_FOUND
 from services.cases.models import OPEN_STATUSES, Case
 from services.cases.schemas import NewsOut
@@ -62,7 +62,7 @@ def mark_read(uow: UnitOfWork, *, case_no: str, user: StaffUser, upto: int, now:
     Raises NotFound for a case that `user` may not know of.
     """
     case = repository.find_case(uow.session, case_no)
-    if case is None or not access.is_visible(uow, user, case):
+    if case is None or not sight.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
     if case.words_read >= min(upto, case.words) or not _is_for(case, user):
         return

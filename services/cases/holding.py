@@ -1,7 +1,7 @@
 """Finding and locking a case for an action, and who holds it."""
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, casefile
+from services.cases import casefile, sight
 from services.cases.casefile import CaseFile
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -14,7 +14,7 @@ NOT_FOUND = "没有这个工单"
 def locked(uow: UnitOfWork, case_no: str, user: StaffUser) -> CaseFile:
     """The case, locked. Raises NotFound also for one that `user` may not know of."""
     file = casefile.lock(uow, case_no)
-    if file is None or not access.is_visible(uow, user, file.row):
+    if file is None or not sight.is_visible(uow, user, file.row):
         raise NotFound(NOT_FOUND)
     return file
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
-from services.cases import access, alarms, assignment, casefile, repository, views
+from services.cases import access, alarms, assignment, casefile, repository, sight, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseAssigned, CaseMerged, CaseTransferred
 from services.cases.holding import NOT_FOUND, locked, must_hold, stripped, written
@@ -102,7 +102,7 @@ def assign(
     colleague = accounts.find_user(uow, assignee)
     if colleague is None or not may(colleague, "cases.work"):
         raise BadRequest("没有可以接收工单的这位人员")
-    if not case.confidential and not access.is_visible(uow, colleague, case):
+    if not case.confidential and not sight.is_visible(uow, colleague, case):
         raise BadRequest("这位人员不在工单的承办部门")
     if colleague.name == case.assignee:
         raise Conflict("工单已经由这位人员办理")
@@ -152,7 +152,7 @@ def merge(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, i
     # Locked in one order, so that two people who merge crosswise cannot wait for each other.
     found = {number: casefile.lock(uow, number) for number in sorted((case_no, into))}
     file, other = found[case_no], found[into]
-    if file is None or other is None or not all(access.is_visible(uow, user, one.row) for one in (file, other)):
+    if file is None or other is None or not all(sight.is_visible(uow, user, one.row) for one in (file, other)):
         raise NotFound(NOT_FOUND)
     case = file.row
     if case.confidential != other.row.confidential:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, hearing, proposing, repository, views
+from services.cases import access, alarms, assignment, casefile, confiding, hearing, proposing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
 from services.cases.models import Case
@@ -21,6 +21,9 @@ from services.sla.policies import Kind, Priority
 
 TITLE_LIMIT = 100
 ASKED_AGAIN = "（再次请求人工）"
+# Numbers of seven digits, from 5,000,000 on: more than a day of others has.
+SECRET_NUMBERS = 5_000_000
+SECRET_DRAWS = 50
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
     if row.proposal is not None:
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
+    if row.confidential:
+        alarms.tell_named(uow, row, now)
     if row.priority == "urgent":
         alert_urgent(uow, row, now)
     uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))
@@ -84,8 +89,9 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
 
 def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case:
     kind, undecided = proposing.choose_kind(new.kind, new.proposal)
+    number = secret_number(uow, secrets, now) if kind == confiding.KIND else case_number(uow, now)
     return Case(
-        case_no=case_number(uow, now),
+        case_no=number,
         kind=kind,
         department=proposing.choose_department(uow, new.department, new.proposal),
         priority=sla.effective_priority(kind, new.priority),
@@ -107,7 +113,7 @@ def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case
         event_seq=0,
         reopened_count=0,
         reply_time_unknown=False,
-        confidential=kind == "report",
+        confidential=kind == confiding.KIND,
         proposal=new.proposal.to_dict() if new.proposal is not None else None,
         undecided=undecided,
     )
@@ -120,7 +126,13 @@ def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetim
 
 
 def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
-    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
+    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand.
+
+    Those on duty are named for a confidential case: nobody is left alone for the sake of secrecy.
+    """
+    if case.confidential:
+        for name in assignment.duty_members(uow, now):
+            access.grant(uow, case, name, by="system", now=now)
     recipients = notifications.everybody_who("hears.urgent")
     recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
@@ -142,6 +154,19 @@ def case_number(uow: UnitOfWork, at: datetime) -> str:
     return number_text(day, repository.take_numbers(uow.session, day))
 
 
+def secret_number(uow: UnitOfWork, secrets: Secrets, at: datetime) -> str:
+    """A number that is in no row of others: a gap among those of a day would tell of a tip-off, and its place
+    among other tip-offs how many. It is the day and seven digits, drawn from a keyed hash of a counter of their own."""
+    day = at.astimezone(SHANGHAI).strftime("%Y%m%d")
+    for _ in range(SECRET_DRAWS):
+        counter = repository.take_numbers(uow.session, f"S{day[2:]}")
+        drawn = int(secrets.keyed_hash(f"case number {day} {counter}"), 16) % SECRET_NUMBERS
+        number = number_text(day, SECRET_NUMBERS + drawn)
+        if repository.find_case(uow.session, number) is None:
+            return number
+    raise RuntimeError("no free number for a confidential case")
+
+
 def number_text(day: str, counter: int) -> str:
     return f"GD{day}{counter:05d}"
 
@@ -156,16 +181,13 @@ def _priority(row: Case) -> Priority:
 
 def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, now: datetime) -> CaseOut:
     case = file.row
-    priority = sla.effective_priority(proposing.choose_kind(new.kind, new.proposal)[0], new.priority)
+    kind, _ = proposing.choose_kind(new.kind, new.proposal)
+    priority = sla.effective_priority(kind, new.priority)
     if new.transcript_upto is not None:
         case.transcript_upto = max(case.transcript_upto or 0, new.transcript_upto)
-    if new.kind == "report" and not case.confidential:
+    if kind == confiding.KIND:
         # A tip-off within a case that was open already: from now on all of it is confidential.
-        data = {"kind": [case.kind, new.kind], "confidential": [False, True]}
-        case.confidential = True
-        file.append("reclassified", actor=new.actor, now=now, data=data, kind=new.kind)
-        if case.assignee is not None:
-            access.grant(uow, case, case.assignee, by=new.actor, now=now)
+        confiding.confide(uow, secrets, file, actor=new.actor, now=now)
     if priority == "urgent" and case.priority != "urgent":
         raise_to_urgent(uow, file, actor=new.actor, now=now)
     else:

@@ -130,10 +130,6 @@ def backlog(session: Session, now: datetime, scope: Scope = ()) -> dict[str, int
     return {name: int(value) for name, value in row._mapping.items()}
 
 
-def not_confidential() -> sa.ColumnElement[bool]:
-    return Case.confidential.is_(False)
-
-
 def counted() -> sa.ColumnElement[bool]:
     """A duplicate that was merged is no case of its own, unless it was answered or its limit missed before that."""
     missed = sa.exists().where(CaseClock.case_id == Case.id, CaseClock.state == "breached")

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.accounts.schemas import StaffUser
-from services.cases import access
 from services.cases import report_repository as figures
+from services.cases import sight
 from services.cases.models import Case
 from services.cases.report_repository import By, Key
 from services.core.clock import SHANGHAI, parse_moment
@@ -41,7 +41,6 @@ def report(
     now: datetime,
     by: By | None = None,
     reader: StaffUser | None = None,
-    scope: figures.Scope = (),
 ) -> dict[str, Any]:
     """Figures of the cases created in [start, end), as they stood at `now`: `overall` and, with `by`, `rows`.
 
@@ -52,14 +51,12 @@ def report(
     A rate or percentile of nothing is null. A missed limit counts where it happened: for the department that had the
     case in hand then, whoever has it now. Of a reopened case the first round decides that saw an answer or a missed
     limit. A merged duplicate counts only when it was answered, or its limit missed, before. Confidential cases that
-    `reader` may not know of are in no figure; without a reader (the command line, beside the database itself) all are
-    counted.
+    `reader` may not know of are in no figure; without a reader (the command line, a report that many read) none is, so
+    that nobody learns by comparing two figures how many there are.
     """
-    within = [*scope, figures.counted()]
-    if reader is not None:
-        # Statistics are for all departments: only confidentiality narrows them.
-        everywhere = StaffUser(reader.name, reader.role, None)
-        within.append(access.sight(uow, everywhere).condition())
+    # Statistics are for all departments: only confidentiality narrows them.
+    seen = sight.sight_of(uow, reader).everywhere() if reader is not None else sight.NOBODY
+    within = [figures.counted(), seen.condition()]
     overall = _rows(uow, start, end, now, None, within).get(None) or _row({}, {}, None)
     keyed = _rows(uow, start, end, now, by, within) if by else {}
     rows = [{"key": key, **row} for key, row in sorted(keyed.items(), key=lambda item: item[0] or "")]

@@ -12,7 +12,6 @@ from services.cases.models import (
     QUEUED_STATUSES,
     AlertLevel,
     Case,
-    CaseAccess,
     CaseAlert,
     CaseClock,
     CaseCounter,
@@ -238,23 +237,6 @@ def last_event(session: Session, case_id: int, types: Sequence[str]) -> CaseEven
     ).first()
 
 
-def has_access(session: Session, case_id: int, name: str) -> bool:
-    return session.get(CaseAccess, (case_id, name)) is not None
-
-
-def access_names(session: Session, case_id: int) -> Sequence[str]:
-    return session.scalars(sa.select(CaseAccess.name).where(CaseAccess.case_id == case_id)).all()
-
-
-def insert_access(session: Session, case_id: int, name: str, by: str, now: datetime) -> None:
-    statement = insert(session, CaseAccess).values(case_id=case_id, name=name, granted_by=by, granted_at=now)
-    session.execute(statement.on_conflict_do_nothing())
-
-
-def delete_access(session: Session, case_id: int, name: str) -> None:
-    session.execute(sa.delete(CaseAccess).where(CaseAccess.case_id == case_id, CaseAccess.name == name))
-
-
 def is_absent(session: Session, name: str, now: datetime) -> bool:
     return bool(absent_names(session, [name], now))
 
@@ -294,14 +276,15 @@ def cases_of_conversation(session: Session, conversation_id: str) -> Sequence[Ca
     ).all()
 
 
-def merged_cases(session: Session, case_no: str) -> list[tuple[str, str]]:
-    """Number and conversation of the cases that were merged into this one, also by way of others."""
+def merged_cases(session: Session, case_no: str, *, confidential: bool) -> list[tuple[str, str]]:
+    """Number and conversation of the cases that were merged into this one, also by way of others; only those that are
+    as confidential, so that no answer to a tip-off reaches somebody else's conversation."""
     found: list[tuple[str, str]] = []
     into, seen = [case_no], {case_no}
     while into:
         rows = session.execute(
             sa.select(Case.case_no, Case.conversation_id)
-            .where(Case.merged_into.in_(into), Case.status == "merged")
+            .where(Case.merged_into.in_(into), Case.status == "merged", Case.confidential.is_(confidential))
             .order_by(Case.id)
         ).tuples()
         fresh = [(number, conversation_id) for number, conversation_id in rows if number not in seen]

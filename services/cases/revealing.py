@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.accounts.schemas import StaffUser
-from services.cases import repository, views
+from services.cases import repository, sight
 from services.cases.holding import locked, written
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -43,7 +43,7 @@ def reveal(
         raise Conflict("工单已结束，不能再查看")
     if case.conversation_id is None:
         raise NotFound("没有这条身份信息")
-    if views.hidden_until(uow, conversation_id=case.conversation_id, case_no=case_no, user=user) is not None:
+    if sight.shade(uow, case.conversation_id, apart_from=case_no, user=user):
         # They may belong to a tip-off that this clerk may not know of.
         raise NotFound("没有这条身份信息")
     repository.lock_reveals(uow.session)

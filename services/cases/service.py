@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, repository, views
+from services.cases import repository, sight, views
+from services.cases.access import named as tip_off_readers
 from services.cases.additions import add_from_citizen
 from services.cases.assignment import absences, end_absence, set_absence
 from services.cases.citizen import (
@@ -30,9 +31,11 @@ from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
+from services.cases.sight import Shade, readable, secrets_in, shade, sight_of, visible_among
 from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
-from services.cases.views import get_case, hidden_until, list_cases
+from services.cases.tip_offs import is_tip_off
+from services.cases.views import get_case, list_cases
 from services.cases.waiting import hold, resume
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -48,6 +51,7 @@ __all__ = [
     "PastCasesReport",
     "Presence",
     "Proposal",
+    "Shade",
     "absences",
     "add_from_citizen",
     "alert_level",
@@ -74,10 +78,10 @@ __all__ = [
     "extend",
     "get_case",
     "give_back",
-    "hidden_until",
     "hold",
     "import_past_cases",
     "is_confidential",
+    "is_tip_off",
     "list_cases",
     "mark_read",
     "merge",
@@ -87,6 +91,7 @@ __all__ = [
     "open_case_of",
     "period",
     "press",
+    "readable",
     "recompute_running",
     "release",
     "reopen",
@@ -96,16 +101,21 @@ __all__ = [
     "resolve",
     "resume",
     "retitle",
+    "secrets_in",
     "set_absence",
     "set_alert_level",
+    "shade",
+    "sight_of",
+    "tip_off_readers",
     "transfer",
+    "visible_among",
 ]
 
 
 def must_see(uow: UnitOfWork, *, case_no: str, user: StaffUser) -> None:
     """Raises NotFound for a case that is not there, or that `user` may not know of."""
     case = repository.find_case(uow.session, case_no)
-    if case is None or not access.is_visible(uow, user, case):
+    if case is None or not sight.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
 
 

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, casefile, drafting, hearing, repository
+from services.cases import access, casefile, drafting, hearing, repository, sight
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.clockwork import Since
 from services.cases.holding import NOT_FOUND
@@ -34,7 +34,7 @@ from services.sla.policies import Kind, Priority, Target, Unit
 def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseDetail:
     """A case with its events, without its transcript. Raises NotFound also for a case that `user` may not see."""
     case = repository.find_case(uow.session, case_no)
-    if case is None or not access.is_visible(uow, user, case):
+    if case is None or not sight.is_visible(uow, user, case):
         raise NotFound(NOT_FOUND)
     (file,) = casefile.load(uow, [case])
     asked = repository.pending_extension(uow.session, case.id) if file.is_open else None
@@ -47,16 +47,24 @@ def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser
             asked_by=asked.asked_by,
             asked_at=asked.asked_at,
         )
-    shown = show(secrets, file, now)
+    shown = _between_cases(uow, user, show(secrets, file, now))
     shown.news = hearing.news_of(secrets, case)
     return CaseDetail(
         **{name: getattr(shown, name) for name in CaseOut.model_fields},
-        events=[_show_event(secrets, event) for event in file.events],
+        events=[_read(uow, user, _show_event(secrets, event)) for event in file.events],
         hands=_show_hands(file, now),
         extension=extension,
         readers=access.readers(uow, case) if case.confidential else [],
         draft=drafting.draft_of(uow, case.case_no),
     )
+
+
+def _read(uow: UnitOfWork, user: StaffUser, event: EventOut) -> EventOut:
+    """An event as `user` may read it."""
+    if event.text is not None:
+        event.text = sight.without_secrets(uow, user, event.text)
+    event.data = sight.mentioned(uow, user, event.data)
+    return event
 
 
 def _show_event(secrets: Secrets, event: CaseEvent) -> EventOut:
@@ -98,19 +106,6 @@ def _show_hands(file: CaseFile, now: datetime) -> list[HandOut]:
     return shown
 
 
-def hidden_until(uow: UnitOfWork, *, conversation_id: str, case_no: str, user: StaffUser) -> datetime | None:
-    """Up to when the conversation's messages belong to a confidential case that `user` may not know of.
-
-    None when nothing is hidden, the far future while such a case is open.
-    """
-    ends = [
-        case.ended_at or datetime.max.replace(tzinfo=UTC)
-        for case in repository.cases_of_conversation(uow.session, conversation_id)
-        if case.confidential and case.case_no != case_no and not access.is_visible(uow, user, case)
-    ]
-    return max(ends, default=None)
-
-
 def list_cases(
     uow: UnitOfWork,
     secrets: Secrets,
@@ -129,7 +124,7 @@ def list_cases(
     cases, total, unread = repository.list_cases(
         uow.session,
         now=now,
-        visible=access.sight(uow, user).condition(),
+        visible=sight.sight_of(uow, user).condition(),
         status=status,
         department=department,
         overdue=overdue,
@@ -138,10 +133,19 @@ def list_cases(
         limit=limit,
         offset=offset,
     )
-    shown = show_all(uow, secrets, cases, now)
+    shown = [_between_cases(uow, user, case) for case in show_all(uow, secrets, cases, now)]
     for case, out in zip(cases, shown, strict=True):
         out.news = hearing.news_of(secrets, case)
     return CaseList(cases=shown, total=total, unread=unread)
+
+
+def _between_cases(uow: UnitOfWork, user: StaffUser, case: CaseOut) -> CaseOut:
+    """A case without the numbers of others that `user` may not know of: the one that it was merged into, and whatever
+    its citizen wrote."""
+    case.title = sight.without_secrets(uow, user, case.title)
+    if case.merged_into is not None and not sight.may_see(uow, user, case.merged_into):
+        case.merged_into = None
+    return case
 
 
 def show(secrets: Secrets, file: CaseFile, now: datetime) -> CaseOut:

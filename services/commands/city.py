@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from services.appointments import service as appointments
+from services.cases import service as cases
 from services.citizens import service as citizens
 from services.commands.console import container, needs
 from services.menus import service as menus
@@ -36,6 +37,8 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
         applied += appointments.apply_city(uow, directory, parts.clock.now())
         applied += citizens.apply_city(uow, directory, parts.clock.now())
         applied += retention.apply_city(uow, directory, parts.clock.now())
+        uow.session.flush()
+        problem = cases.tip_off_readers(uow).problem
         uow.commit()
     for document in applied:
         typer.echo(
@@ -47,3 +50,5 @@ def apply(directory: Annotated[Path, typer.Argument(help="The folder with the ci
             f"account {account.key}: version {account.version}"
             f"{'' if account.changed else ' (unchanged)'}, {account.keywords} keyword replies changed"
         )
+    if problem is not None:
+        typer.echo(problem)

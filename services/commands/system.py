@@ -108,6 +108,7 @@ def doctor(as_json: JsonFlag = False) -> None:
     report["connector_mistakes"] = mistakes
     settings = parts.settings
     report["text_messages"] = "gateway" if settings.sms_url else "sandbox" if settings.sandbox_url else "none"
+    report["tip_offs"] = health.tip_offs(parts)
     show(report, as_json)
     if report["status"] == "down" or report["schema"] != "current" or mistakes:
         raise typer.Exit(1)

@@ -138,6 +138,8 @@ class Arrivals:
         urgency = detect(inbound.text, heard) if inbound.text else None
         if urgency is not None:
             self._answer_urgency(uow, row, message, urgency, now)
+        elif inbound.text and self._is_tip_off(uow, row, text, now):
+            self._take_tip_off(uow, row, message, now)
         elif row.handler != "human" and row.case_no is not None and inbound.choice is None:
             self._keep_company(uow, row, message, {str(entity["type"]) for entity in entities}, inbound, now)
         if answered:
@@ -219,6 +221,22 @@ class Arrivals:
         self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
         message.route = "urgent"
+        message.case_no = case.case_no
+
+    def _is_tip_off(self, uow: UnitOfWork, row: Conversation, text: str, now: datetime) -> bool:
+        """Whether these words must be kept from whoever would read them now: the clerks of the open case, or the form
+        that asks for something else."""
+        if not cases.is_tip_off(text, telling=True):
+            return False
+        case = cases.open_case_of(uow, self._secrets, conversation_id=row.id, now=now)
+        return not case.confidential if case is not None else row.requested_slot is not None
+
+    def _take_tip_off(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> None:
+        """Confidential at once, before any queue: the message takes no turn, and an open form stays as it is."""
+        case = self._opener.open(uow, row, "report", message.seq, now)
+        self._messages.say(uow, row, self._opener.message(uow, case, now), now, in_reply_to=message.seq)
+        message.state = repository.DONE
+        message.route = "complaint"
         message.case_no = case.case_no
 
     def _keep_company(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from services.cases.service import Shade
 from services.conversations import repository
 from services.conversations.models import Attachment
 from services.core.crypto import Secrets
@@ -96,7 +97,11 @@ def keep(
     return described
 
 
-def read(uow: UnitOfWork, secrets: Secrets, conversation_id: str, attachment_id: str) -> tuple[str, bytes] | None:
-    """Media type and content of an attachment of this conversation, or None."""
+def read(
+    uow: UnitOfWork, secrets: Secrets, conversation_id: str, attachment_id: str, hidden: Shade
+) -> tuple[str, bytes] | None:
+    """Media type and content of an attachment of this conversation; None also for one that is `hidden`."""
     kept = repository.attachment(uow.session, conversation_id, attachment_id)
-    return (kept.media_type, secrets.decrypt_bytes(kept.content_encrypted)) if kept else None
+    if kept is None or hidden.covers(kept.created_at):
+        return None
+    return kept.media_type, secrets.decrypt_bytes(kept.content_encrypted)

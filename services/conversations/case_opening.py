@@ -1,5 +1,6 @@
 """Cases that open out of a conversation: in the citizen's own words, with what is promised."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.cases import service as cases
@@ -50,7 +51,7 @@ class CaseOpener:
         now_said = repository.message(uow.session, row.id, upto)
         words = sentences.whole(self._messages.read(now_said)[0]) if now_said is not None else ""
         new = cases.NewCase(
-            kind=kind,
+            kind=self._kind(uow, row, kind, upto),
             conversation_id=row.id,
             title=_masked(title or UNTITLED, masked),
             titled=title is not None,
@@ -64,14 +65,14 @@ class CaseOpener:
         row.case_no = case.case_no
         return case
 
-    def words_of(self, uow: UnitOfWork, conversation_id: str) -> str:
-        """What the citizen wrote lately, with placeholders for identifiers: the newest messages with some substance,
-        one a line."""
+    def words_of(self, uow: UnitOfWork, conversation_id: str, upto: int | None = None) -> str:
+        """What the citizen wrote lately (up to the message `upto`), with placeholders for identifiers: the newest
+        messages with some substance, one a line."""
         newest = repository.latest_messages(uow.session, conversation_id, RECENT_MESSAGES)
         words = [
-            " ".join(self._messages.read(message)[0].split())
-            for message in newest
-            if message.sender == "citizen" and "choice" not in message.extra
+            " ".join(text.split())
+            for message, text in self._said(uow, conversation_id, newest)
+            if "choice" not in message.extra and (upto is None or message.seq <= upto)
         ]
         return "\n".join([text for text in words if len(text) > SHORT_WORDS][-CASE_MESSAGES:])
 
@@ -79,7 +80,24 @@ class CaseOpener:
         """What the citizen asked in the message that a case has its title from, with placeholders for identifiers and
         without the commands before it; empty when it is gone or there is none."""
         message = repository.message(uow.session, conversation_id, seq) if seq is not None else None
-        return sentences.whole(self._messages.read(message)[0]) if message is not None else ""
+        said = self._said(uow, conversation_id, [message] if message is not None else [])
+        return sentences.whole(said[0][1]) if said else ""
+
+    def _kind(self, uow: UnitOfWork, row: Conversation, kind: Kind, upto: int) -> Kind:
+        """A complaint whose words are a tip-off is one, whether or not the classifier could be asked."""
+        if kind not in ("complaint", "help"):
+            return kind
+        words = self.words_of(uow, row.id, upto).split("\n")
+        return "report" if any(cases.is_tip_off(text, telling=kind == "complaint") for text in words) else kind
+
+    def _said(self, uow: UnitOfWork, conversation_id: str, messages: Sequence[Message]) -> list[tuple[Message, str]]:
+        """The citizen's among these messages of a conversation with their texts, but for what belongs to a confidential
+        case: that is in no title, draft or guess of another one."""
+        hidden = cases.shade(uow, conversation_id)
+        said = [(message, self._messages.read(message)[0]) for message in messages if message.sender == "citizen"]
+        said = [(message, text) for message, text in said if not hidden.covers(message.created_at, text)]
+        secret = cases.secrets_in(uow, None, *(text for _, text in said))
+        return [(message, text) for message, text in said if not any(number in text for number in secret)]
 
     def spoke(self, uow: UnitOfWork, row: Conversation, message: Message, now: datetime) -> None:
         """The citizen's message is heard by the open case, if there is one, and belongs to it from then on; once."""
@@ -108,14 +126,14 @@ class CaseOpener:
                 matter = []
             if message.case_no is None:
                 matter.append(message)
-        said = [one for one in matter if one.type == "text" and "choice" not in one.extra]
+        texts_only = [one for one in matter if one.type == "text" and "choice" not in one.extra]
+        said = self._said(uow, row.id, texts_only)
         ranked = [
-            *(one for one in said if one.seq == upto and kind in TOLD_AT_ONCE),
-            *(one for one in said if one.route not in IDLE),
+            *(one for one in said if one[0].seq == upto and kind in TOLD_AT_ONCE),
+            *(one for one in said if one[0].route not in IDLE),
             *said,
         ]
-        for message in ranked:
-            text = self._messages.read(message)[0]
+        for message, text in ranked:
             if sentences.first(text) is not None or (kind == "urgent" and message.seq == upto):
                 return message.seq, text
         return None
@@ -126,6 +144,10 @@ class CaseOpener:
         due = next((clock.due_at for clock in running), None)
         opening = sla.load_calendar(uow).next_opening(now)
         promise = texts.promise(case.case_no, due, opening if opening > now else None, reused=case.reused)
+        if case.confidential:
+            promise += texts.KEPT_SECRET
+        if case.confidential:
+            promise += texts.KEPT_SECRET
         options = tuple(
             Option(title=title, payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
             for title, what in (("催办", "press"), ("撤回", "withdraw"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.accounts import service as accounts
 from services.bindings import service as bindings
+from services.cases.service import Shade
 from services.conversations import (
     attachments,
     repository,
@@ -39,6 +40,8 @@ from services.core.database import UnitOfWork
 from services.core.errors import NotFound, Unauthorized
 from services.menus import service as menus
 from services.notifications import service as notifications
+
+NOTHING_HIDDEN = Shade()
 
 
 class Conversations:
@@ -186,9 +189,11 @@ class Conversations:
         """See `Arrivals.attach`."""
         return self._arrivals.attach(uow, conversation_id, content, client_message_id, now)
 
-    def attachment(self, uow: UnitOfWork, conversation_id: str, attachment_id: str) -> tuple[str, bytes] | None:
-        """Media type and content of what the citizen of this conversation sent, or None."""
-        return attachments.read(uow, self._secrets, conversation_id, attachment_id)
+    def attachment(
+        self, uow: UnitOfWork, conversation_id: str, attachment_id: str, hidden: Shade = NOTHING_HIDDEN
+    ) -> tuple[str, bytes] | None:
+        """Media type and content of what the citizen of this conversation sent; None also for what is `hidden`."""
+        return attachments.read(uow, self._secrets, conversation_id, attachment_id, hidden)
 
     def words_of(self, uow: UnitOfWork, conversation_id: str) -> str:
         """See `CaseOpener.words_of`."""

@@ -192,6 +192,9 @@ def promise(case_no: str, due_at: datetime | None, opening: datetime | None, *, 
     return text + "工作人员接入前，您可以继续向我提问。"
 
 
+KEPT_SECRET = "您反映的事项按保密规定办理，只有指定的工作人员可以查看。"
+
+
 def moment(at: datetime) -> str:
     """A moment as a citizen reads it."""
     local = at.astimezone(SHANGHAI)

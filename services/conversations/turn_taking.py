@@ -258,6 +258,7 @@ class TurnTaking:
                 text=shown,
                 upto=message.seq,
                 now=now,
+                proposal=outcome.proposal,
             )
             if add() is None:
                 case = self._opener.open(uow, row, "complaint", message.seq, now, outcome.proposal)

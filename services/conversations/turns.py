@@ -281,7 +281,7 @@ class TurnRunner:
         except Exception as error:  # a citizen never meets silence
             log.error("turn not decided", kind=type(error).__name__)
             outcome = self._late(context)
-        if outcome.case_kind not in (None, "urgent"):
+        if outcome.case_kind not in (None, "urgent") or outcome.additions:
             outcome.proposal = await self._proposal(context.conversation_id)
         answer, following = await self._write(
             lambda uow: self._conversations.finish_and_take(uow, context, outcome, self._owner, self._clock.now())

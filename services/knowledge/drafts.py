@@ -5,6 +5,7 @@ from typing import Literal
 
 from sqlalchemy.exc import IntegrityError
 
+from knowledge_base import Entry
 from services.core import audit
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound
@@ -52,6 +53,21 @@ def draft(
 def draft_of(uow: UnitOfWork, origin: str) -> DraftView | None:
     row = repository.draft_of(uow.session, origin)
     return view(row) if row is not None else None
+
+
+def forget_drafts(uow: UnitOfWork, origin: str, *, actor: str, now: datetime) -> None:
+    """Take back what was drafted from an origin that nobody may know of any more: its draft, decided or not, and the
+    origin's name in the entry that became of it (the entry itself holds nothing that is not everybody's)."""
+    row = repository.draft_of(uow.session, origin)
+    if row is None:
+        return
+    if row.entry_id is not None:
+        entry = repository.entry(uow.session, row.entry_id, lock=True)
+        if entry is not None:
+            extra = {name: value for name, value in entry.content.get("extra", {}).items() if name != "case_no"}
+            repository.fill(entry, Entry.from_dict({**entry.content, "extra": extra}), actor, now)
+    uow.session.delete(row)
+    audit.record(uow, actor=actor, action="knowledge.draft.forget", subject=f"knowledge:draft:{row.id}", now=now)
 
 
 def list_drafts(uow: UnitOfWork, state: DraftState, limit: int, offset: int) -> DraftPage:

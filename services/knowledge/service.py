@@ -12,7 +12,7 @@ from services.core.clock import EARLIEST, LATEST
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, NotFound, Unprocessable
 from services.knowledge import drafts, repository
-from services.knowledge.drafts import DraftState, draft, draft_of, drop_draft, list_drafts
+from services.knowledge.drafts import DraftState, draft, draft_of, drop_draft, forget_drafts, list_drafts
 from services.knowledge.feedback import feedback, feedback_totals, record_feedback
 from services.knowledge.importing import store_import
 from services.knowledge.live import LiveKnowledge, is_usable, snapshot_directory
@@ -46,6 +46,7 @@ __all__ = [
     "feedback",
     "feedback_totals",
     "find_entries",
+    "forget_drafts",
     "get_entry",
     "is_usable",
     "list_drafts",

@@ -8,6 +8,7 @@ from typing import Any
 from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
 from services.core.errors import Unprocessable
+from services.core.permissions import account_roles
 from services.notifications.schemas import CONFIDENTIAL, STAFF_KINDS, Channel, NotificationsFile, RouteIn, TemplateIn
 from services.sla import service as sla
 
@@ -27,7 +28,15 @@ def apply_city(uow: UnitOfWork, directory: Path, now: datetime) -> list[sla.Appl
         return []
     content = sla.read_document(directory / FILE, NotificationsFile)
     known = {department.name for department in sla.departments(uow)}
+    roles = account_roles()
     for number, route in enumerate(content.routes):
+        for place, reader in enumerate(route.readers):
+            what, _, name = reader.partition(":")
+            if what == "role" and name not in roles:
+                where = f"{FILE}: routes[{number}].readers[{place}]"
+                raise Unprocessable(f"{where}: no role {name}; there are {', '.join(roles)}")
+            if what == "department" and name not in known:
+                raise Unprocessable(f"{FILE}: routes[{number}].readers[{place}]: {name} is not in departments.yaml")
         if unknown := [name for name in route.departments if name not in known]:
             raise Unprocessable(f"{FILE}: routes[{number}].departments: {unknown[0]} is not in departments.yaml")
     return [sla.apply_document(uow, DOCUMENT, content, now)]

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import sqlalchemy as sa
 from pydantic import BaseModel
 
 from services.core.audit import record
@@ -38,9 +39,9 @@ class DeadLetters(BaseModel):
     total: int
 
 
-def dead_letters(uow: UnitOfWork, *, limit: int = 50, offset: int = 0) -> DeadLetters:
-    """One page, the newest first."""
-    rows, total = repository.dead_rows(uow.session, limit, offset)
+def dead_letters(uow: UnitOfWork, *, hidden: sa.Select[str], limit: int = 50, offset: int = 0) -> DeadLetters:
+    """One page, the newest first; `hidden` selects the numbers of cases that the reader may not know of."""
+    rows, total = repository.dead_rows(uow.session, limit, offset, hidden)
     shown = [
         DeadLetter(
             id=row.id,
@@ -57,9 +58,9 @@ def dead_letters(uow: UnitOfWork, *, limit: int = 50, offset: int = 0) -> DeadLe
     return DeadLetters(rows=shown, total=total)
 
 
-def resend(uow: UnitOfWork, row_id: int, *, actor: str, now: datetime) -> None:
+def resend(uow: UnitOfWork, row_id: int, *, hidden: sa.Select[str], actor: str, now: datetime) -> None:
     """Let the worker try a dead row again, with all its attempts. Raises NotFound for a row that is not dead."""
-    row = repository.lock_dead(uow.session, row_id)
+    row = repository.lock_dead(uow.session, row_id, hidden)
     if row is None:
         raise NotFound("没有这条待重发的消息")
     row.dead, row.done_at, row.attempts, row.next_attempt_at = False, None, 0, now

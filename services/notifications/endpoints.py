@@ -17,7 +17,10 @@ router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
 
 class Notice(BaseModel):
+    """`link` is the page that it leads to; None when there is none that this reader may open."""
+
     id: int
+    link: str | None
     kind: str
     body: dict[str, Any]
     at: datetime
@@ -31,8 +34,9 @@ def dead(
     user: StaffUser = Depends(current_staff("deliveries.mend")),  # noqa: B008
 ) -> DeadLetters:
     """Messages that could not be delivered, the newest first."""
-    with container_of(request).database.unit_of_work(read_only=True) as uow:
-        return dead_letters(uow, limit=limit, offset=offset)
+    the = container_of(request)
+    with the.database.unit_of_work(read_only=True) as uow:
+        return dead_letters(uow, hidden=the.hidden_cases(uow, user), limit=limit, offset=offset)
 
 
 @router.post("/outbox/{row_id}/resend", status_code=204)
@@ -43,15 +47,22 @@ def send_again(
 ) -> None:
     """Try a dead one again."""
     the = container_of(request)
-    the.database.write(lambda uow: resend(uow, row_id, actor=user.name, now=the.clock.now()))
+    the.database.write(
+        lambda uow: resend(uow, row_id, hidden=the.hidden_cases(uow, user), actor=user.name, now=the.clock.now())
+    )
 
 
 @router.get("/notices")
 def notices(request: Request, user: StaffUser = Depends(current_staff("notices.read"))) -> list[Notice]:  # noqa: B008
-    """The newest fifty notices to this person, role or department."""
+    """The newest fifty notices to this person, role or department; none of a case that they may not know of."""
     recipients = [f"user:{user.name}", f"role:{user.role}"]
     if user.department:
         recipients.append(f"department:{user.department}")
-    with container_of(request).database.unit_of_work(read_only=True) as uow:
-        rows = repository.notices_for(uow.session, recipients, 50)
-    return [Notice(id=row.id, kind=row.kind, body=row.body, at=row.at) for row in rows]
+    the = container_of(request)
+    with the.database.unit_of_work(read_only=True) as uow:
+        rows = repository.notices_for(uow.session, recipients, 50, the.hidden_cases(uow, user))
+        links = the.case_links(uow, user, [row.body["case_no"] for row in rows if row.body.get("case_no")])
+    return [
+        Notice(id=row.id, kind=row.kind, body=row.body, at=row.at, link=links.get(str(row.body.get("case_no"))))
+        for row in rows
+    ]

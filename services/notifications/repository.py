@@ -43,15 +43,26 @@ def lock(session: Session, row_id: int) -> OutboxRow | None:
     return session.scalar(sa.select(OutboxRow).where(OutboxRow.id == row_id).with_for_update())
 
 
-def dead_rows(session: Session, limit: int, offset: int) -> tuple[Sequence[OutboxRow], int]:
-    """Rows given up, the newest first, and how many there are."""
-    total = session.scalar(sa.select(sa.func.count()).select_from(OutboxRow).where(OutboxRow.dead)) or 0
-    query = sa.select(OutboxRow).where(OutboxRow.dead).order_by(OutboxRow.id.desc()).limit(limit).offset(offset)
+def _shown(body: sa.orm.InstrumentedAttribute[dict[str, Any]], hidden: sa.Select[str]) -> sa.ColumnElement[bool]:
+    """Whether a row names none of the cases that `hidden` selects the numbers of."""
+    number = body["case_no"].as_string()
+    return sa.or_(number.is_(None), number.not_in(hidden))
+
+
+def dead_rows(session: Session, limit: int, offset: int, hidden: sa.Select[str]) -> tuple[Sequence[OutboxRow], int]:
+    """Rows given up, the newest first, and how many there are, but for those of `hidden` cases."""
+    wanted = OutboxRow.dead, _shown(OutboxRow.body, hidden)
+    total = session.scalar(sa.select(sa.func.count()).select_from(OutboxRow).where(*wanted)) or 0
+    query = sa.select(OutboxRow).where(*wanted).order_by(OutboxRow.id.desc()).limit(limit).offset(offset)
     return session.scalars(query).all(), total
 
 
-def lock_dead(session: Session, row_id: int) -> OutboxRow | None:
-    return session.scalar(sa.select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.dead).with_for_update())
+def lock_dead(session: Session, row_id: int, hidden: sa.Select[str]) -> OutboxRow | None:
+    return session.scalar(
+        sa.select(OutboxRow)
+        .where(OutboxRow.id == row_id, OutboxRow.dead, _shown(OutboxRow.body, hidden))
+        .with_for_update()
+    )
 
 
 def release_parked(session: Session, recipient: str, now: datetime) -> None:
@@ -73,7 +84,13 @@ def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt 
     return session.get(ReachableAt, (recipient, channel))
 
 
-def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:
+def notices_for(
+    session: Session, recipients: Sequence[str], limit: int, hidden: sa.Select[str]
+) -> Sequence[StaffNotice]:
+    """The newest first, but for those of `hidden` cases: one may have become confidential after it was told of."""
     return session.scalars(
-        sa.select(StaffNotice).where(StaffNotice.recipient.in_(recipients)).order_by(StaffNotice.id.desc()).limit(limit)
+        sa.select(StaffNotice)
+        .where(StaffNotice.recipient.in_(recipients), _shown(StaffNotice.body, hidden))
+        .order_by(StaffNotice.id.desc())
+        .limit(limit)
     ).all()

@@ -24,7 +24,7 @@ STAFF_KINDS: Mapping[str, str] = {
     "case_withdrawn": "市民撤回",
     "case_reopened": "重新办理",
     "case_resumed": "恢复办理",
-    "case_confidential": "转为保密",
+    "case_confidential": "保密工单",
     "case_extension_asked": "延期申请",
     "case_extension_refused": "延期未获批准",
     "case_extended": "延期",

@@ -204,6 +204,7 @@ class DeskFile(Written):
     extensions: int = Field(1, ge=0, le=10)
     extension_days: int = Field(15, ge=1, le=366)
     confidential_readers: list[Name] = []
+    confidential_supervisors: list[Name] = []
     reveals_per_hour: int = Field(20, ge=0, le=1000)
     report_times: list[Annotated[int, BeforeValidator(_minute_of_day)]] = Field([9 * 60, 17 * 60], min_length=2)
     source: str = "系统默认规则"
@@ -264,5 +265,11 @@ class DeskRules:
     extensions: int
     extension_days: int
     confidential_readers: tuple[str, ...]
+    confidential_supervisors: tuple[str, ...]
     reveals_per_hour: int
     report_minutes: tuple[int, ...]
+
+    @property
+    def named_for_tip_offs(self) -> frozenset[str]:
+        """The accounts that may know of every confidential case: those who work on them, and who sees that they do."""
+        return frozenset([*self.confidential_readers, *self.confidential_supervisors])

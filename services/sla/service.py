@@ -228,6 +228,7 @@ def desk_rules(uow: UnitOfWork) -> DeskRules:
         extensions=rules.extensions,
         extension_days=rules.extension_days,
         confidential_readers=tuple(rules.confidential_readers),
+        confidential_supervisors=tuple(rules.confidential_supervisors),
         reveals_per_hour=rules.reveals_per_hour,
         report_minutes=tuple(sorted(set(rules.report_times))),
     )

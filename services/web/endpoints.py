@@ -91,7 +91,8 @@ def navigation_of(user: Person) -> list[Entry]:
 class _Renderer:
     """Jinja environment with the texts every page shares."""
 
-    def __init__(self, city_name: str, service_name: str) -> None:
+    def __init__(self, city_name: str, service_name: str, setup_problem: Callable[[], str | None]) -> None:
+        self._setup_problem = setup_problem
         self._templates = Jinja2Templates(directory=HERE / "templates")
         self._templates.env.globals.update(city_name=city_name, service_name=service_name)
 
@@ -109,6 +110,7 @@ class _Renderer:
             role_name=title_of(user.role),
             pages=navigation_of(user),
             rights=" ".join(rights_of(user)),
+            setup_problem=self._setup_problem() if may(user, "cases.read") else None,
             hidden_without=lambda permission: "" if may(user, known(permission)) else "hidden",
             **context,
         )
@@ -144,6 +146,7 @@ def build_router(
     *,
     service_name: str | None = None,
     departments: Callable[[], Sequence[str]] = tuple,
+    setup_problem: Callable[[], str | None] = lambda: None,
     quick_replies: Sequence[tuple[str, str]] = QUICK_REPLIES,
     max_message_length: int = 2000,
 ) -> APIRouter:
@@ -153,10 +156,11 @@ def build_router(
         city_name: name of the city shown on the pages, e.g. `示范市`.
         service_name: title of the chat; `<city_name>政务服务` when not given.
         departments: gives the names offered when a case is transferred (the clerk may type another).
+        setup_problem: what the city has yet to set up, said on every page of those who work with cases; None: nothing.
         quick_replies: (label, text sent) of the chips above the input line.
         max_message_length: characters a citizen's message may have; longer ones are held back with a hint.
     """
-    render = _Renderer(city_name, service_name or f"{city_name}政务服务")
+    render = _Renderer(city_name, service_name or f"{city_name}政务服务", setup_problem)
     router = APIRouter(include_in_schema=False, route_class=_page_route(render))
     everybody = [anybody("pages.open")]
 

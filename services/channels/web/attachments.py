@@ -56,11 +56,15 @@ def show_own(conversation_id: Own, attachment_id: str, request: Request) -> Resp
 
 @router.get("/cases/{case_no}/attachments/{attachment_id}", tags=["cases"], response_class=Response, responses=FILE)
 def show_to_staff(case_no: str, attachment_id: str, request: Request, user: Reader) -> Response:
-    """What the citizen of this case sent, for who may see the case."""
+    """What the citizen of this case sent, for who may see the case; what belongs to a confidential case of the same
+    conversation opens through that one only."""
     the = container_of(request)
     with the.database.unit_of_work(read_only=True) as uow:
         conversation_id = cases.conversation_for(uow, case_no=case_no, user=user)
-        found = the.conversations.attachment(uow, conversation_id, attachment_id) if conversation_id else None
+        found = None
+        if conversation_id is not None:
+            hidden = cases.shade(uow, conversation_id, apart_from=case_no)
+            found = the.conversations.attachment(uow, conversation_id, attachment_id, hidden)
     return _sent(found)
 
 

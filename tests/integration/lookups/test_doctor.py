@@ -74,3 +74,9 @@ def test_a_process_does_not_start_with_a_mistake_and_says_it_in_one_line(city: P
     assert started.returncode != 0
     assert "bills.yaml:2: kind: unknown" in started.stderr
     assert "Traceback" not in started.stderr
+
+
+def test_the_doctor_says_that_nobody_may_read_tip_offs(city: Path) -> None:
+    found = doctor()["tip_offs"]
+    assert (found["named"], found["without_account"]) == ([], [])
+    assert "confidential_readers" in found["problem"]

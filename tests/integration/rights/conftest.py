@@ -183,6 +183,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         container.stopping.set()
         container.database.write(lambda uow: knowledge.store_import(uow, entries, actor="test", now=NOW))
         container.publish_knowledge(actor="test")
-        made.passwords = {one.role: one.password for one in prepare_data(container, lambda line: None)}
+        made.passwords = {one.name: one.password for one in prepare_data(container, lambda line: None)}
         made.log_in()
         yield made

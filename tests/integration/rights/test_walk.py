@@ -167,8 +167,10 @@ def test_a_login_leads_to_the_first_page_of_the_navigation(world: World, who: st
     assert world.ask(who, "GET", first).status_code == 200
 
 
-def test_a_new_installation_has_one_account_for_each_role_of_the_table(world: World) -> None:
-    assert set(world.passwords) - {MADE_UP} == set(account_roles())
+def test_a_new_installation_has_one_account_for_each_role_of_the_table_and_for_whom_the_city_names(
+    world: World,
+) -> None:
+    assert set(world.passwords) - {MADE_UP} == {*account_roles(), "inspector"}
 
 
 def test_a_role_is_a_row_and_works_through_login_route_page_navigation_and_notices(
