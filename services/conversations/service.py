@@ -20,6 +20,7 @@ from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
 from services.conversations.models import Conversation
+from services.conversations.photos import Decoder
 from services.conversations.schemas import (
     Arrival,
     InboundMessage,
@@ -58,6 +59,7 @@ class Conversations:
         self._arrivals = Arrivals(
             secrets, self._messages, self._opener, message_limit=message_limit, claim_lapse=claim_lapse
         )
+        self._decoder = Decoder()
         self._city_name = city_name
         self._claim_lapse = claim_lapse
         self._talks = talks or bindings.Talks(secrets, city_name)
@@ -174,10 +176,9 @@ class Conversations:
         """See `Arrivals.arrive`."""
         return self._arrivals.arrive(uow, conversation_id, inbound, now, heard)
 
-    @staticmethod
-    def checked_file(upload: bytes) -> attachments.Content:
-        """What is kept of an upload, before any transaction: decoding takes time. Raises Unprocessable."""
-        return attachments.cleaned(upload)
+    def checked_file(self, upload: bytes) -> attachments.Content:
+        """What is kept of an upload, before any transaction: decoding takes time. Raises Unprocessable, Unavailable."""
+        return attachments.cleaned(upload, self._decoder)
 
     def attach(
         self, uow: UnitOfWork, conversation_id: str, content: attachments.Content, client_message_id: str, now: datetime
