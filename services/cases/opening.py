@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, proposing, repository, views
+from services.cases import access, alarms, assignment, casefile, flooding, proposing, repository, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
+from services.cases.flooding import AlarmsFrom
 from services.cases.models import Case
 from services.cases.proposing import Proposal
 from services.cases.schemas import CaseOut
@@ -27,7 +28,8 @@ class NewCase:
     """What is known of a case when it is opened. The one of `kind` "urgent" is always of urgent priority.
 
     A sure `proposal` of the classifier decides kind and department where nobody stated them; an unsure one is kept for
-    the clerk who decides (`proposing.choose_kind`). `actor` is who opens it.
+    the clerk who decides (`proposing.choose_kind`). `actor` is who opens it. `alarms` is where it comes from; an
+    urgent one past what is believed of there is doubtful (`flooding`).
     """
 
     kind: Kind
@@ -40,6 +42,7 @@ class NewCase:
     transcript_upto: int | None = None
     actor: str = "citizen"
     proposal: Proposal | None = None
+    alarms: AlarmsFrom | None = None
 
 
 def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime) -> CaseOut:
@@ -64,7 +67,11 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
             raise
         return _ask_again(uow, secrets, existing, new, now)
     file = CaseFile(uow, row)
+    if row.priority == "urgent":
+        row.doubtful = not flooding.is_believed(uow, new.alarms, now)
     data: dict[str, Any] = {"kind": row.kind, "priority": row.priority, "department": row.department}
+    if row.doubtful:
+        data["doubtful"] = True
     if row.proposal is not None:
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
@@ -109,8 +116,12 @@ def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetim
     alert_urgent(uow, file.row, now)
 
 
-def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
-    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
+def alert_urgent(uow: UnitOfWork, case: Case, now: datetime, *, before: int = 0) -> None:
+    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand.
+
+    `before` are the earlier alarms of this case: many of them, or doubtful cases, are told together."""
+    about = alarms.about(case) | ({"doubtful": True} if flooding.is_doubtful(case) else {})
+    key = flooding.alarm_key(case, now, before)
     recipients = notifications.everybody_who("hears.urgent")
     recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
     recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
@@ -120,8 +131,8 @@ def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
             uow,
             recipient=recipient,
             kind="case_urgent",
-            body={**alarms.about(case), "conversation_id": case.conversation_id},
-            dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
+            body={**about, "conversation_id": case.conversation_id},
+            dedupe_key=f"case-urgent:{key}:{recipient}",
             now=now,
         )
 
@@ -157,11 +168,13 @@ def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, 
         if case.assignee is not None:
             access.grant(uow, case, case.assignee, by=new.actor, now=now)
     if priority == "urgent" and case.priority != "urgent":
+        case.doubtful = not flooding.is_believed(uow, new.alarms, now)
         raise_to_urgent(uow, file, actor=new.actor, now=now)
     else:
         file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
-            alert_urgent(uow, case, now)
+            before = sum(event.type == "asked_again" for event in file.events)
+            alert_urgent(uow, case, now, before=before)
     shown = views.show(secrets, file, now)
     shown.reused = True
     return shown

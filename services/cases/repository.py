@@ -141,8 +141,10 @@ def list_cases(
 ) -> tuple[Sequence[Case], int]:
     """One page and the number of all that fit; `visible` is what the reader may see.
 
-    Urgent ones first, then what is due next, then the oldest.
+    Urgent ones first, then what is due next, then the oldest; after all of them the doubtful ones that nobody has
+    looked at (`flooding.is_doubtful`).
     """
+    doubtful = sa.and_(Case.doubtful, Case.assignee.is_(None), Case.first_response_at.is_(None))
     conditions: list[sa.ColumnElement[bool]] = [visible]
     if status:
         conditions.append(Case.status.in_(status))
@@ -161,6 +163,7 @@ def list_cases(
         .where(*conditions)
         .order_by(
             sa.case((Case.status.in_(OPEN_STATUSES), 0), else_=1),
+            sa.case((doubtful, 1), else_=0),
             sa.case((Case.priority == "urgent", 0), else_=1),
             Case.next_due_at.asc().nulls_last(),
             Case.created_at,
@@ -354,7 +357,12 @@ def loads(session: Session, names: Sequence[str]) -> dict[str, int]:
 def queued_case_ids(session: Session, department: str, limit: int) -> Sequence[int]:
     return session.scalars(
         sa.select(Case.id)
-        .where(Case.department == department, Case.status.in_(QUEUED_STATUSES), Case.assignee.is_(None))
+        .where(
+            Case.department == department,
+            Case.status.in_(QUEUED_STATUSES),
+            Case.assignee.is_(None),
+            ~sa.and_(Case.doubtful, Case.first_response_at.is_(None)),
+        )
         .order_by(sa.case((Case.priority == "urgent", 0), else_=1), Case.next_due_at.asc().nulls_last(), Case.id)
         .limit(limit)
     ).all()

@@ -6,6 +6,7 @@ from services.cases import service as cases
 from services.conversations import repository, texts
 from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import Option, Outgoing
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -21,9 +22,10 @@ SHORT_WORDS = 6
 class CaseOpener:
     """Opens cases of locked conversations."""
 
-    def __init__(self, secrets: Secrets, messages: Messages) -> None:
+    def __init__(self, secrets: Secrets, messages: Messages, restraint: Restraint) -> None:
         self._secrets = secrets
         self._messages = messages
+        self._restraint = restraint
 
     def open(
         self,
@@ -41,6 +43,7 @@ class CaseOpener:
             transcript_upto=upto,
             channel=row.channel,
             proposal=proposal,
+            alarms=self._restraint.alarms(row),
         )
         case = cases.open_case(uow, self._secrets, new, now=now)
         row.case_no = case.case_no

@@ -1,6 +1,7 @@
 """Counting limits in Redis: so many of something per minute and client. Without Redis nothing is limited."""
 
 import secrets
+from dataclasses import dataclass
 
 import redis
 import structlog
@@ -10,6 +11,20 @@ from services.core.errors import TooManyRequests
 log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class PerAddress:
+    """What is let through from one address, counted in the database (`tallies`): by the hour, `identifiers` by the day.
+
+    Many share one: a neighbourhood behind its router, an office, a hall. So these bound what a machine can do, far
+    above what hundreds of people do; what one person may do is bounded by conversation.
+    """
+
+    alarms: int = 10
+    additions: int = 300
+    wrong_guesses: int = 60
+    identifiers: int = 300
 
 
 def count_against(client: redis.Redis, *, what: str, who: str, limit: int) -> None:
