@@ -1,6 +1,7 @@
 """Nobody walks through other people's numbers: limits per citizen and per identifier, over replicas."""
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -90,7 +91,7 @@ OWNED = {**WRONG, "engine_tail": "3F0712"}
 
 def from_address(conversation_id: str) -> str:
     """Tests name a conversation by where it comes from: `address/number`."""
-    return conversation_id.partition("/")[0]
+    return hashlib.sha256(conversation_id.partition("/")[0].encode()).hexdigest()
 
 
 def ask(service: LookupService, conversation: str, seq: int, parameters: dict[str, str]) -> LookupResult:
@@ -145,7 +146,7 @@ def test_household_numbers_cannot_be_walked_by_opening_new_conversations(
     replicas = [make_service(origin_of=from_address, per_address=PerAddress(identifiers=30)) for _ in range(3)]
     states = [bill(replicas[number % 3], f"walker/{number}", number).state for number in range(90)]
     assert len([state for state in states if state != "failed"]) == 30
-    assert bill(replicas[0], "neighbour/1", 90).state == "done"
+    assert bill(replicas[0], "neighbour/1", 1).state == "done"
 
 
 def test_numbers_that_do_not_exist_end_a_walk_sooner(make_service: Callable[..., LookupService]) -> None:
