@@ -23,8 +23,8 @@ class PerAddress:
 
     alarms: int = 10
     additions: int = 300
-    wrong_guesses: int = 60
-    identifiers: int = 300
+    wrong_guesses: int = 100
+    identifiers: int = 400
 
 
 def count_against(client: redis.Redis, *, what: str, who: str, limit: int) -> None:
