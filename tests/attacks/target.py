@@ -120,7 +120,9 @@ class Target:
                     apis.add(number)
             except (OSError, ValueError, IndexError):  # it has just ended
                 continue
-        ours = [number for number in held if self._is_ours(number, parents)]
+        # One that has just been forked off and is not yet what it will be holds its parent's memory, not more.
+        apis -= (forked := {number for number in apis if parents[number] in apis})
+        ours = [number for number in held if number not in forked and self._is_ours(number, parents)]
         return {"all": sum(held[one] for one in ours), "api": sum(held[one] for one in ours if one in apis)}
 
     def _is_ours(self, number: int, parents: dict[int, int]) -> bool:
