@@ -5,6 +5,7 @@ import { createParser, backoff } from "./js/chat/stream.js";
 import { parseResult } from "./js/chat/result.js";
 import { Outbox, matches } from "./js/chat/outbox.js";
 import { duration, percent, span, validity, when } from "./js/format.js";
+import { inOrder } from "./js/staff/order.js";
 import { actionsOf, byHour } from "./js/staff/visits.js";
 
 test("the stream parser survives any split of its bytes, comments, CRLF and several data lines", () => {
@@ -29,6 +30,18 @@ test("appointments stand by their hour, in order, and only a booked one can be m
   assert.deepEqual(paths("booked", 1), ["check-in"]);
   assert.deepEqual(paths("checked_in"), ["served"]);
   assert.deepEqual(paths("served"), []);
+});
+
+test("doubtful alarms stand after all other open cases, and before what is settled", () => {
+  const kase = (name, more) => ({ name, status: "new", priority: "normal", created_at: "2026-11-20T02:00:00Z", next_due_at: "2026-11-20T03:00:00Z", ...more });
+  const cases = [
+    kase("settled", { status: "closed" }),
+    kase("doubtful", { priority: "urgent", doubtful: true }),
+    kase("later", { next_due_at: "2026-11-20T09:00:00Z" }),
+    kase("normal"),
+    kase("real", { priority: "urgent" }),
+  ];
+  assert.deepEqual(inOrder(cases).map((one) => one.name), ["real", "normal", "later", "doubtful", "settled"]);
 });
 
 test("waiting between attempts grows and never passes thirty seconds", () => {

@@ -3,6 +3,7 @@ import { byId, h } from "../dom.js";
 import { get } from "../api.js";
 import { when } from "../format.js";
 import { caseTime, isOpen, tags } from "./common.js";
+import { inOrder } from "./order.js";
 
 const LIMIT = 100; // the most that the API gives at once
 const COUNT_EVERY = 3; // polls between two refreshes of the tab counts
@@ -56,7 +57,7 @@ export class Queue {
     const tab = this.tab;
     const page = await get("/cases", { ...QUERIES[tab], limit: LIMIT });
     if (tab !== this.tab) return;
-    const cases = sort(page.cases);
+    const cases = inOrder(page.cases);
     for (const one of page.cases) if (one.department) this.departments.add(one.department);
     this.render(cases, page.total);
     if (this.polls % COUNT_EVERY === 0) await this.count();
@@ -116,12 +117,3 @@ export class Queue {
 }
 
 const EMPTY = { new: "没有待受理的工单", mine: "您名下没有在办的工单", overdue: "没有逾期的工单", all: "还没有工单" };
-
-// Open before closed, urgent first, then whatever is due first.
-function sort(cases) {
-  const due = (one) => (one.next_due_at ? Date.parse(one.next_due_at) : Infinity);
-  return [...cases].sort((a, b) =>
-    isOpen(b) - isOpen(a)
-    || (isOpen(a) ? (b.priority === "urgent") - (a.priority === "urgent") || due(a) - due(b) : 0)
-    || Date.parse(b.created_at) - Date.parse(a.created_at));
-}
