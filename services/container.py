@@ -156,6 +156,8 @@ class Container:
             clock=self.clock,
             resolve=self._resolve,
             case_progress=self._case_progress,
+            origin_of=self._origin_of,
+            per_address=self.settings.per_address,
         )
 
     async def check_binding(
@@ -320,6 +322,10 @@ class Container:
         with self.database.unit_of_work(read_only=True) as uow:
             return self.conversations.resolve_identifier(uow, conversation_id, placeholder)
 
+    def _origin_of(self, conversation_id: str) -> str:
+        with self.database.unit_of_work(read_only=True) as uow:
+            return self.conversations.origin_of(uow, conversation_id)
+
     def _case_progress(self, case_no: str, conversation_id: str, phone_tail: str | None) -> dict[str, Any] | None:
         with self.database.unit_of_work(read_only=True) as uow:
             owner = conversation_id
@@ -353,6 +359,7 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
         city_name=settings.city_name,
         message_limit=settings.message_limit,
         claim_lapse=timedelta(minutes=settings.claim_lapse_minutes),
+        per_address=settings.per_address,
     )
     _wire(bus, conversations, signals)
     return Container(

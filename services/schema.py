@@ -15,7 +15,7 @@ from services.bindings import models as bindings_models
 from services.cases import models as cases_models
 from services.citizens import models as citizens_models
 from services.conversations import models as conversations_models
-from services.core import audit, rotation
+from services.core import audit, rotation, tallies
 from services.core.database import Base, Database
 from services.knowledge import models as knowledge_models
 from services.lookups import models as lookups_models
@@ -27,6 +27,7 @@ from services.sla import models as sla_models
 MODELS = (
     audit,
     rotation,
+    tallies,
     accounts_models,
     appointments_models,
     bindings_models,

@@ -22,7 +22,7 @@ from services.cases import tasks as case_tasks
 from services.cases.models import OPEN_STATUSES
 from services.citizens import tasks as citizen_tasks
 from services.container import Container, build_container
-from services.core import leases, process
+from services.core import leases, process, tallies
 from services.core.database import Database
 from services.core.errors import HuiyingError
 from services.core.logs import configure_logging
@@ -192,6 +192,7 @@ class Worker:
         now = container.clock.now()
         with container.database.unit_of_work(read_only=True) as uow:
             identifiers = timedelta(days=retention.load_rules(uow).identifiers.days)
+        tallies.forget(container.database, now)
         citizen_tasks.tidy(container.database, container.clock.now())
         binding_tasks.remove_unused(container.database, container.clock.now())
         appointment_tasks.tidy(container.database, now, identifiers)

@@ -79,12 +79,14 @@ class Talks:
         resolve: Resolve,
         now: datetime,
         check: Check | None = None,
+        origin: str = "",
     ) -> Answered:
         """What to say to `intent`. `check` is what the departmental system said of the values, if it was asked.
 
-        `resolve` reads a placeholder of the conversation. Never raises for what a citizen typed.
+        `resolve` reads a placeholder of the conversation, `origin` is where it is written from. Never raises for what a
+        citizen typed.
         """
-        turn = _Turn(uow, self._secrets, self._city, self._draw, citizen, resolve, now)
+        turn = _Turn(uow, self._secrets, self._city, self._draw, citizen, origin, resolve, now)
         return turn.answer(is_open(draft, now), intent, check)
 
     def check_phone(self, uow: UnitOfWork, citizen: str, code: str, now: datetime) -> Checked:
@@ -103,6 +105,7 @@ class _Turn:
         city: str,
         draw: Callable[[int], int],
         citizen: str,
+        origin: str,
         resolve: Resolve,
         now: datetime,
     ) -> None:
@@ -111,6 +114,7 @@ class _Turn:
         self._city = city
         self._draw = draw
         self._citizen = citizen
+        self._origin = origin
         self._resolve = resolve
         self._now = now
         self._rules = citizens.load_rules(uow)
@@ -234,6 +238,7 @@ class _Turn:
                 city=self._city,
                 draw=self._draw,
                 now=self._now,
+                origin=self._origin,
             )
         except HuiyingError as refused:
             step = draft.step if draft.step == CODE else PHONE

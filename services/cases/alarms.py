@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping, Seque
 from datetime import datetime
 from typing import Any, Final
 
-from services.cases import access, clockwork, repository
+from services.cases import access, clockwork, flooding, repository
 from services.cases import log as case_log
 from services.cases.clockwork import Hands
 from services.cases.models import Case, CaseClock
@@ -61,7 +61,7 @@ def raise_levels(
                     recipient=recipient,
                     kind=f"case_{level}",
                     body={**about(case), "target": clock.target, "due_at": clock.due_at.isoformat()},
-                    dedupe_key=f"case-clock:{clock.id}:{level}:{recipient}",
+                    dedupe_key=f"case-clock:{flooding.level_key(case, clock.id, level, now)}:{recipient}",
                     now=now,
                 )
     plan_next_check(case, clock, before)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, alarms, repository
+from services.cases import access, alarms, flooding, repository
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.events import CaseAssigned
 from services.cases.models import QUEUED_STATUSES, StaffAbsence
@@ -47,10 +47,11 @@ def on_duty(queue: sla.QueueIn, calendars: sla.Calendars, now: datetime) -> list
 def deal(uow: UnitOfWork, file: CaseFile, now: datetime, *, exclude: str | None = None, tell: bool = True) -> bool:
     """Give a queued, locked case to the next clerk of its department's queue, if the queue deals cases out.
 
-    A confidential case goes only to somebody who may know of it. False when it stays in the queue.
+    A confidential case goes only to somebody who may know of it, a doubtful one to whoever takes it. False when it
+    stays in the queue.
     """
     case = file.row
-    if case.status not in QUEUED_STATUSES:
+    if case.status not in QUEUED_STATUSES or flooding.is_doubtful(case):
         return False
     queue = next((one for one in sla.roster(uow).queues if one.department == case.department), None)
     if queue is None or queue.assign != "round_robin":

@@ -59,6 +59,8 @@ class Case(Base):
     # What the classifier took it for (`proposing.Proposal`), and whether a clerk has yet to decide the kind.
     proposal: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
     undecided: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
+    # One of very many alarms from one place: it is heard and listed after the others until somebody takes it.
+    doubtful: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default=sa.false())
     merged_into: Mapped[str | None] = mapped_column(sa.String(24), index=True)
     hold_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # How often the citizen wrote since the opening, how much of it whoever has the case has read, since when the rest

@@ -6,9 +6,21 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, confiding, hearing, proposing, repository, views
+from services.cases import (
+    access,
+    alarms,
+    assignment,
+    casefile,
+    confiding,
+    flooding,
+    hearing,
+    proposing,
+    repository,
+    views,
+)
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
+from services.cases.flooding import AlarmsFrom
 from services.cases.models import Case
 from services.cases.proposing import Proposal
 from services.cases.schemas import CaseOut
@@ -34,6 +46,7 @@ class NewCase:
     the clerk who decides (`proposing.choose_kind`). `actor` is who opens it. `title_seq` is the message of the
     conversation that the title comes from; a case that is not `titled` takes its title from what the citizen writes
     next. `words` are what was said now, for a case that is open already. Neither carries an identifier in the clear.
+    `alarms` is where it comes from; an urgent one past what is believed of there is doubtful (`flooding`).
     """
 
     kind: Kind
@@ -49,6 +62,7 @@ class NewCase:
     titled: bool = True
     title_seq: int | None = None
     words: str = ""
+    alarms: AlarmsFrom | None = None
 
 
 def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime) -> CaseOut:
@@ -73,7 +87,11 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
             raise
         return _ask_again(uow, secrets, existing, new, now)
     file = CaseFile(uow, row)
+    if row.priority == "urgent":
+        row.doubtful = not flooding.is_believed(uow, new.alarms, now)
     data: dict[str, Any] = {"kind": row.kind, "priority": row.priority, "department": row.department}
+    if row.doubtful:
+        data["doubtful"] = True
     if row.proposal is not None:
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
@@ -125,11 +143,14 @@ def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetim
     alert_urgent(uow, file.row, now)
 
 
-def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
+def alert_urgent(uow: UnitOfWork, case: Case, now: datetime, *, before: int = 0) -> None:
     """Tell the supervisors, the departments and people on duty, and whoever has the case in hand.
 
-    Those on duty are named for a confidential case: nobody is left alone for the sake of secrecy.
+    `before` are the earlier alarms of this case: many of them, or doubtful cases, are told together. Those on duty are
+    named for a confidential case: nobody is left alone for the sake of secrecy.
     """
+    about = alarms.about(case) | ({"doubtful": True} if flooding.is_doubtful(case) else {})
+    key = flooding.alarm_key(case, now, before)
     if case.confidential:
         for name in assignment.duty_members(uow, now):
             access.grant(uow, case, name, by="system", now=now)
@@ -142,8 +163,8 @@ def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
             uow,
             recipient=recipient,
             kind="case_urgent",
-            body={**alarms.about(case), "conversation_id": case.conversation_id},
-            dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
+            body={**about, "conversation_id": case.conversation_id},
+            dedupe_key=f"case-urgent:{key}:{recipient}",
             now=now,
         )
 
@@ -189,11 +210,13 @@ def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, 
         # A tip-off within a case that was open already: from now on all of it is confidential.
         confiding.confide(uow, secrets, file, actor=new.actor, now=now)
     if priority == "urgent" and case.priority != "urgent":
+        case.doubtful = not flooding.is_believed(uow, new.alarms, now)
         raise_to_urgent(uow, file, actor=new.actor, now=now)
     else:
         file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
-            alert_urgent(uow, case, now)
+            before = sum(event.type == "asked_again" for event in file.events)
+            alert_urgent(uow, case, now, before=before)
     hearing.hear(secrets, case, new.words or ASKED_AGAIN, now)
     if new.titled and not case.titled:
         hearing.name(secrets, case, new.title, new.title_seq)

@@ -155,9 +155,11 @@ def list_cases(
 ) -> tuple[Sequence[Case], int, int]:
     """One page, the number of all that fit, and of those with unread words; `visible` is what the reader may see.
 
-    Open ones first; of those urgent ones, then where a citizen's words have been unread for the longest time, then what
-    is due next, then the oldest. Of the others the newest first.
+    Open ones first, and of those urgent ones, then where a citizen's words have been unread for the longest time, then
+    what is due next, then the oldest; doubtful ones that nobody has looked at (`flooding.is_doubtful`) after all other
+    open ones. Of those that are settled the newest first.
     """
+    doubtful = sa.and_(Case.doubtful, Case.assignee.is_(None), Case.first_response_at.is_(None))
     conditions: list[sa.ColumnElement[bool]] = [visible]
     if status:
         conditions.append(Case.status.in_(status))
@@ -179,6 +181,7 @@ def list_cases(
         .where(*conditions)
         .order_by(
             sa.case((is_open, 0), else_=1),
+            sa.case((doubtful, 1), else_=0),
             sa.case((sa.and_(is_open, Case.priority == "urgent"), 0), else_=1),
             sa.case((is_open, Case.unread_since), else_=None).asc().nulls_last(),
             sa.case((is_open, Case.next_due_at), else_=None).asc().nulls_last(),
@@ -358,7 +361,12 @@ def loads(session: Session, names: Sequence[str]) -> dict[str, int]:
 def queued_case_ids(session: Session, department: str, limit: int) -> Sequence[int]:
     return session.scalars(
         sa.select(Case.id)
-        .where(Case.department == department, Case.status.in_(QUEUED_STATUSES), Case.assignee.is_(None))
+        .where(
+            Case.department == department,
+            Case.status.in_(QUEUED_STATUSES),
+            Case.assignee.is_(None),
+            ~sa.and_(Case.doubtful, Case.first_response_at.is_(None)),
+        )
         .order_by(sa.case((Case.priority == "urgent", 0), else_=1), Case.next_due_at.asc().nulls_last(), Case.id)
         .limit(limit)
     ).all()

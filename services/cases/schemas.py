@@ -75,6 +75,8 @@ class CaseOut(BaseModel):
     overdue: bool
     reopened_count: int
     confidential: bool = False
+    # One of very many alarms from one address, and nobody has looked at it yet.
+    doubtful: bool = False
     merged_into: str | None = None
     hold_until: datetime | None = None
     satisfaction: int | None = None

@@ -21,6 +21,7 @@ from services.cases.classifying import change_access, classify
 from services.cases.desk import claim, close, note, reopen, reply, resolve, retitle
 from services.cases.drafting import draft
 from services.cases.extending import decide_extension, extend
+from services.cases.flooding import AlarmsFrom
 from services.cases.hearing import citizen_spoke, mark_read
 from services.cases.holding import NOT_FOUND
 from services.cases.importing import PastCasesReport, import_past_cases
@@ -43,6 +44,7 @@ from services.core.errors import NotFound
 
 __all__ = [
     "STATUS_NAMES",
+    "AlarmsFrom",
     "CaseDetail",
     "CaseList",
     "CaseOut",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import cast
 
 from services.accounts.schemas import StaffUser
-from services.cases import access, casefile, drafting, hearing, repository, sight
+from services.cases import access, casefile, drafting, flooding, hearing, repository, sight
 from services.cases.casefile import CaseFile, calendars_or_none
 from services.cases.clockwork import Since
 from services.cases.holding import NOT_FOUND
@@ -181,6 +181,7 @@ def _show(
         overdue=is_open and case.next_due_at is not None and case.next_due_at < now,
         reopened_count=case.reopened_count,
         confidential=case.confidential,
+        doubtful=flooding.is_doubtful(case),
         merged_into=case.merged_into,
         hold_until=case.hold_until if case.status == "waiting" else None,
         satisfaction=case.satisfaction,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from services.citizens import repository
 from services.citizens.models import PhoneCode
 from services.citizens.schemas import Checked, CodeRules, Purpose, SentCode, VerifiedPhone
-from services.core import audit
+from services.core import audit, tallies
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import TooManyRequests, Unprocessable
@@ -49,10 +49,12 @@ def send_code(
     city: str,
     draw: Draw,
     now: datetime,
+    origin: str = "",
 ) -> SentCode:
     """Send a new code to a mobile number; earlier ones of this citizen and purpose no longer count.
 
-    Raises Unprocessable for no mobile number, TooManyRequests past the limits of the phone or of the citizen.
+    `origin` is where the citizen writes from, as a keyed hash; empty when nobody knows. Raises Unprocessable for no
+    mobile number, TooManyRequests past the limits of the phone, of the citizen or of the origin.
     """
     if not is_mobile(number):
         raise Unprocessable("这个不是手机号，请发 11 位手机号")
@@ -64,6 +66,8 @@ def send_code(
         raise TooManyRequests("验证码发送次数较多，请一小时后再试")
     if newest is not None and now - newest < timedelta(seconds=rules.again_seconds):
         raise TooManyRequests("验证码刚刚发送过，请稍等一分钟再试")
+    if origin and not tallies.take(uow, what="codes", who=origin, limit=rules.per_address_hour, now=now):
+        raise TooManyRequests("您所在的网络验证码发送次数较多，请一小时后再试")
     code = f"{draw(10**DIGITS):0{DIGITS}d}"
     lasts = timedelta(minutes=rules.minutes)
     row = PhoneCode(

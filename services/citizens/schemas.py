@@ -46,12 +46,14 @@ class _Written(BaseModel):
 
 
 class CodeRules(_Written):
-    """One-time codes. Sends are counted per phone and per citizen in the last sixty minutes, over all replicas."""
+    """One-time codes. Sends are counted per phone, per citizen and per address (which many citizens may share) in the
+    last sixty minutes, over all replicas."""
 
     minutes: int = Field(5, ge=1, le=30)
     tries: int = Field(5, ge=1, le=10)
     per_phone_hour: int = Field(5, ge=1, le=60)
     per_citizen_hour: int = Field(8, ge=1, le=60)
+    per_address_hour: int = Field(60, ge=1, le=10_000)
     again_seconds: int = Field(60, ge=0, le=600)
     trusted_days: int = Field(180, ge=0, le=3650)
 

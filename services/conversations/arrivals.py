@@ -10,6 +10,7 @@ from services.conversations.claims import lapse_claim
 from services.conversations.events import ConversationChanged
 from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation, Message
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import Arrival, InboundMessage, Outgoing
 from services.conversations.urgency import (
     LASTS,
@@ -45,6 +46,7 @@ class Arrivals:
         secrets: Secrets,
         messages: Messages,
         opener: CaseOpener,
+        restraint: Restraint,
         *,
         message_limit: int,
         claim_lapse: timedelta,
@@ -52,6 +54,7 @@ class Arrivals:
         self._secrets = secrets
         self._messages = messages
         self._opener = opener
+        self._restraint = restraint
         self._message_limit = message_limit
         self._claim_lapse = claim_lapse
 
@@ -62,14 +65,16 @@ class Arrivals:
         inbound: InboundMessage,
         now: datetime,
         heard: Heard | None = None,
+        origin: str = "",
     ) -> Arrival:
         """Store an inbound message once, identifiers hidden; danger to life is answered in the same transaction.
 
-        `heard` is the embedding of its text, if there is one: danger is seen better with it.
+        `heard` is the embedding of its text, if there is one: danger is seen better with it. `origin` is where it comes
+        from, as a keyed hash.
         Raises Unprocessable for an empty or too long message, TooManyRequests when the queue is full.
         """
         row = locked(uow, conversation_id)
-        return self.arrive_locked(uow, row, inbound, now, heard)
+        return self.arrive_locked(uow, row, inbound, now, heard, origin)
 
     def arrive_locked(
         self,
@@ -78,6 +83,7 @@ class Arrivals:
         inbound: InboundMessage,
         now: datetime,
         heard: Heard | None = None,
+        origin: str = "",
     ) -> Arrival:
         """`arrive` in a conversation whose row this transaction has locked already."""
         text = self._text_of(uow, row.id, inbound)
@@ -87,6 +93,7 @@ class Arrivals:
         if repository.pending_count(uow.session, row.id) >= QUEUE_LIMIT:
             raise TooManyRequests("消息发得太快了，请等前面的消息处理完")
         row.last_seq += 1
+        row.origin = origin or row.origin
         seq = row.last_seq
         entities: list[dict[str, Any]] = []
         if inbound.text is not None:
@@ -148,7 +155,13 @@ class Arrivals:
         return Arrival(seq, fresh=True, done=message.state == repository.DONE)
 
     def attach(
-        self, uow: UnitOfWork, conversation_id: str, content: attachments.Content, client_message_id: str, now: datetime
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        content: attachments.Content,
+        client_message_id: str,
+        now: datetime,
+        origin: str = "",
     ) -> int:
         """Store a photo or document once, with the word that it has come; the message's place.
 
@@ -159,6 +172,8 @@ class Arrivals:
         if known is not None:
             return known.seq
         row.last_seq += 1
+        row.origin = origin or row.origin
+        self._restraint.note_addition(uow, row, now)
         described = attachments.keep(
             uow, self._secrets, conversation_id=row.id, seq=row.last_seq, content=content, now=now
         )
@@ -270,7 +285,9 @@ class Arrivals:
     def _act_on_case(self, uow: UnitOfWork, row: Conversation, message: Message, choice: str, now: datetime) -> None:
         """What the citizen chose about a case."""
         action = own_cases.chosen(choice)
-        reply = own_cases.act(uow, self._secrets, row.id, action, now) if action is not None else texts.ENTRY_GONE
+        reply: Outgoing | None = texts.ENTRY_GONE
+        if action is not None:
+            reply = own_cases.act(uow, self._secrets, row, action, self._restraint, now)
         if reply is not None:
             self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE

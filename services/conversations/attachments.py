@@ -1,20 +1,18 @@
 """Photos and documents that a citizen sends: checked, cleaned of what the camera noted, kept encrypted.
 
 A photo tells more than it shows: place, time and device stand in its EXIF data. It is decoded and written anew, so only
-the picture is kept. A PDF is kept as it is and only ever offered for download.
+the picture is kept; a process of its own does that (`photos`). A PDF is kept as it is, and only offered for download.
 """
 
-import io
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from services.cases.service import Shade
 from services.conversations import repository
 from services.conversations.models import Attachment
+from services.conversations.photos import Decoder
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import TooManyRequests, Unprocessable
@@ -23,11 +21,6 @@ Kind = Literal["photo", "document"]
 MEDIA_TYPE: Final[dict[Kind, str]] = {"photo": "image/jpeg", "document": "application/pdf"}
 WORDS: Final[dict[Kind, str]] = {"photo": "[照片]", "document": "[PDF 文件]"}
 PER_CONVERSATION = 50
-_FORMATS = ("JPEG", "PNG", "WEBP")
-# A telephone's camera has some 50 megapixels; more is a decompression bomb.
-_MOST_PIXELS = 60_000_000
-_LONGEST_SIDE = 2048
-_QUALITY = 85
 _PDF = b"%PDF-"
 
 
@@ -41,35 +34,17 @@ class Content:
     height: int = 0
 
 
-def cleaned(upload: bytes) -> Content:
-    """The photo (JPEG, at most 2048 pixels a side, no metadata) or PDF in `upload`. Raises Unprocessable."""
+def cleaned(upload: bytes, decoder: Decoder) -> Content:
+    """The photo (JPEG, at most 2048 pixels a side, no metadata) or PDF in `upload`.
+
+    Raises Unprocessable, and Unavailable while too many photos wait for the decoder.
+    """
     if not upload:
         raise Unprocessable("文件是空的")
     if upload.startswith(_PDF):
         return Content("document", upload)
-    try:
-        with Image.open(io.BytesIO(upload), formats=_FORMATS) as opened:
-            if opened.width * opened.height > _MOST_PIXELS:
-                raise Unprocessable("照片太大，请换一张小一些的")
-            # Lets the decoder skip what would be thrown away.
-            opened.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))
-            upright = ImageOps.exif_transpose(opened)
-            upright.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-            picture = _on_white(upright)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Unprocessable("只收 JPG、PNG、WebP 照片或 PDF 文件，这个文件读不出来") from None
-    written = io.BytesIO()
-    picture.save(written, "JPEG", quality=_QUALITY, optimize=True)
-    return Content("photo", written.getvalue(), picture.width, picture.height)
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode not in ("RGBA", "LA", "PA", "P"):
-        return picture.convert("RGB")
-    shown = picture.convert("RGBA")
-    page = Image.new("RGB", shown.size, "white")
-    page.paste(shown, mask=shown.getchannel("A"))
-    return page
+    picture = decoder.clean(upload)
+    return Content("photo", picture.data, picture.width, picture.height)
 
 
 def keep(

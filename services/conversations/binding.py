@@ -77,7 +77,16 @@ def take_step(
         found = repository.identifier(uow.session, row.id, placeholder)
         return bindings.Hidden(secrets.decrypt(found.value_encrypted), found.masked) if found else None
 
-    answered = talks.answer(uow, row.id, draft_of(row), talked.intent, resolve=resolve, now=now, check=talked.check)
+    answered = talks.answer(
+        uow,
+        row.id,
+        draft_of(row),
+        talked.intent,
+        resolve=resolve,
+        now=now,
+        check=talked.check,
+        origin=row.origin,
+    )
     row.talk = answered.draft.to_json() if answered.draft else None
     if answered.consent is True and row.consent_at is None:
         row.consent_at = now

@@ -7,6 +7,7 @@ from services.cases import service as cases
 from services.conversations import repository, sentences, texts, vault
 from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation, Message
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import Option, Outgoing
 from services.conversations.urgency import detect
 from services.core.crypto import Secrets
@@ -32,9 +33,10 @@ UNTITLED = "（市民尚未说明事由）"
 class CaseOpener:
     """Opens cases of locked conversations."""
 
-    def __init__(self, secrets: Secrets, messages: Messages) -> None:
+    def __init__(self, secrets: Secrets, messages: Messages, restraint: Restraint) -> None:
         self._secrets = secrets
         self._messages = messages
+        self._restraint = restraint
 
     def open(
         self,
@@ -60,6 +62,7 @@ class CaseOpener:
             transcript_upto=upto,
             channel=row.channel,
             proposal=proposal,
+            alarms=self._restraint.alarms(row),
         )
         case = cases.open_case(uow, self._secrets, new, now=now)
         row.case_no = case.case_no

@@ -35,6 +35,8 @@ class Conversation(Leased, Base):
     account: Mapped[str | None] = mapped_column(sa.String(32))
     menu_place: Mapped[str | None] = mapped_column(sa.String(8))
     menu_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Where its citizen wrote from last: a keyed hash of the address; empty when nobody knows.
+    origin: Mapped[str] = mapped_column(sa.String(64), default="", server_default="")
     # The open talk about a binding or a phone (services.bindings): placeholders and words, never a number.
     talk: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from services.cases import service as cases
 from services.conversations import texts, vault
 from services.conversations.case_words import CaseWord, What
+from services.conversations.models import Conversation
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import CaseAction, Option, Outgoing
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
@@ -38,13 +40,17 @@ def meant(
     return texts.NO_OPEN_CASE if own and word.what in ("press", "withdraw") else None
 
 
-def act(uow: UnitOfWork, secrets: Secrets, conversation_id: str, action: CaseAction, now: datetime) -> Outgoing | None:
+def act(
+    uow: UnitOfWork, secrets: Secrets, row: Conversation, action: CaseAction, restraint: Restraint, now: datetime
+) -> Outgoing | None:
     """Do it in the caller's transaction. What is said at once, None when the case's own news says it all; a refusal is
     said, with its reason, instead of failing the message."""
     try:
         # A savepoint: what a refused action had begun is undone, the message stays.
         with uow.session.begin_nested():
-            return _do(uow, secrets, conversation_id, action, now)
+            if action.what == "add":
+                restraint.note_addition(uow, row, now)
+            return _do(uow, secrets, row.id, action, now)
     except HuiyingError as refused:
         return Outgoing(refused.detail, sender="system")
 

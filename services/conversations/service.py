@@ -22,6 +22,8 @@ from services.conversations.events import ConversationChanged
 from services.conversations.menus import welcome
 from services.conversations.messages import Messages
 from services.conversations.models import Conversation
+from services.conversations.photos import Decoder
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import (
     Arrival,
     InboundMessage,
@@ -38,6 +40,7 @@ from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound, Unauthorized
+from services.core.limits import PerAddress
 from services.menus import service as menus
 from services.notifications import service as notifications
 
@@ -55,17 +58,27 @@ class Conversations:
         message_limit: int,
         claim_lapse: timedelta,
         talks: bindings.Talks | None = None,
+        per_address: PerAddress | None = None,
     ) -> None:
         self._secrets = secrets
         self._messages = Messages(secrets)
-        self._opener = CaseOpener(secrets, self._messages)
+        self._restraint = Restraint(per_address or PerAddress())
+        self._opener = CaseOpener(secrets, self._messages, self._restraint)
         self._arrivals = Arrivals(
-            secrets, self._messages, self._opener, message_limit=message_limit, claim_lapse=claim_lapse
+            secrets,
+            self._messages,
+            self._opener,
+            self._restraint,
+            message_limit=message_limit,
+            claim_lapse=claim_lapse,
         )
+        self._decoder = Decoder()
         self._city_name = city_name
         self._claim_lapse = claim_lapse
         self._talks = talks or bindings.Talks(secrets, city_name)
-        self._turns = TurnTaking(secrets, self._messages, self._opener, self._talks, claim_lapse=claim_lapse)
+        self._turns = TurnTaking(
+            secrets, self._messages, self._opener, self._talks, self._restraint, claim_lapse=claim_lapse
+        )
 
     # -- opening and reading ------------------------------------------------------------------------------------
 
@@ -174,20 +187,37 @@ class Conversations:
         inbound: InboundMessage,
         now: datetime,
         heard: Heard | None = None,
+        origin: str = "",
     ) -> Arrival:
         """See `Arrivals.arrive`."""
-        return self._arrivals.arrive(uow, conversation_id, inbound, now, heard)
+        return self._arrivals.arrive(uow, conversation_id, inbound, now, heard, origin)
 
-    @staticmethod
-    def checked_file(upload: bytes) -> attachments.Content:
-        """What is kept of an upload, before any transaction: decoding takes time. Raises Unprocessable."""
-        return attachments.cleaned(upload)
+    def checked_file(self, upload: bytes) -> attachments.Content:
+        """What is kept of an upload, before any transaction: decoding takes time. Raises Unprocessable, Unavailable."""
+        return attachments.cleaned(upload, self._decoder)
 
     def attach(
-        self, uow: UnitOfWork, conversation_id: str, content: attachments.Content, client_message_id: str, now: datetime
+        self,
+        uow: UnitOfWork,
+        conversation_id: str,
+        content: attachments.Content,
+        client_message_id: str,
+        now: datetime,
+        origin: str = "",
     ) -> int:
         """See `Arrivals.attach`."""
-        return self._arrivals.attach(uow, conversation_id, content, client_message_id, now)
+        return self._arrivals.attach(uow, conversation_id, content, client_message_id, now, origin)
+
+    def note_addition(self, uow: UnitOfWork, conversation_id: str, now: datetime, origin: str = "") -> None:
+        """Count something that the citizen adds to a case. Raises NotFound, TooManyRequests."""
+        row = locked(uow, conversation_id)
+        row.origin = origin or row.origin
+        self._restraint.note_addition(uow, row, now)
+
+    def origin_of(self, uow: UnitOfWork, conversation_id: str) -> str:
+        """Where its citizen wrote from last, as a keyed hash; empty when nobody knows."""
+        row = repository.conversation(uow.session, conversation_id)
+        return row.origin if row is not None else ""
 
     def attachment(
         self, uow: UnitOfWork, conversation_id: str, attachment_id: str, hidden: Shade = NOTHING_HIDDEN
@@ -217,6 +247,7 @@ class Conversations:
         owner: str,
         now: datetime,
         heard: Heard | None = None,
+        origin: str = "",
     ) -> tuple[Arrival, TurnContext | None]:
         """`arrive` and, unless another worker holds the lease, `take_turn` in one transaction.
 
@@ -224,7 +255,7 @@ class Conversations:
         caller looks again with `take_turn`.
         """
         row = locked(uow, conversation_id)
-        arrival = self._arrivals.arrive_locked(uow, row, inbound, now, heard)
+        arrival = self._arrivals.arrive_locked(uow, row, inbound, now, heard, origin)
         try:
             return arrival, self._turns.take_locked(uow, row, owner, now)
         except LeaseLost:  # raised before anything is changed

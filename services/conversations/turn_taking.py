@@ -17,6 +17,7 @@ from services.conversations.claims import lapse_claim
 from services.conversations.events import ConversationChanged
 from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
+from services.conversations.restraint import Restraint
 from services.conversations.schemas import Outgoing, SendAnswer, Shortcuts, TurnContext, TurnOutcome
 from services.conversations.urgency import emergency_reply, presumed
 from services.core import audit, leases
@@ -41,6 +42,7 @@ class TurnTaking:
         messages: Messages,
         opener: CaseOpener,
         talks: bindings.Talks,
+        restraint: Restraint,
         *,
         claim_lapse: timedelta,
     ) -> None:
@@ -48,6 +50,7 @@ class TurnTaking:
         self._messages = messages
         self._opener = opener
         self._talks = talks
+        self._restraint = restraint
         self._claim_lapse = claim_lapse
 
     def take(self, uow: UnitOfWork, conversation_id: str, owner: str, now: datetime) -> TurnContext | None:
@@ -214,7 +217,7 @@ class TurnTaking:
             for reply in binding.take_step(uow, self._talks, self._secrets, row, outcome.talked, now):
                 say(reply)
         if outcome.case_action is not None:
-            reply_to_act = own_cases.act(uow, self._secrets, row.id, outcome.case_action, now)
+            reply_to_act = own_cases.act(uow, self._secrets, row, outcome.case_action, self._restraint, now)
             if reply_to_act is not None:
                 say(reply_to_act)
         if outcome.case_kind is not None:

@@ -77,10 +77,12 @@ class TurnRunner:
         # Requests that wait for the answer to their message, by conversation and place.
         self._awaited: dict[str, dict[int, asyncio.Future[SendAnswer | None]]] = {}
 
-    async def receive(self, conversation_id: str, inbound: InboundMessage) -> SendAnswer:
-        """Store a message, run its turn and answer; after `patience` the rest comes by the stream."""
+    async def receive(self, conversation_id: str, inbound: InboundMessage, origin: str = "") -> SendAnswer:
+        """Store a message, run its turn and answer; after `patience` the rest comes by the stream.
+
+        `origin` is where it comes from, as a keyed hash of the address; empty when nobody knows."""
         async with self._signals.listen(CONVERSATION + conversation_id) as news:
-            arrival = await self._hear_and_store(conversation_id, inbound)
+            arrival = await self._hear_and_store(conversation_id, inbound, origin)
             deadline = asyncio.get_running_loop().time() + self._patience
             if arrival.fresh and not arrival.done:
                 answer = await self._answered_here(conversation_id, arrival.seq)
@@ -131,12 +133,12 @@ class TurnRunner:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def _hear_and_store(self, conversation_id: str, inbound: InboundMessage) -> Arrival:
+    async def _hear_and_store(self, conversation_id: str, inbound: InboundMessage, origin: str) -> Arrival:
         """Embed and store a message; several of one conversation are embedded together and stored as they came."""
         hearing = asyncio.create_task(self._decider.hear(inbound.text or ""))
         try:
             async with self._entrance(conversation_id):
-                return await self._arrive(conversation_id, inbound, await hearing)
+                return await self._arrive(conversation_id, inbound, await hearing, origin)
         finally:
             hearing.cancel()
 
@@ -153,17 +155,17 @@ class TurnRunner:
             if waiting > 1:
                 self._entrances[conversation_id] = (lock, waiting - 1)
 
-    async def _arrive(self, conversation_id: str, inbound: InboundMessage, heard: Heard | None) -> Arrival:
+    async def _arrive(self, conversation_id: str, inbound: InboundMessage, heard: Heard | None, origin: str) -> Arrival:
         """Store the message and see that its turn comes: at once, when nobody works on this conversation."""
         if self._is_running(conversation_id):
             arrival = await self._write(
-                lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now(), heard)
+                lambda uow: self._conversations.arrive(uow, conversation_id, inbound, self._clock.now(), heard, origin)
             )
             self._keep_heard(conversation_id, arrival, heard)
             self.start(conversation_id)
             return arrival
         arrived: asyncio.Future[Arrival] = asyncio.get_running_loop().create_future()
-        self._spawn(conversation_id, self._arrive_and_work_off(conversation_id, inbound, heard, arrived))
+        self._spawn(conversation_id, self._arrive_and_work_off(conversation_id, inbound, heard, arrived, origin))
         return await arrived
 
     def _keep_heard(self, conversation_id: str, arrival: Arrival, heard: Heard | None) -> None:
@@ -212,12 +214,13 @@ class TurnRunner:
         inbound: InboundMessage,
         heard: Heard | None,
         arrived: "asyncio.Future[Arrival]",
+        origin: str,
     ) -> None:
         """Store a message and take its turn in the same transaction; `arrived` gets the arrival or its error."""
         try:
             arrival, context = await self._write(
                 lambda uow: self._conversations.arrive_and_take(
-                    uow, conversation_id, inbound, self._owner, self._clock.now(), heard
+                    uow, conversation_id, inbound, self._owner, self._clock.now(), heard, origin
                 )
             )
         except Exception as error:

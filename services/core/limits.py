@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import redis
 import structlog
@@ -14,6 +15,20 @@ log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
 BUSY = "现在使用的人太多，请稍后再试"
+
+
+@dataclass(frozen=True)
+class PerAddress:
+    """What is let through from one address, counted in the database (`tallies`): by the hour, `identifiers` by the day.
+
+    Many share one: a neighbourhood behind its router, an office, a hall. So these bound what a machine can do, far
+    above what hundreds of people do; what one person may do is bounded by conversation.
+    """
+
+    alarms: int = 10
+    additions: int = 300
+    wrong_guesses: int = 100
+    identifiers: int = 400
 
 
 def count_against(client: redis.Redis, *, what: str, who: str, limit: int) -> None:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from services.core.addresses import networks
 from services.core.crypto import read_or_create_secret
+from services.core.limits import PerAddress
 
 RUNTIME_FILE = "runtime.json"
 LOCK_FILE = "running.lock"
@@ -67,6 +68,10 @@ class Settings(BaseSettings):
     wrong_passwords: int = Field(10, ge=1, description="of one name from one address, before each further one waits")
     wrong_passwords_of_name: int = Field(30, ge=1, description="from addresses that it never logged in from")
     wrong_passwords_of_address: int = Field(60, ge=1, description="for names that never logged in from there")
+    alarms_per_address: int = Field(10, ge=1, description="urgent cases an hour that are believed at once")
+    additions_per_address: int = Field(300, ge=1, description="words and files an hour for cases")
+    wrong_guesses_per_address: int = Field(100, ge=1, description="lookups an hour that find nothing or do not fit")
+    identifiers_per_address: int = Field(400, ge=1, description="different numbers a day that are looked up")
     body_limit: int = Field(64 * 1024, description="bytes of a JSON request body")
     attachment_limit: int = Field(12 * 1024 * 1024, description="bytes of a photo or document that a citizen sends")
     upload_limit: int = Field(32 * 1024 * 1024, description="bytes of an uploaded file")
@@ -99,6 +104,15 @@ class Settings(BaseSettings):
     def _only_networks(cls, value: str) -> str:
         networks(value)
         return value
+
+    @property
+    def per_address(self) -> PerAddress:
+        return PerAddress(
+            alarms=self.alarms_per_address,
+            additions=self.additions_per_address,
+            wrong_guesses=self.wrong_guesses_per_address,
+            identifiers=self.identifiers_per_address,
+        )
 
     def secret_key_list(self) -> list[str]:
         """The secret keys, newest first: from SECRET_KEYS (comma-separated), else the installation's own file."""

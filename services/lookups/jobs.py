@@ -12,10 +12,11 @@ from services.core.clock import Clock
 from services.core.crypto import Secrets
 from services.core.database import Database, UnitOfWork
 from services.core.sql import lock_hashes
-from services.lookups import rendering, repository
+from services.lookups import guesses, rendering, repository
 from services.lookups.events import LookupFinished
+from services.lookups.guesses import GuessLimits
 from services.lookups.models import LookupJob
-from services.lookups.schemas import LookupResult, State
+from services.lookups.schemas import LookupResult, OriginOf, State
 
 log = structlog.get_logger(__name__)
 
@@ -25,13 +26,12 @@ CHART_KEPT = timedelta(hours=24)
 
 
 class Limits(NamedTuple):
-    """Seconds of a turn and of a job, attempts of the worker; guesses an hour and different identifiers a day."""
+    """Seconds of a turn and of a job, attempts of the worker, and what limits guessing."""
 
     turn_seconds: float
     job_seconds: float
     job_attempts: int
-    wrong_guesses: int
-    identifiers: int
+    guesses: GuessLimits
 
 
 class Ticket(NamedTuple):
@@ -56,16 +56,24 @@ class Begun(NamedTuple):
 
 
 class Jobs:
-    """Synchronous; every method is one transaction. `system_of` names the system of a kind."""
+    """Synchronous; every method is one transaction. `system_of` names the system of a kind, `origin_of` says where a
+    conversation is written from."""
 
     def __init__(
-        self, database: Database, secrets: Secrets, clock: Clock, limits: Limits, system_of: Callable[[str], str]
+        self,
+        database: Database,
+        secrets: Secrets,
+        clock: Clock,
+        limits: Limits,
+        system_of: Callable[[str], str],
+        origin_of: OriginOf,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._clock = clock
         self._limits = limits
         self._system_of = system_of
+        self._origin_of = origin_of
 
     def begin(
         self, kind: str, conversation_id: str, message_seq: int, values: Mapping[str, str], cache_seconds: float
@@ -76,14 +84,16 @@ class Jobs:
         identifier_hash = self._secrets.keyed_hash(f"{kind}:{identifier}") if identifier else None
         request_hash = self._secrets.keyed_hash(json.dumps([kind, dict(values)], sort_keys=True))
         holder = leases.new_holder()
+        origin = self._origin_of(conversation_id)
         with self._database.unit_of_work() as uow:
             known = repository.find(uow.session, conversation_id, message_seq, kind)
             if known is not None:
                 return self._stored(known)
-            if identifier_hash is not None and self._is_limited(uow, conversation_id, identifier_hash, now):
+            wait = self._wait(uow, conversation_id, origin, identifier_hash, now) if identifier_hash else None
+            if wait:
                 _audit(uow, conversation_id, kind, identifier_hash, "limited", now)
                 uow.commit()
-                return LookupResult(rendering.limited(), {"reason": "limited"}, "failed")
+                return LookupResult(rendering.limited(wait), {"reason": "limited"}, "failed")
             cached = None
             if cache_seconds:
                 fresh = now - timedelta(seconds=cache_seconds)
@@ -96,6 +106,7 @@ class Jobs:
                 parameters=self._secrets.encrypt(json.dumps(dict(values))),
                 result=None,
                 identifier_hash=identifier_hash,
+                origin=origin,
                 request_hash=request_hash,
                 attempts=1,
                 created_at=now,
@@ -114,24 +125,17 @@ class Jobs:
         ticket = Ticket(job_id, holder, 1, kind, conversation_id, dict(values), self._limits.turn_seconds)
         return Begun(ticket, answer)
 
-    def _is_limited(self, uow: UnitOfWork, conversation_id: str, identifier_hash: str, now: datetime) -> bool:
-        """Whether this citizen, or everybody at this identifier, has guessed wrongly too often, or this citizen has
-        asked about too many identifiers."""
+    def _wait(
+        self, uow: UnitOfWork, conversation_id: str, origin: str, identifier_hash: str, now: datetime
+    ) -> timedelta:
+        """How long this citizen has to wait before asking about this identifier (`guesses`)."""
         citizen = self._secrets.keyed_hash(f"conversation:{conversation_id}")
-        # Nobody counts guesses of this citizen or at this identifier meanwhile.
-        lock_hashes(uow.session, citizen, identifier_hash)
-        counts = repository.count_guesses(
-            uow.session,
-            since=now - timedelta(hours=1),
-            conversation_id=conversation_id,
-            identifier_hash=identifier_hash,
+        # Nobody counts guesses of this citizen, from there or at this identifier meanwhile.
+        lock_hashes(uow.session, citizen, identifier_hash, *([origin] if origin else []))
+        before = repository.guessed(
+            uow.session, conversation_id=conversation_id, origin=origin, identifier_hash=identifier_hash, now=now
         )
-        if max(counts) >= self._limits.wrong_guesses:
-            return True
-        others = repository.count_identifiers(
-            uow.session, since=now - timedelta(days=1), conversation_id=conversation_id, besides=identifier_hash
-        )
-        return others >= self._limits.identifiers
+        return guesses.wait(before, self._limits.guesses, now)
 
     def claim(self, job_id: int) -> Ticket | None:
         """Take a due job for the worker: lock, look again, and lease it."""

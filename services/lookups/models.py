@@ -22,6 +22,7 @@ class LookupJob(Leased, Base):
         UniqueConstraint("conversation_id", "message_seq", "kind"),
         Index(None, "state", "next_attempt_at"),
         Index(None, "identifier_hash", "created_at"),
+        Index(None, "origin", "created_at"),
         Index(None, "request_hash", "finished_at"),
         Index(None, "created_at"),
     )
@@ -36,6 +37,9 @@ class LookupJob(Leased, Base):
     )
     result: Mapped[str | None] = mapped_column(Text, info={"encrypted": True}, doc="encrypted {text, data, answer}")
     identifier_hash: Mapped[str | None] = mapped_column(String(64))
+    origin: Mapped[str] = mapped_column(
+        String(64), default="", server_default="", doc="a keyed hash of where it was asked from; empty: nobody knows"
+    )
     request_hash: Mapped[str] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

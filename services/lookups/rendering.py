@@ -1,7 +1,8 @@
 """What citizens read, per kind of lookup. Pure: answers and the moment come in, Chinese text goes out."""
 
+import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -327,8 +328,10 @@ def unknown_placeholder() -> str:
     return "您之前提供的号码已无法读取，请重新提供。"
 
 
-def limited() -> str:
-    return "查询次数较多，为保护信息安全，请一小时后再试，或回复“转人工”由工作人员协助。"
+def limited(wait: timedelta) -> str:
+    minutes = math.ceil(wait / timedelta(minutes=1))
+    after = "一小时" if minutes >= 60 else f" {minutes} 分钟"
+    return f"查询次数较多，为保护信息安全，请{after}后再试，或回复“转人工”由工作人员协助。"
 
 
 def no_connector() -> str:

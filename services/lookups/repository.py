@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from services.core.leases import is_free
 from services.core.sql import insert
+from services.lookups.guesses import DAY, HOUR, At, Guessed
 from services.lookups.models import LookupJob, SystemOutage, SystemWatch
 
 UNFINISHED = ("running", "pending")
@@ -29,29 +30,35 @@ def add_once(session: Session, job: LookupJob) -> int | None:
     return session.execute(statement).scalar_one_or_none()
 
 
-def count_guesses(session: Session, *, since: datetime, conversation_id: str, identifier_hash: str) -> tuple[int, int]:
-    """How often this citizen guessed wrongly, and how often anybody did at this identifier."""
-    wrong = (
-        select(func.count())
-        .select_from(LookupJob)
-        .where(LookupJob.state.in_(GUESSES), LookupJob.identifier_hash.is_not(None), LookupJob.created_at > since)
-    )
-    by_citizen = session.scalar(wrong.where(LookupJob.conversation_id == conversation_id)) or 0
-    at_identifier = session.scalar(wrong.where(LookupJob.identifier_hash == identifier_hash)) or 0
-    return by_citizen, at_identifier
+def guessed(session: Session, *, conversation_id: str, origin: str, identifier_hash: str, now: datetime) -> Guessed:
+    """What was asked before by this conversation, from this origin and at this identifier."""
+    wrong = LookupJob.state.in_(GUESSES), LookupJob.identifier_hash.is_not(None)
+    mine, from_here = LookupJob.conversation_id == conversation_id, LookupJob.origin == origin
+    this = LookupJob.identifier_hash == identifier_hash
+    lately, today = LookupJob.created_at > now - HOUR, LookupJob.created_at > now - DAY
+    others = LookupJob.identifier_hash.is_not(None), ~this
 
+    def at(*conditions: ColumnElement[bool]) -> At:
+        count, last = session.execute(
+            select(func.count(), func.max(LookupJob.created_at)).where(*wrong, this, today, *conditions)
+        ).one()
+        return At(count, last)
 
-def count_identifiers(session: Session, *, since: datetime, conversation_id: str, besides: str) -> int:
-    """How many different identifiers this citizen has asked about, `besides` this one."""
-    return (
-        session.scalar(
-            select(func.count(func.distinct(LookupJob.identifier_hash))).where(
-                LookupJob.conversation_id == conversation_id,
-                LookupJob.created_at > since,
-                LookupJob.identifier_hash != besides,
-            )
-        )
-        or 0
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.count()).select_from(LookupJob).where(*conditions)) or 0
+
+    def different(*conditions: ColumnElement[bool]) -> int:
+        numbers = select(func.count(func.distinct(LookupJob.identifier_hash)))
+        return session.scalar(numbers.where(today, *others, *conditions)) or 0
+
+    return Guessed(
+        by_conversation=count(*wrong, lately, mine),
+        by_origin=count(*wrong, lately, from_here) if origin else 0,
+        from_here=at(from_here),
+        from_anywhere=at(),
+        identifiers=different(mine),
+        identifiers_by_origin=different(from_here) if origin else 0,
+        is_known=count(this, mine, LookupJob.state == "done") > 0,
     )
 
 

@@ -17,6 +17,9 @@ State = Literal["done", "stale", "pending", "failed", "not_found", "mismatch"]
 Resolve = Callable[[str, str], str | None]
 """`(conversation_id, placeholder) -> value | None`; called in a worker thread."""
 
+OriginOf = Callable[[str], str]
+"""`(conversation_id) -> origin`: where its citizen writes from, as a keyed hash; empty when nobody knows."""
+
 CaseProgress = Callable[[str, str, str | None], dict[str, Any] | None]
 """`(case_no, conversation_id, phone_tail) -> case | None`; a case of another conversation only with the last four
 digits of a number that its citizen left there; called in a worker thread."""

@@ -18,8 +18,10 @@ from services.core.coordinates import read_position
 from services.core.crypto import Secrets
 from services.core.database import Database
 from services.core.errors import NotFound
+from services.core.limits import PerAddress
 from services.lookups import charts, followups, rendering, repository
 from services.lookups.gateway import BREAKER_OPEN, Answer, Gateway, SystemBusy, SystemSlow, SystemTrouble
+from services.lookups.guesses import GuessLimits
 from services.lookups.jobs import Begun, Jobs, Limits, Ticket
 from services.lookups.outages import watch as watch  # what a feature above calls
 from services.lookups.schemas import (
@@ -28,6 +30,7 @@ from services.lookups.schemas import (
     Detail,
     LookupResult,
     NearbyAnswer,
+    OriginOf,
     Resolve,
     ServicePoint,
 )
@@ -49,7 +52,8 @@ class LookupService:
     """Asks departmental systems on behalf of citizens.
 
     `resolve` turns a placeholder of a conversation back; `case_progress` knows the citizen's own cases (GD numbers).
-    Both are synchronous and run in a worker thread, outside any transaction of ours.
+    `origin_of` says where a conversation is written from, which `per_address` limits. They are synchronous and run in a
+    worker thread, outside any transaction of ours.
     """
 
     def __init__(
@@ -66,14 +70,23 @@ class LookupService:
         job_attempts: int = JOB_ATTEMPTS,
         wrong_guesses_per_hour: int = WRONG_GUESSES_PER_HOUR,
         identifiers_per_day: int = IDENTIFIERS_PER_DAY,
+        origin_of: OriginOf = lambda conversation_id: "",
+        per_address: PerAddress | None = None,
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._clock = clock
         self._resolve = resolve
         self._case_progress = case_progress
-        limits = Limits(turn_budget_seconds, job_seconds, job_attempts, wrong_guesses_per_hour, identifiers_per_day)
-        self._jobs = Jobs(database, secrets, clock, limits, self._system_of)
+        per_address = per_address or PerAddress()
+        guesses = GuessLimits(
+            of_conversation=wrong_guesses_per_hour,
+            of_origin=per_address.wrong_guesses,
+            identifiers=identifiers_per_day,
+            identifiers_of_origin=per_address.identifiers,
+        )
+        limits = Limits(turn_budget_seconds, job_seconds, job_attempts, guesses)
+        self._jobs = Jobs(database, secrets, clock, limits, self._system_of, origin_of)
 
     async def query(
         self, kind: str, conversation_id: str, message_seq: int, parameters: Mapping[str, str]

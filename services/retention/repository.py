@@ -75,7 +75,9 @@ def end_tokens(session: Session, before: datetime, limit: int) -> int:
     live = table.c.created_at < before, ~table.c.token_hash.startswith(ENDED), ~spoken
     ids = session.scalars(sa.select(table.c.id).where(*live).limit(limit)).all()
     if ids:
-        session.execute(sa.update(table).where(table.c.id.in_(ids)).values(token_hash=sa.literal(ENDED) + table.c.id))
+        session.execute(
+            sa.update(table).where(table.c.id.in_(ids)).values(token_hash=sa.literal(ENDED) + table.c.id, origin="")
+        )
     return len(ids)
 
 

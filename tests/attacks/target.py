@@ -92,6 +92,11 @@ class Target:
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, headers=headers, trust_env=False)
 
+    def client_from(self, address: str, **headers: str) -> httpx.Client:
+        """A client that comes from another address of this machine (127.0.0.0/8)."""
+        way = httpx.HTTPTransport(local_address=address)
+        return httpx.Client(base_url=self.url, timeout=60, headers=headers, trust_env=False, transport=way)
+
     def staff(self, role: str) -> httpx.Client:
         """A client that is logged in as the account of `role` that the first start made."""
         client = self.client()
@@ -101,9 +106,33 @@ class Target:
         )
         return client
 
-    def conversation(self) -> tuple[str, dict[str, str]]:
+    def memory(self) -> dict[str, int]:
+        """Megabytes that the API holds now, and that all processes of the system hold, its decoder among them."""
+        parents: dict[int, int] = {}
+        held: dict[int, int] = {}
+        apis: set[int] = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                number = int(process.name)
+                parents[number] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+                held[number] = int((process / "statm").read_text().split()[1]) * 4096 // (1024 * 1024)
+                if b"services.serve" in (process / "cmdline").read_bytes():
+                    apis.add(number)
+            except (OSError, ValueError, IndexError):  # it has just ended
+                continue
+        # One that has just been forked off and is not yet what it will be holds its parent's memory, not more.
+        apis -= (forked := {number for number in apis if parents[number] in apis})
+        ours = [number for number in held if number not in forked and self._is_ours(number, parents)]
+        return {"all": sum(held[one] for one in ours), "api": sum(held[one] for one in ours if one in apis)}
+
+    def _is_ours(self, number: int, parents: dict[int, int]) -> bool:
+        while number in parents and number != self.process.pid:
+            number = parents[number]
+        return number == self.process.pid
+
+    def conversation(self, address: str = "127.0.0.1") -> tuple[str, dict[str, str]]:
         """A new conversation and the headers of its citizen."""
-        with self.client() as client:
+        with self.client_from(address) as client:
             opened = client.post("/api/v1/conversations").raise_for_status().json()
         return opened["conversation_id"], {"authorization": f"Bearer {opened['token']}"}
 

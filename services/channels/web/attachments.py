@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFil
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.cases import service as cases
-from services.channels.web.own import Own
+from services.channels.web.own import Own, origin_of
 from services.conversations.schemas import SendAnswer
 from services.core.errors import NotFound
 from services.core.limits import count_against
@@ -32,14 +32,16 @@ def attach(
 ) -> SendAnswer:
     """Send a photo (JPG, PNG, WebP) or a PDF; it goes to the conversation's open case, if there is one.
 
-    422 for anything else, 413 above the limit, 429 past twenty a minute or fifty in a conversation. The same
-    `client_message_id` gets the same answer again.
+    422 for anything else, 413 above the limit, 429 past twenty a minute, fifty in a conversation or what one address
+    may add in an hour, 503 while many photos wait to be read. The same `client_message_id` gets the same answer again.
     """
     the = container_of(request)
     count_against(the.signals.client, what="attachments", who=conversation_id, limit=PER_MINUTE)
     content = the.conversations.checked_file(file.file.read())
     with the.database.unit_of_work() as uow:
-        seq = the.conversations.attach(uow, conversation_id, content, client_message_id, the.clock.now())
+        seq = the.conversations.attach(
+            uow, conversation_id, content, client_message_id, the.clock.now(), origin_of(request)
+        )
         answer = the.conversations.answer_of(uow, conversation_id, seq)
         uow.commit()
     return answer

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from services.accounts import service as accounts
 from services.cases import service as cases
 from services.cases.schemas import CaseOut, NoteIn, OptionalReasonIn, RatingIn, ReasonIn
-from services.channels.web.own import Own
+from services.channels.web.own import Own, origin_of
 from services.core.database import UnitOfWork
 from services.core.web import container_of
 
@@ -44,10 +44,11 @@ def list_own(conversation_id: Own, request: Request) -> list[CitizenCase]:
 
 @router.post("/{case_no}/add")
 def add(conversation_id: Own, case_no: str, body: NoteIn, request: Request) -> CitizenCase:
-    """Add to an open case; identifiers leave the text as in any message."""
+    """Add to an open case; identifiers leave the text as in any message. 429 past what is added in an hour."""
     the = container_of(request)
 
     def step(uow: UnitOfWork) -> CitizenCase:
+        the.conversations.note_addition(uow, conversation_id, the.clock.now(), origin_of(request))
         text = the.conversations.hide_identifiers(uow, conversation_id, body.text, the.clock.now())
         return _do(request, uow, cases.citizen_adds, conversation_id, case_no, text=text)
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.accounts.endpoints import set_session_cookie
 from services.appointments import service as appointments
-from services.channels.web.own import CITIZEN_COOKIE, OfToken, Own, must_own
+from services.channels.web.own import CITIZEN_COOKIE, OfToken, Own, must_own, origin_of
 from services.conversations.schemas import InboundMessage, MessagePage, NewConversation, OpenRequest, SendAnswer
 from services.core.addresses import client_address
 from services.core.errors import Unauthorized
@@ -58,7 +58,7 @@ def current_conversation(conversation_id: OfToken) -> dict[str, str]:
 @router.post("/{conversation_id}/messages")
 async def send(conversation_id: Own, body: InboundMessage, request: Request) -> SendAnswer:
     """Send a message and read its answer; the same `client_message_id` gets the same answer again."""
-    return await container_of(request).turns.receive(conversation_id, body)
+    return await container_of(request).turns.receive(conversation_id, body, origin_of(request))
 
 
 @router.get("/{conversation_id}/messages")

@@ -5,11 +5,18 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.accounts.endpoints import token_from
+from services.core.addresses import UNKNOWN, client_address
 from services.core.guards import Guard
 from services.core.permissions import CITIZEN, role_must
 from services.core.web import container_of
 
 CITIZEN_COOKIE = "huiying_citizen"
+
+
+def origin_of(request: Request) -> str:
+    """Where a request comes from: a keyed hash of its address, empty for one that is none."""
+    address = client_address(request)
+    return "" if address == UNKNOWN else container_of(request).secrets.keyed_hash(f"address:{address}")
 
 
 def must_own(request: Request, conversation_id: str) -> None:

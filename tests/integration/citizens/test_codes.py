@@ -161,6 +161,38 @@ def test_twelve_replicas_at_once_send_a_phone_no_more_than_its_limit(post: Post)
     assert len(post.rows(PhoneCode)) == 5
 
 
+def test_codes_from_one_address_are_limited_over_citizens_and_replicas(post: Post) -> None:
+    rules = citizens.CitizensFile().codes.model_copy(update={"per_address_hour": 5})
+    barrier, outcomes = threading.Barrier(9), []
+
+    def ask(number: int, origin: str) -> None:
+        try:
+            post.database.write(
+                lambda uow: citizens.send_code(
+                    uow, post.secrets, rules, citizen=f"{origin[0]}{number}", purpose="bind",
+                    number=f"1380000{number:04d}", city="示范市", draw=lambda below: 1, now=post.clock.now(),
+                    origin=origin,
+                )
+            )  # fmt: skip
+            outcomes.append("sent")
+        except TooManyRequests:
+            outcomes.append("refused")
+
+    def at_once(number: int) -> None:
+        barrier.wait()
+        ask(number, "a" * 64)
+
+    threads = [threading.Thread(target=at_once, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["refused"] * 4 + ["sent"] * 5
+    assert len(post.rows(PhoneCode)) == len(post.rows(OutboxRow)) == 5
+    ask(100, "b" * 64)
+    assert outcomes[-1] == "sent"
+
+
 @pytest.mark.parametrize("number", ["1380000612", "23800006125", "010-12345678", "１３８００００６１２５", ""])
 def test_what_is_no_mobile_number_gets_no_code(post: Post, number: str) -> None:
     with pytest.raises(Unprocessable):

@@ -34,7 +34,8 @@ def talk(database: Database, name: str, at: datetime, messages: int = 3) -> None
     own = {"conversation_id": name, "created_at": at}
 
     def step(uow: Any) -> None:
-        uow.session.add(Conversation(id=name, channel="web", token_hash=f"token-{name}", created_at=at))
+        known = {"token_hash": f"token-{name}", "origin": f"from-{name}"}
+        uow.session.add(Conversation(id=name, channel="web", created_at=at, **known))
         uow.session.flush()
         for seq in range(1, messages + 1):
             words = {"sender": "citizen", "type": "text", "text_encrypted": "x", "state": "done", "extra": {}}
@@ -80,6 +81,7 @@ def test_each_kind_of_data_goes_when_its_own_time_is_over(database: Database) ->
     assert left(database, Message.conversation_id) == {"of 1", "of 100", "of 200", "of 400"}
     live = {token for token in left(database, Conversation.token_hash) if token.startswith("token-")}
     assert live == {"token-of 1"}
+    assert left(database, Conversation.origin) == {"from-of 1", ""}
 
 
 def test_what_belongs_to_an_open_case_stays_until_it_is_settled(database: Database) -> None:

@@ -5,7 +5,9 @@ import io
 import pytest
 from PIL import ExifTags, Image
 
-from services.conversations.attachments import cleaned
+from services.conversations import attachments
+from services.conversations.attachments import Content
+from services.conversations.photos import Decoder
 from services.core.errors import Unprocessable
 
 
@@ -13,6 +15,10 @@ def written(picture: Image.Image, kind: str = "JPEG", **options: object) -> byte
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def cleaned(upload: bytes) -> Content:
+    return attachments.cleaned(upload, Decoder())
 
 
 def read(data: bytes) -> Image.Image:

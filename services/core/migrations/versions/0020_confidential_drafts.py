@@ -6,7 +6,7 @@ From this version on that happens in the very transaction in which a case become
 from alembic import op
 
 revision = "0020"
-down_revision = "0018"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -76,7 +76,7 @@ function refresh(node, now) {
   node.className = `left left_${level}`;
 }
 
-export const isOpen = (kase) => !["resolved", "closed", "merged"].includes(kase.status);
+export const isOpen = (kase) => !SETTLED.includes(kase.status);
 
 const lock = () => svg("svg", { viewBox: "0 0 12 14", width: 10, height: 12, "aria-hidden": "true" },
   svg("path", { d: "M3 6V4a3 3 0 0 1 6 0v2", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }),
@@ -85,6 +85,7 @@ const lock = () => svg("svg", { viewBox: "0 0 12 14", width: 10, height: 12, "ar
 export function tags(kase) {
   return [
     kase.priority === "urgent" && h("span", { class: "tag tag_urgent" }, "紧急"),
+    kase.doubtful && h("span", { class: "tag", title: "同一网络一小时内报警很多，请核实" }, "疑似刷屏"),
     kase.confidential && h("span", { class: "tag tag_secret", title: "仅限知悉范围内的人员查看" }, lock(), " 保密"),
     kase.undecided ? h("span", { class: "tag" }, "类别待定") : kase.kind !== "urgent" && h("span", { class: `tag tag_${kase.kind}` }, word("kind", kase.kind)),
     h("span", { class: `tag tag_status tag_${kase.status}` }, word("status", kase.status)),
