@@ -21,6 +21,7 @@ from services.appointments.events import AppointmentNews
 from services.bindings.schemas import Ask, Check, SystemAway
 from services.cases import service as cases
 from services.cases.events import (
+    CaseAcknowledged,
     CaseAssigned,
     CaseClaimed,
     CaseClosed,
@@ -48,7 +49,7 @@ from services.core.errors import Unprocessable
 from services.core.events import EventBus
 from services.core.limits import SharedRate
 from services.core.settings import Settings
-from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
+from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, STAFF, Signals
 from services.core.streams import Streams
 from services.knowledge import service as knowledge_service
 from services.knowledge.service import KnowledgePublished, LiveKnowledge
@@ -56,8 +57,8 @@ from services.lookups.connectors import load_connectors, secrets_from
 from services.lookups.events import LookupFinished, SystemBack
 from services.lookups.gateway import Gateway, SystemTrouble
 from services.lookups.service import LookupService
-from services.notifications.service import OutboxGrew, Sender
-from services.notifications.sms import send_by_http
+from services.notifications.service import OutboxGrew, StaffTold
+from services.notifications.sms import SmsGateway
 
 DEMO_CITY = Path(__file__).resolve().parent / "demo_city"
 
@@ -186,8 +187,8 @@ class Container:
 
         return ask
 
-    def sms_sender(self) -> Sender | None:
-        """The sender of text messages: SMS_URL with the connector secret `sms`, else the sandbox; None without both."""
+    def sms_gateway(self) -> SmsGateway | None:
+        """Where text messages go: SMS_URL with the connector secret `sms`, else the sandbox; None without both."""
         settings = self.settings
         url, name = settings.sms_url, "sms"
         if not url and settings.sandbox_url:
@@ -196,8 +197,7 @@ class Container:
             return None
         key = self.named_secrets.get(name)
         # The machine's proxy settings are not meant for the gateway.
-        client = httpx.Client(trust_env=False)
-        return send_by_http(client, url, key or "", self.secrets, self.clock.now)
+        return SmsGateway(httpx.Client(trust_env=False), url, key or "")
 
     @cached_property
     def appointments(self) -> CitizenDesk:
@@ -318,6 +318,7 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     """Who hears what. The inner handlers share the transaction, the outer ones only pass on a hint."""
     takeover = Takeover(conversations)
     bus.on(CaseClaimed, takeover.claimed)
+    bus.on(CaseAcknowledged, takeover.acknowledged)
     bus.on(CaseReplied, takeover.replied)
     bus.on(CaseResolved, takeover.resolved)
     bus.on(CaseClosed, takeover.closed)
@@ -350,5 +351,6 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     bus.on(SystemBack, deliver_return)
     bus.on(AppointmentNews, deliver_appointment)
     bus.after_commit(ConversationChanged, lambda event: signals.publish(CONVERSATION + event.conversation_id))
+    bus.after_commit(StaffTold, lambda event: signals.publish(STAFF + event.recipient))
     bus.after_commit(KnowledgePublished, lambda event: signals.publish(KNOWLEDGE))
     bus.after_commit(OutboxGrew, lambda event: signals.publish(OUTBOX))

@@ -83,13 +83,13 @@ def deal(uow: UnitOfWork, file: CaseFile, now: datetime, *, exclude: str | None 
 
 
 def duty_members(uow: UnitOfWork, now: datetime) -> list[str]:
-    """Everybody whose shift runs now in a queue of a department on duty, for urgent alerts."""
+    """Everybody whose shift runs now in a queue of a department on duty and who is not away, in the roster's order."""
     calendars = calendars_or_none(uow)
     if calendars is None:
         return []
     departments = {*sla.duty_departments(uow), sla.UNASSIGNED}
     queues = [queue for queue in sla.roster(uow).queues if queue.department in departments]
-    names = sorted({member.name for queue in queues for member in on_duty(queue, calendars, now)})
+    names = list(dict.fromkeys(member.name for queue in queues for member in on_duty(queue, calendars, now)))
     away = repository.absent_names(uow.session, names, now)
     return [name for name in names if name not in away]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from services.cases import access, alarms, assignment, casefile, proposing, repository, views
+from services.cases import access, assignment, casefile, proposing, repository, urgent, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseOpened
 from services.cases.models import Case
@@ -15,7 +15,6 @@ from services.cases.schemas import CaseOut
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
-from services.notifications import service as notifications
 from services.sla import service as sla
 from services.sla.policies import Kind, Priority
 
@@ -69,7 +68,7 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
         data["proposal"] = row.proposal
     file.append("opened", actor=new.actor, now=now, data=data)
     if row.priority == "urgent":
-        alert_urgent(uow, row, now)
+        urgent.raise_alarm(uow, row, now)
     uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))
     # The citizen reads number and promise first; who has the case is told when somebody takes it.
     assignment.deal(uow, file, now, tell=False)
@@ -106,24 +105,7 @@ def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case
 def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetime) -> None:
     """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
     file.append("raised", actor=actor, now=now)
-    alert_urgent(uow, file.row, now)
-
-
-def alert_urgent(uow: UnitOfWork, case: Case, now: datetime) -> None:
-    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand."""
-    recipients = notifications.everybody_who("hears.urgent")
-    recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
-    recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
-    recipients += [who for who in alarms.responsible(uow, case, now) if who not in recipients]
-    for recipient in access.recipients(uow, case, recipients):
-        notifications.tell_staff(
-            uow,
-            recipient=recipient,
-            kind="case_urgent",
-            body={**alarms.about(case), "conversation_id": case.conversation_id},
-            dedupe_key=f"case-urgent:{case.case_no}:{case.event_seq}:{recipient}",
-            now=now,
-        )
+    urgent.raise_alarm(uow, file.row, now)
 
 
 def case_number(uow: UnitOfWork, at: datetime) -> str:
@@ -161,7 +143,7 @@ def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, 
     else:
         file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
-            alert_urgent(uow, case, now)
+            urgent.raise_alarm(uow, case, now, again=True)
     shown = views.show(secrets, file, now)
     shown.reused = True
     return shown

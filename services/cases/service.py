@@ -28,9 +28,10 @@ from services.cases.presence import Presence
 from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
-from services.cases.schemas import CaseDetail, CaseList, CaseOut
+from services.cases.schemas import AlarmOut, CaseDetail, CaseList, CaseOut, Watch
 from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
+from services.cases.urgent import acknowledge, alarm_of, ringing_for, watch_over
 from services.cases.views import get_case, hidden_until, list_cases
 from services.cases.waiting import hold, resume
 from services.core.crypto import Secrets
@@ -39,6 +40,7 @@ from services.core.errors import NotFound
 
 __all__ = [
     "STATUS_NAMES",
+    "AlarmOut",
     "CaseDetail",
     "CaseList",
     "CaseOut",
@@ -47,8 +49,11 @@ __all__ = [
     "PastCasesReport",
     "Presence",
     "Proposal",
+    "Watch",
     "absences",
+    "acknowledge",
     "add_from_citizen",
+    "alarm_of",
     "alert_level",
     "assign",
     "case_of_citizen",
@@ -92,9 +97,11 @@ __all__ = [
     "reports",
     "resolve",
     "resume",
+    "ringing_for",
     "set_absence",
     "set_alert_level",
     "transfer",
+    "watch_over",
 ]
 
 

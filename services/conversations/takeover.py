@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from services.cases.events import (
+    CaseAcknowledged,
     CaseAssigned,
     CaseClaimed,
     CaseClosed,
@@ -35,6 +36,10 @@ class Takeover:
         if event.conversation_id is not None:
             self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
         self._tell(uow, event, "claimed", texts.claimed(event.actor), clerk=event.actor)
+
+    def acknowledged(self, uow: UnitOfWork, event: CaseAcknowledged) -> None:
+        """Somebody has read of the danger; the bot goes on answering until somebody takes the case."""
+        self._tell(uow, event, "acknowledged", texts.acknowledged(event.case_no, event.who), who=event.who)
 
     def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
         self._clerk_spoke(uow, event)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.core.database import Base
 from services.core.leases import is_free
 from services.core.sql import insert
-from services.notifications.models import OutboxRow, ReachableAt, StaffNotice
+from services.notifications.models import NoticeRead, OutboxRow, ReachableAt, StaffNotice
 
 
 def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> bool:
@@ -73,7 +73,47 @@ def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt 
     return session.get(ReachableAt, (recipient, channel))
 
 
-def notices_for(session: Session, recipients: Sequence[str], limit: int) -> Sequence[StaffNotice]:
+def notices_for(
+    session: Session, recipients: Sequence[str], limit: int, before: int | None = None
+) -> Sequence[StaffNotice]:
+    """The newest first; with `before` those with a smaller id."""
+    older = [StaffNotice.id < before] if before is not None else []
     return session.scalars(
-        sa.select(StaffNotice).where(StaffNotice.recipient.in_(recipients)).order_by(StaffNotice.id.desc()).limit(limit)
+        sa.select(StaffNotice)
+        .where(StaffNotice.recipient.in_(recipients), *older)
+        .order_by(StaffNotice.id.desc())
+        .limit(limit)
     ).all()
+
+
+def unread_notices(
+    session: Session, name: str, recipients: Sequence[str], since: datetime, limit: int, upto: int | None = None
+) -> Sequence[StaffNotice]:
+    """Those that `name` has not read, told after `since` (and with an id up to `upto`); the newest first."""
+    known = sa.exists().where(NoticeRead.name == name, NoticeRead.notice_id == StaffNotice.id)
+    older = [StaffNotice.id <= upto] if upto is not None else []
+    return session.scalars(
+        sa.select(StaffNotice)
+        .where(StaffNotice.recipient.in_(recipients), StaffNotice.at > since, ~known, *older)
+        .order_by(StaffNotice.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def read_ids(session: Session, name: str, ids: Sequence[int]) -> set[int]:
+    return set(
+        session.scalars(sa.select(NoticeRead.notice_id).where(NoticeRead.name == name, NoticeRead.notice_id.in_(ids)))
+    )
+
+
+def told_ids(session: Session, recipients: Sequence[str], ids: Sequence[int]) -> Sequence[int]:
+    """Those of `ids` that are notices to one of `recipients`."""
+    return session.scalars(
+        sa.select(StaffNotice.id).where(StaffNotice.recipient.in_(recipients), StaffNotice.id.in_(ids))
+    ).all()
+
+
+def insert_reads(session: Session, name: str, ids: Sequence[int], now: datetime) -> None:
+    """Reading twice is the same as once."""
+    rows = [{"name": name, "notice_id": notice_id, "at": now} for notice_id in ids]
+    session.execute(insert(session, NoticeRead).values(rows).on_conflict_do_nothing())
