@@ -4,7 +4,7 @@ import { byId, toast } from "../dom.js";
 import { post } from "../api.js";
 import { showAlarms, soundIs } from "./alarms.js";
 import { count, fresh, newest, titleOf } from "./news.js";
-import { load, toggle } from "./panel.js";
+import { isOpen, load, toggle } from "./panel.js";
 import { afterFirstClick, ring } from "./sound.js";
 
 const title = document.title;
@@ -40,8 +40,9 @@ function show(bell) {
   showAlarms(bell.alarms);
   const news = fresh(seen, bell);
   seen = newest(seen, bell);
-  const last = news.at(-1);
-  if (last) toast(`${last.title}：${last.text}`, { alert: last.loud });
+  // What is loud stands in red already.
+  const last = news.filter((notice) => !notice.loud).at(-1);
+  if (last && !isOpen()) toast(`${last.title}：${last.text}`);
   load();
   readHere(bell);
 }

@@ -14,7 +14,9 @@ export const isOpen = () => !byId("bell-panel").hidden;
 export function toggle(open = !isOpen()) {
   byId("bell-panel").hidden = !open;
   byId("bell").setAttribute("aria-expanded", String(open));
-  if (open) load();
+  if (!open) return;
+  byId("toast").hidden = true;
+  load();
 }
 
 /** Fetch the list anew, if it is open. */
