@@ -5,7 +5,7 @@ from datetime import datetime
 from services.accounts.schemas import StaffUser
 from services.cases import access, repository, views
 from services.cases.additions import add_from_citizen
-from services.cases.assignment import absences, end_absence, set_absence
+from services.cases.assignment import absences, duty_report, end_absence, set_absence
 from services.cases.citizen import (
     cases_of_citizen,
     citizen_adds,
@@ -73,6 +73,7 @@ __all__ = [
     "conversation_of",
     "decide_extension",
     "draft",
+    "duty_report",
     "end_absence",
     "extend",
     "get_case",

@@ -199,9 +199,6 @@ def test_nobody_answers_so_the_next_on_duty_is_called_before_other_windows(town:
 
 
 def test_the_list_under_the_bell_keeps_what_each_person_has_read(town: Town) -> None:
-    pages = {}
-    for name, size in (("desk", DESK), ("phone", PHONE)):
-        pages[name] = town.open(town.context(size), "/staff", "supervisor")
     container = town.container
     for number in range(3):
         new = cases.NewCase("consultation", f"第 {number} 件事", "web", conversation_id=f"c{number}")
@@ -214,12 +211,16 @@ def test_the_list_under_the_bell_keeps_what_each_person_has_read(town: Town) -> 
             )
         )
     case_no = open_danger(town)
+    pages = {}
+    for name, size in (("desk", DESK), ("phone", PHONE)):
+        pages[name] = town.open(town.context(size), "/staff", "supervisor")
     for page in pages.values():
         expect(page.locator("#bell-count")).to_have_text("4")
         page.click("#bell")
         expect(page.locator(".notice_unread")).to_have_count(4)
         expect(page.locator("#bell-list")).to_contain_text("由市民")
     for name, page in pages.items():
+        expect(page.locator("#queue-list")).to_contain_text(DANGER)
         keep(page, f"bell-{name}")
         page.click("#bell-close")
     desk = pages["desk"]
@@ -234,6 +235,7 @@ def test_the_list_under_the_bell_keeps_what_each_person_has_read(town: Town) -> 
         page.goto(f"{town.url}/staff/cases/{case_no}")
         expect(page.locator(".flag_alarm")).to_contain_text("还没有人按“已收到”")
         expect(page.locator("#bell")).to_be_visible()
+        expect(page.locator("#alarms .alarm__heard")).to_be_visible()
         keep(page, f"alarm-open-{name}")
     pages["phone"].locator("#alarms .alarm__heard").click()
     for name, page in pages.items():

@@ -1,15 +1,21 @@
-"""What a person has read, on both databases, and the bell over HTTP."""
+"""What a person was told and has read, and the text message to a phone of the duty; on both databases."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
+import sqlalchemy as sa
 
 from services.accounts.schemas import StaffUser
 from services.core.clock import parse_moment
+from services.core.crypto import Secrets
 from services.core.database import Database
 from services.notifications import bell
 from services.notifications import service as notifications
+from services.notifications.models import OutboxRow
+from services.notifications.sms import SmsGateway, send_by_sms
 
 NOW = parse_moment("2026-11-20T10:00")
 LI, WANG = StaffUser("li", "clerk", "市民政局"), StaffUser("wang", "clerk", "市民政局")
@@ -112,3 +118,44 @@ def test_a_notice_says_what_happened_and_danger_is_loud(database: Database) -> N
 def test_what_is_to_be_marked_is_said_in_one_way(body: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         bell.ReadIn.model_validate(body)
+
+
+class Gateway:
+    """What an SMS gateway was asked to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(json.loads(request.content))
+        return httpx.Response(200, json={})
+
+
+def test_a_phone_of_the_duty_gets_the_words_of_the_city_and_one_without_a_number_waits(database: Database) -> None:
+    for key, name in (("1", "值班手机"), ("2", "没有号码")):
+        database.write(
+            lambda uow, key=key, name=name: notifications.enqueue(
+                uow,
+                channel="sms",
+                recipient=name,
+                kind="case_unheard",
+                body={"case_no": "GD1"},
+                dedupe_key=key,
+                now=NOW,
+            )
+        )
+    gateway = Gateway()
+    client = httpx.Client(transport=httpx.MockTransport(gateway))
+    secrets = Secrets(["a-secret-key-for-tests-that-is-long-enough"])
+    sender = send_by_sms(
+        SmsGateway(client, "http://sms.example/send", "key"),
+        secrets,
+        lambda: NOW,
+        number_of={"值班手机": "13800000000"}.get,
+        words=lambda row: ("紧急无人应答", f"工单 {row.body['case_no']}"),
+    )
+    assert notifications.send_due(database, {"sms": sender}, lambda: NOW) == 1
+    assert gateway.sent == [{"id": 1, "phone": "13800000000", "text": "紧急无人应答 工单 GD1"}]
+    with database.unit_of_work(read_only=True) as uow:
+        waiting = uow.session.scalars(sa.select(OutboxRow).where(OutboxRow.done_at.is_(None))).one()
+    assert (waiting.recipient, waiting.last_error) == ("没有号码", "sms: no number")
