@@ -19,9 +19,16 @@ export function toggle(open = !isOpen()) {
   load();
 }
 
+/** Below what is red: its buttons stay in reach. */
+function place() {
+  const red = byId("alarms");
+  byId("bell-panel").style.top = red.hidden ? "" : `${Math.max(red.getBoundingClientRect().bottom, 0) + 6}px`;
+}
+
 /** Fetch the list anew, if it is open. */
 export async function load() {
   if (!isOpen()) return;
+  place();
   await attempt(async () => {
     notices = await get("/notices");
     complete = notices.length < PAGE;
