@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from services import health
 from services.accounts import endpoints as accounts
 from services.appointments import endpoints as appointments
+from services.cases import bell_endpoints as bell
 from services.cases import endpoints as cases
 from services.cases import identifier_endpoints as identifiers
 from services.cases import supervision_endpoints as supervision
@@ -93,6 +94,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         attachments,
         appointments,
         cases,
+        bell,
         identifiers,
         supervision,
         knowledge,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from services.appointments.events import AppointmentNews
 from services.bindings.schemas import Ask, Check, SystemAway
 from services.cases import service as cases
 from services.cases.events import (
+    CaseAcknowledged,
     CaseAssigned,
     CaseClaimed,
     CaseClosed,
@@ -55,7 +56,7 @@ from services.core.events import EventBus
 from services.core.limits import SharedRate
 from services.core.permissions import may
 from services.core.settings import Settings
-from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, Signals
+from services.core.signals import CONVERSATION, KNOWLEDGE, OUTBOX, STAFF, Signals
 from services.core.streams import Streams
 from services.knowledge import service as knowledge_service
 from services.knowledge.service import KnowledgePublished, LiveKnowledge
@@ -63,8 +64,9 @@ from services.lookups.connectors import load_connectors, secrets_from
 from services.lookups.events import LookupFinished, SystemBack
 from services.lookups.gateway import Gateway, SystemTrouble
 from services.lookups.service import LookupService
-from services.notifications.service import OutboxGrew, Sender
-from services.notifications.sms import send_by_http
+from services.notifications import service as notifications
+from services.notifications.service import OutboxGrew, StaffTold
+from services.notifications.sms import SmsGateway
 
 # Nobody waits longer for the turn of a password.
 TURN_SECONDS = 5.0
@@ -197,8 +199,8 @@ class Container:
 
         return ask
 
-    def sms_sender(self) -> Sender | None:
-        """The sender of text messages: SMS_URL with the connector secret `sms`, else the sandbox; None without both."""
+    def sms_gateway(self) -> SmsGateway | None:
+        """Where text messages go: SMS_URL with the connector secret `sms`, else the sandbox; None without both."""
         settings = self.settings
         url, name = settings.sms_url, "sms"
         if not url and settings.sandbox_url:
@@ -207,8 +209,7 @@ class Container:
             return None
         key = self.named_secrets.get(name)
         # The machine's proxy settings are not meant for the gateway.
-        client = httpx.Client(trust_env=False)
-        return send_by_http(client, url, key or "", self.secrets, self.clock.now)
+        return SmsGateway(httpx.Client(trust_env=False), url, key or "")
 
     @cached_property
     def passwords(self) -> Passwords:
@@ -281,6 +282,10 @@ class Container:
     def hidden_cases(uow: UnitOfWork, user: StaffUser) -> sa.Select[str]:
         """The numbers of the cases that somebody may not know of, for whatever only mentions cases."""
         return cases.sight_of(uow, user).hidden()
+
+    def notice_reader(self, uow: UnitOfWork, user: StaffUser) -> notifications.Reader:
+        """Somebody at their bell: no notice is of a case that they may not know of, or leads where they may not go."""
+        return notifications.Reader(user, self.hidden_cases(uow, user), partial(self.case_links, uow, user))
 
     @staticmethod
     def case_links(uow: UnitOfWork, user: StaffUser, numbers: Sequence[str]) -> dict[str, str]:
@@ -376,6 +381,7 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     """Who hears what. The inner handlers share the transaction, the outer ones only pass on a hint."""
     takeover = Takeover(conversations)
     bus.on(CaseClaimed, takeover.claimed)
+    bus.on(CaseAcknowledged, takeover.acknowledged)
     bus.on(CaseReplied, takeover.replied)
     bus.on(CaseResolved, takeover.resolved)
     bus.on(CaseClosed, takeover.closed)
@@ -408,5 +414,6 @@ def _wire(bus: EventBus[UnitOfWork], conversations: Conversations, signals: Sign
     bus.on(SystemBack, deliver_return)
     bus.on(AppointmentNews, deliver_appointment)
     bus.after_commit(ConversationChanged, lambda event: signals.publish(CONVERSATION + event.conversation_id))
+    bus.after_commit(StaffTold, lambda event: signals.publish(STAFF + event.recipient))
     bus.after_commit(KnowledgePublished, lambda event: signals.publish(KNOWLEDGE))
     bus.after_commit(OutboxGrew, lambda event: signals.publish(OUTBOX))

@@ -13,6 +13,7 @@ from services.notifications.failures import Undeliverable
 from services.notifications.mail import MailServer, send_by_mail
 from services.notifications.robot import Pace, send_to_robots
 from services.notifications.service import OutboxRow, Sender
+from services.notifications.sms import send_by_sms
 from services.notifications.wechat import Account, WeChat, customer_service, template_messages
 
 T = TypeVar("T")
@@ -55,9 +56,15 @@ def senders_of(the: Container) -> dict[str, Sender]:
             template_of=lambda row: _read(the, lambda uow: notifications.template_message(uow, row.kind)),
         ),
     }
-    sms = the.sms_sender()
-    if sms is not None:
-        senders["sms"] = sms
+    gateway = the.sms_gateway()
+    if gateway is not None:
+        senders["sms"] = send_by_sms(
+            gateway,
+            the.secrets,
+            the.clock.now,
+            number_of=lambda name: _phone_number(the, name),
+            words=lambda row: _staff_words(the, row, "sms"),
+        )
     url = settings.smtp_url.get_secret_value()
     if url:
         senders["mail"] = send_by_mail(
@@ -83,7 +90,7 @@ def texts_for_wechat(the: Container, row: OutboxRow) -> list[str]:
     return _read(the, read)
 
 
-def _staff_words(the: Container, row: OutboxRow, channel: Literal["robot", "mail"]) -> tuple[str, str]:
+def _staff_words(the: Container, row: OutboxRow, channel: Literal["robot", "mail", "sms"]) -> tuple[str, str]:
     """Raises Undeliverable for a case that became confidential after its notice was written."""
 
     def read(uow: UnitOfWork) -> tuple[str, str]:
@@ -103,6 +110,11 @@ def _read(the: Container, step: Callable[[UnitOfWork], T]) -> T:
 def _robot_key(the: Container, name: str) -> str | None:
     robots = _read(the, notifications.settings).robots
     return next((the.named_secrets.get(robot.secret) for robot in robots if robot.name == name), None)
+
+
+def _phone_number(the: Container, name: str) -> str | None:
+    phones = _read(the, notifications.settings).phones
+    return next((the.named_secrets.get(phone.secret) for phone in phones if phone.name == name), None)
 
 
 def _mail_address(the: Container, name: str) -> str | None:

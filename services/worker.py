@@ -42,6 +42,7 @@ BINDING_ASK_SECONDS = 10.0
 PERIODS: Mapping[str, float] = {
     **dict.fromkeys(notifications.CHANNELS, 2.0),
     "sweep": 10.0,
+    "danger": 5.0,
     "appointments": 10.0,
     "desk": 15.0,
     "bindings": 30.0,
@@ -73,6 +74,7 @@ class Worker:
             for name, job, wake in (
                 *((channel, partial(self._send, channel), grew) for channel, grew in self._outbox_grew.items()),
                 ("sweep", self._sweep, None),
+                ("danger", self._call_next, None),
                 ("appointments", self._sweep_appointments, None),
                 ("desk", self._keep_desk, None),
                 ("bindings", self._scan_bindings, None),
@@ -121,6 +123,9 @@ class Worker:
 
     def _sweep(self) -> None:
         case_tasks.sweep(self._container.database, self._container.clock.now())
+
+    def _call_next(self) -> None:
+        case_tasks.call_next(self._container.database, self._container.clock.now())
 
     def _sweep_appointments(self) -> None:
         appointment_tasks.sweep(self._container.database, self._container.clock.now())

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
+from services.accounts import service as accounts
 from services.accounts.schemas import StaffUser
 from services.cases import access, alarms, flooding, repository
 from services.cases.casefile import CaseFile, calendars_or_none
@@ -84,15 +85,23 @@ def deal(uow: UnitOfWork, file: CaseFile, now: datetime, *, exclude: str | None 
 
 
 def duty_members(uow: UnitOfWork, now: datetime) -> list[str]:
-    """Everybody whose shift runs now in a queue of a department on duty, for urgent alerts."""
+    """Everybody whose shift runs now in a queue of a department on duty and who is not away, in the roster's order."""
     calendars = calendars_or_none(uow)
     if calendars is None:
         return []
     departments = {*sla.duty_departments(uow), sla.UNASSIGNED}
     queues = [queue for queue in sla.roster(uow).queues if queue.department in departments]
-    names = sorted({member.name for queue in queues for member in on_duty(queue, calendars, now)})
+    names = list(dict.fromkeys(member.name for queue in queues for member in on_duty(queue, calendars, now)))
     away = repository.absent_names(uow.session, names, now)
     return [name for name in names if name not in away]
+
+
+def duty_report(uow: UnitOfWork, now: datetime) -> dict[str, list[str]]:
+    """For whoever sets the system up: who would be called to danger `now`, in order, and which names of the roster are
+    nobody's account (or a disabled one's), so that calling them reaches nobody."""
+    names = dict.fromkeys(member.name for queue in sla.roster(uow).queues for member in queue.members)
+    unknown = [name for name in names if accounts.find_user(uow, name) is None]
+    return {"called_first_to_last": duty_members(uow, now), "names_without_account": unknown}
 
 
 def set_absence(

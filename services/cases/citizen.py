@@ -41,8 +41,13 @@ def citizen_adds(
 
 
 def citizen_wrote(uow: UnitOfWork, *, conversation_id: str, now: datetime) -> bool:
-    """The citizen wrote in the conversation: what its case waited for may be there. True when it waited."""
+    """The citizen wrote in the conversation: what its case waited for may be there. True when it waited.
+
+    Whoever has the case in hand hears of it, once until something else happens to the case.
+    """
     known = repository.open_case_of(uow.session, conversation_id)
+    if known is not None and known.status != "waiting" and known.assignee is not None:
+        alarms.inform(uow, known, "case_added", alarms.responsible(uow, known, now), now)
     if known is None or known.status != "waiting":
         return False
     file = casefile.lock(uow, known.case_no)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.accounts.schemas import StaffUser
-from services.cases import hearing, repository, views
+from services.cases import hearing, repository, urgent, views
 from services.cases.casefile import CaseFile
 from services.cases.events import CaseClaimed, CaseClosed, CaseReopened, CaseReplied, CaseResolved
 from services.cases.holding import locked, must_hold, stripped, written
@@ -21,6 +21,7 @@ def claim(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, n
     """
     file = locked(uow, case_no, user)
     must_hold(secrets, file, user)
+    urgent.taken(uow, file, user, now)
     _claim(uow, file, user, now)
     return views.show(secrets, file, now)
 
@@ -44,6 +45,7 @@ def reply(
     file = locked(uow, case_no, user)
     case, text = file.row, written(text)
     must_hold(secrets, file, user)
+    urgent.taken(uow, file, user, now)
     if file.is_open and case.assignee in (None, user.name) and _needs_claim(file):
         _claim(uow, file, user, now)
     row = file.append("replied", actor=user.name, now=now, text=text, secrets=secrets)

@@ -41,6 +41,7 @@ Reader = Annotated[StaffUser, Depends(current_staff("cases.read"))]
 Presser = Annotated[StaffUser, Depends(current_staff("cases.press"))]
 Decider = Annotated[StaffUser, Depends(current_staff("cases.decide_extensions"))]
 Namer = Annotated[StaffUser, Depends(current_staff("cases.name_readers"))]
+Hearer = Annotated[StaffUser, Depends(current_staff("alarms.acknowledge"))]
 Worker = Annotated[StaffUser, Depends(current_staff("cases.work"))]
 
 
@@ -92,6 +93,7 @@ def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
     hidden = service.Shade()
     with container.database.unit_of_work(read_only=True) as uow:
         case = service.get_case(uow, container.secrets, case_no=case_no, user=user, now=container.clock.now())
+        case.alarm = service.alarm_of(uow, case_no)
         if case.conversation_id is not None:
             hidden = service.shade(uow, case.conversation_id, apart_from=case_no, user=user)
     if case.confidential:
@@ -105,6 +107,12 @@ def get_case(case_no: str, request: Request, user: Reader) -> CaseDetail:
         case.identifiers = container.identifiers_of(case.conversation_id) if not hidden else []
     case.present = container.presence.others(case_no, user.name)
     return case
+
+
+@router.post("/{case_no}/acknowledge")
+def acknowledge(case_no: str, request: Request, user: Hearer) -> CaseOut:
+    """Say 已收到 to the danger in a case; 409 names the colleague who said it before (`acknowledged_by`)."""
+    return _act(request, service.acknowledge, case_no=case_no, user=user)
 
 
 @router.post("/{case_no}/claim")

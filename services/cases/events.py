@@ -31,6 +31,13 @@ class CaseClaimed(CaseNews):
 
 
 @dataclass(frozen=True)
+class CaseAcknowledged(CaseNews):
+    """Somebody on the staff has said 已收到 to the danger in the case; `who` is their department and post."""
+
+    who: str = ""
+
+
+@dataclass(frozen=True)
 class CaseReplied(CaseNews):
     """`seq` is the event's number in the case: together with case_no it names this reply."""
 

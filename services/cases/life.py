@@ -87,9 +87,9 @@ def moves_clocks(event: EventType) -> bool:
         ):  # fmt: skip
             return True
         case (
-            "asked_again" | "assigned" | "claimed" | "released" | "noted" | "added" | "pressed" | "extension_asked"
-            | "extension_refused" | "access_changed" | "retitled" | "revealed" | "confirmed" | "rated" | "drafted"
-            | "warned" | "breached" | "escalated"
+            "asked_again" | "alarmed" | "acknowledged" | "assigned" | "claimed" | "released" | "noted" | "added"
+            | "pressed" | "extension_asked" | "extension_refused" | "access_changed" | "retitled" | "revealed"
+            | "confirmed" | "rated" | "drafted" | "warned" | "breached" | "escalated"
         ):  # fmt: skip
             return False
     assert_never(event)

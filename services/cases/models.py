@@ -16,6 +16,7 @@ OPEN_STATUSES = OPEN
 _OPEN = sa.text("status IN ('new', 'assigned', 'in_progress', 'waiting', 'reopened', 'transferred')")
 _RUNNING = sa.text("state = 'running'")
 _WAITING = sa.text("status = 'waiting'")
+_RINGS = sa.text("ended_at IS NULL")
 
 
 class Case(Base):
@@ -157,6 +158,51 @@ class CaseAlert(Base):
     level: Mapped[str] = mapped_column(sa.String(16))
     planned_at: Mapped[datetime] = mapped_column(UtcDateTime)
     raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UrgentAlarm(Base):
+    """Danger to life that somebody must say 已收到 to, within the minutes that the city said when it was raised.
+
+    It rings until `ended_at`: somebody acknowledged it, or its case asks for nobody any more.
+    """
+
+    __tablename__ = "urgent_alarms"
+    __table_args__ = (
+        sa.UniqueConstraint("case_id", "event_seq"),
+        # One rings per case, whoever finds the danger twice at once.
+        sa.Index("uq_urgent_alarms_ringing", "case_id", unique=True, postgresql_where=_RINGS, sqlite_where=_RINGS),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    case_id: Mapped[int] = mapped_column(sa.ForeignKey("cases.id"))
+    # The event that told of the danger, and the round of the case that it happened in.
+    event_seq: Mapped[int] = mapped_column(sa.Integer)
+    round: Mapped[int] = mapped_column(sa.Integer)
+    raised_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    within_minutes: Mapped[int] = mapped_column(sa.Integer)
+    source: Mapped[str] = mapped_column(sa.Text)
+    # When the next on duty is called; empty when there is nothing more to do than to ring.
+    next_step_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(sa.String(64))
+    # Department and post of who acknowledged it, as the citizen reads it.
+    acknowledged_as: Mapped[str | None] = mapped_column(sa.String(200))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UrgentStep(Base):
+    """Who was alarmed: 0 when the danger was found, then step by step. The unique pair makes each happen once."""
+
+    __tablename__ = "urgent_alarm_steps"
+    __table_args__ = (sa.UniqueConstraint("alarm_id", "step"),)
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    alarm_id: Mapped[int] = mapped_column(sa.ForeignKey("urgent_alarms.id"))
+    step: Mapped[int] = mapped_column(sa.Integer)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Who of the roster was called by name, and everybody who was told: user:NAME, role:NAME, department:NAME.
+    called: Mapped[str | None] = mapped_column(sa.String(64))
+    told: Mapped[list[str]] = mapped_column(sa.JSON)
 
 
 class CaseCounter(Base):

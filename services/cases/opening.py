@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from services.cases import (
-    access,
     alarms,
     assignment,
     casefile,
@@ -16,6 +15,7 @@ from services.cases import (
     hearing,
     proposing,
     repository,
+    urgent,
     views,
 )
 from services.cases.casefile import CaseFile
@@ -27,7 +27,6 @@ from services.cases.schemas import CaseOut
 from services.core.clock import SHANGHAI
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
-from services.notifications import service as notifications
 from services.sla import service as sla
 from services.sla.policies import Kind, Priority
 
@@ -98,7 +97,7 @@ def open_case(uow: UnitOfWork, secrets: Secrets, new: NewCase, *, now: datetime)
     if row.confidential:
         alarms.tell_named(uow, row, now)
     if row.priority == "urgent":
-        alert_urgent(uow, row, now)
+        urgent.raise_alarm(uow, row, now)
     uow.collect(CaseOpened(row.case_no, new.conversation_id, new.actor, now, _priority(row)))
     # The citizen reads number and promise first; who has the case is told when somebody takes it.
     assignment.deal(uow, file, now, tell=False)
@@ -140,33 +139,7 @@ def _row(uow: UnitOfWork, secrets: Secrets, new: NewCase, now: datetime) -> Case
 def raise_to_urgent(uow: UnitOfWork, file: CaseFile, *, actor: str, now: datetime) -> None:
     """Raise a locked open case to urgent: its clocks get the urgent limit from now on, the roster is alerted."""
     file.append("raised", actor=actor, now=now)
-    alert_urgent(uow, file.row, now)
-
-
-def alert_urgent(uow: UnitOfWork, case: Case, now: datetime, *, before: int = 0) -> None:
-    """Tell the supervisors, the departments and people on duty, and whoever has the case in hand.
-
-    `before` are the earlier alarms of this case: many of them, or doubtful cases, are told together. Those on duty are
-    named for a confidential case: nobody is left alone for the sake of secrecy.
-    """
-    about = alarms.about(case) | ({"doubtful": True} if flooding.is_doubtful(case) else {})
-    key = flooding.alarm_key(case, now, before)
-    if case.confidential:
-        for name in assignment.duty_members(uow, now):
-            access.grant(uow, case, name, by="system", now=now)
-    recipients = notifications.everybody_who("hears.urgent")
-    recipients += [f"department:{name}" for name in sla.duty_departments(uow)]
-    recipients += [f"user:{name}" for name in assignment.duty_members(uow, now)]
-    recipients += [who for who in alarms.responsible(uow, case, now) if who not in recipients]
-    for recipient in access.recipients(uow, case, recipients):
-        notifications.tell_staff(
-            uow,
-            recipient=recipient,
-            kind="case_urgent",
-            body={**about, "conversation_id": case.conversation_id},
-            dedupe_key=f"case-urgent:{key}:{recipient}",
-            now=now,
-        )
+    urgent.raise_alarm(uow, file.row, now)
 
 
 def case_number(uow: UnitOfWork, at: datetime) -> str:
@@ -216,7 +189,7 @@ def _ask_again(uow: UnitOfWork, secrets: Secrets, file: CaseFile, new: NewCase, 
         file.append("asked_again", actor=new.actor, now=now, data={"priority": priority})
         if priority == "urgent":
             before = sum(event.type == "asked_again" for event in file.events)
-            alert_urgent(uow, case, now, before=before)
+            urgent.raise_alarm(uow, case, now, before=before)
     hearing.hear(secrets, case, new.words or ASKED_AGAIN, now)
     if new.titled and not case.titled:
         hearing.name(secrets, case, new.title, new.title_seq)

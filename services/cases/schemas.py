@@ -1,5 +1,6 @@
 """The case desk on the wire (architecture, HTTP: CASE)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -128,13 +129,37 @@ class PresentOut(BaseModel):
     writing: bool
 
 
+class AlarmOut(BaseModel):
+    """Danger to life: raised, who on duty was `called` so far, when the next one is (empty: nobody more), and who has
+    said 已收到. `department` is empty for a confidential case."""
+
+    case_no: str
+    department: str | None
+    raised_at: datetime
+    within_minutes: int
+    next_step_at: datetime | None
+    called: list[str]
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whether somebody on duty was called to the danger, and the department and post of who has said 已收到."""
+
+    called: bool
+    who: str | None = None
+
+
 class CaseDetail(CaseOut):
-    """`readers` are those who may know of a confidential case, `draft` is what was drafted from its answer,
-    `present` who else looks at it just now."""
+    """`alarm` is that of the danger in it, `readers` are those who may know of a confidential case, `draft` is what was
+    drafted from its answer, `present` who else looks at it just now."""
 
     events: list[EventOut]
     hands: list[HandOut]
     extension: ExtensionOut | None = None
+    alarm: AlarmOut | None = None
     readers: list[str] = []
     draft: DraftView | None = None
     present: list[PresentOut] = []

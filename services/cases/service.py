@@ -6,7 +6,7 @@ from services.accounts.schemas import StaffUser
 from services.cases import repository, sight, views
 from services.cases.access import named as tip_off_readers
 from services.cases.additions import add_from_citizen
-from services.cases.assignment import absences, end_absence, set_absence
+from services.cases.assignment import absences, duty_report, end_absence, set_absence
 from services.cases.citizen import (
     cases_of_citizen,
     citizen_adds,
@@ -31,11 +31,12 @@ from services.cases.presence import Presence
 from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
-from services.cases.schemas import CaseDetail, CaseList, CaseOut
+from services.cases.schemas import AlarmOut, CaseDetail, CaseList, CaseOut, Watch
 from services.cases.sight import Shade, readable, secrets_in, shade, sight_of, visible_among
 from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.tip_offs import is_tip_off
+from services.cases.urgent import acknowledge, alarm_of, ringing_for, watch_over
 from services.cases.views import get_case, list_cases
 from services.cases.waiting import hold, resume
 from services.core.crypto import Secrets
@@ -44,6 +45,7 @@ from services.core.errors import NotFound
 
 __all__ = [
     "STATUS_NAMES",
+    "AlarmOut",
     "AlarmsFrom",
     "CaseDetail",
     "CaseList",
@@ -54,8 +56,11 @@ __all__ = [
     "Presence",
     "Proposal",
     "Shade",
+    "Watch",
     "absences",
+    "acknowledge",
     "add_from_citizen",
+    "alarm_of",
     "alert_level",
     "assign",
     "case_of_citizen",
@@ -76,6 +81,7 @@ __all__ = [
     "conversation_of",
     "decide_extension",
     "draft",
+    "duty_report",
     "end_absence",
     "extend",
     "get_case",
@@ -103,6 +109,7 @@ __all__ = [
     "resolve",
     "resume",
     "retitle",
+    "ringing_for",
     "secrets_in",
     "set_absence",
     "set_alert_level",
@@ -111,6 +118,7 @@ __all__ = [
     "tip_off_readers",
     "transfer",
     "visible_among",
+    "watch_over",
 ]
 
 

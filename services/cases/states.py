@@ -10,6 +10,8 @@ EventType = Literal[
     "opened",
     "asked_again",
     "raised",
+    "alarmed",
+    "acknowledged",
     "reclassified",
     "recomputed",
     "assigned",
@@ -58,6 +60,8 @@ EVENT_NAMES: dict[EventType, str] = {
     "opened": "登记",
     "asked_again": "再次请求人工",
     "raised": "升为紧急",
+    "alarmed": "无人应答，再次呼叫",
+    "acknowledged": "已收到",
     "reclassified": "变更分类",
     "recomputed": "重算时限",
     "assigned": "分派",
@@ -128,6 +132,8 @@ def next_status(status: Status | None, event: EventType) -> Status:
             "new" | "assigned" | "in_progress" | "waiting" | "reopened" | "transferred",
             "asked_again"
             | "raised"
+            | "alarmed"
+            | "acknowledged"
             | "reclassified"
             | "recomputed"
             | "added"

@@ -1,6 +1,6 @@
-"""Jobs of the worker: the sweep raises warnings, breaches and escalations whose moment has passed; waits end; queues
-are dealt out; clocks follow a new calendar; the reports of an alert level are written. Each is safe to run in any
-number of workers at once."""
+"""Jobs of the worker: the sweep raises warnings, breaches and escalations whose moment has passed; danger that nobody
+has acknowledged calls the next on duty; waits end; queues are dealt out; clocks follow a new calendar; the reports of
+an alert level are written. Each is safe to run in any number of workers at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,16 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.cases import alarms, assignment, casefile, repository, sight_repository, waiting
+from services.cases import (
+    alarms,
+    assignment,
+    casefile,
+    repository,
+    sight_repository,
+    urgent,
+    urgent_repository,
+    waiting,
+)
 from services.cases.recomputing import recompute_stale
 from services.cases.supervision import write_due_reports
 from services.core.database import Database
@@ -21,7 +30,16 @@ NARROW_LIMIT = 10_000
 PER_TRANSACTION = 50
 DEAL_LIMIT = 200
 
-__all__ = ["Swept", "deal_queues", "end_waits", "recompute_stale", "sweep", "tell_named", "write_due_reports"]
+__all__ = [
+    "Swept",
+    "call_next",
+    "deal_queues",
+    "end_waits",
+    "recompute_stale",
+    "sweep",
+    "tell_named",
+    "write_due_reports",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,26 @@ def _look_again(database: Database, ids: Sequence[int], now: datetime) -> int:
         )
         uow.commit()
     return raised
+
+
+def call_next(database: Database, now: datetime, *, limit: int = DEAL_LIMIT) -> int:
+    """Call the next on duty to the dangers that nobody has acknowledged in time; returns to how many.
+
+    Each case is locked and looked at again, so an 已收到 that came in between wins; one that somebody works on just now
+    is left for the next round.
+    """
+    with database.unit_of_work(read_only=True) as uow:
+        ids = urgent_repository.due_case_ids(uow.session, now, limit)
+    called = 0
+    for case_id in ids:
+        try:
+            with database.unit_of_work() as uow:
+                files = casefile.load(uow, repository.lock_case_ids(uow.session, [case_id]))
+                called += sum(urgent.call_next(uow, file, now) for file in files)
+                uow.commit()
+        except SQLAlchemyError as error:
+            log.error("nobody called", case=case_id, kind=type(error).__name__)
+    return called
 
 
 def end_waits(database: Database, now: datetime, *, limit: int = NARROW_LIMIT) -> int:

@@ -8,6 +8,7 @@ from types import FrameType
 import typer
 
 from services import health, schema
+from services.cases import service as cases
 from services.commands.console import JsonFlag, container, needs, show
 from services.core.logs import configure_logging
 from services.core.settings import Settings
@@ -107,6 +108,8 @@ def doctor(as_json: JsonFlag = False) -> None:
     report["connectors"] = connectors
     report["connector_mistakes"] = mistakes
     settings = parts.settings
+    with parts.database.unit_of_work(read_only=True) as uow:
+        report["duty"] = cases.duty_report(uow, parts.clock.now())
     report["text_messages"] = "gateway" if settings.sms_url else "sandbox" if settings.sandbox_url else "none"
     report["tip_offs"] = health.tip_offs(parts)
     show(report, as_json)

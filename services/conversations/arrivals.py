@@ -232,7 +232,8 @@ class Arrivals:
     ) -> None:
         """DESIGN, life of a message, 2: a case of the highest priority, alerts and the emergency numbers at once."""
         case = self._opener.open(uow, row, "urgent", message.seq, now)
-        reply = Outgoing(emergency_reply(urgency), type="emergency", case_no=case.case_no)
+        text = emergency_reply(urgency, cases.watch_over(uow, case.case_no))
+        reply = Outgoing(text, type="emergency", case_no=case.case_no)
         self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE
         message.route = "urgent"
@@ -275,7 +276,7 @@ class Arrivals:
             self._opener.open(uow, row, "urgent", message.seq, now)
         else:
             self._opener.spoke(uow, row, message, now)
-        text = company_reply(about, detect(case.title), case.case_no)
+        text = company_reply(about, detect(case.title), case.case_no, cases.watch_over(uow, case.case_no))
         reply = Outgoing(text, type="emergency", case_no=case.case_no)
         self._messages.say(uow, row, reply, now, in_reply_to=message.seq)
         message.state = repository.DONE

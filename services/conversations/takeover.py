@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from services.accounts import service as accounts
 from services.cases.events import (
+    CaseAcknowledged,
     CaseAssigned,
     CaseClaimed,
     CaseClosed,
@@ -37,6 +38,10 @@ class Takeover:
             self._conversations.hand_to_clerk(uow, event.conversation_id, event.actor, event.at)
         who = accounts.shown_to_citizens(uow, event.actor)
         self._tell(uow, event, "claimed", texts.claimed(who), clerk=who)
+
+    def acknowledged(self, uow: UnitOfWork, event: CaseAcknowledged) -> None:
+        """Somebody has read of the danger; the bot goes on answering until somebody takes the case."""
+        self._tell(uow, event, "acknowledged", texts.acknowledged(event.case_no, event.who), who=event.who)
 
     def replied(self, uow: UnitOfWork, event: CaseReplied) -> None:
         self._clerk_spoke(uow, event)

@@ -70,6 +70,15 @@ def consent(retention_days: int) -> Outgoing:
     )
 
 
+def acknowledged(case_no: str, who: str) -> Outgoing:
+    return Outgoing(
+        f"{who}已收到您的求助（工单 {case_no}），正在处理。请保持电话畅通，情况有变化随时在这里说；"
+        "还在危险中请继续拨打 110、119 或 120。",
+        sender="system",
+        case_no=case_no,
+    )
+
+
 def claimed(clerk: str) -> Outgoing:
     """`clerk` is a department and a post."""
     return Outgoing(f"{clerk} 已接入，将直接回复您。", sender="system")

@@ -224,7 +224,8 @@ class TurnTaking:
             case = self._opener.open(uow, row, outcome.case_kind, context.seq, now, outcome.proposal)
             message.case_no = case.case_no
             if outcome.case_kind == "urgent":
-                say(Outgoing(emergency_reply(presumed(context.text)), type="emergency", case_no=case.case_no))
+                danger = emergency_reply(presumed(context.text), cases.watch_over(uow, case.case_no))
+                say(Outgoing(danger, type="emergency", case_no=case.case_no))
             else:
                 say(self._opener.message(uow, case, now))
         for reply in outcome.after_case:

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 CONVERSATION = "huiying:wake:conversation:"
 OUTBOX = "huiying:wake:outbox"
 KNOWLEDGE = "huiying:wake:knowledge"
+# Before whom a notice was for: user:NAME, role:NAME, department:NAME.
+STAFF = "huiying:wake:staff:"
 SOCKET_TIMEOUT = 2.0
 RECONNECT_SECONDS = 1.0
 OUTGOING_LIMIT = 1000
@@ -33,7 +35,7 @@ def connect(url: str) -> redis.Redis:
 
 
 class Signals:
-    """Publishes hints, and hands those of conversations and of the knowledge base to waiters of this process."""
+    """Publishes hints, and hands those of conversations, staff and the knowledge base to waiters of this process."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -83,16 +85,18 @@ class Signals:
                 return
 
     @contextlib.asynccontextmanager
-    async def listen(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever a hint for `channel` arrives; the listener clears it."""
+    async def listen(self, *channels: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever a hint for one of `channels` arrives; the listener clears it."""
         event = asyncio.Event()
-        self._waiters[channel].add(event)
+        for channel in channels:
+            self._waiters[channel].add(event)
         try:
             yield event
         finally:
-            self._waiters[channel].discard(event)
-            if not self._waiters[channel]:
-                del self._waiters[channel]
+            for channel in channels:
+                self._waiters[channel].discard(event)
+                if not self._waiters[channel]:
+                    del self._waiters[channel]
 
     def _wake(self, channel: str) -> None:
         for event in self._waiters.get(channel, ()):
@@ -110,7 +114,7 @@ class Signals:
             )
             try:
                 async with client, client.pubsub() as pubsub:
-                    await pubsub.psubscribe(CONVERSATION + "*", KNOWLEDGE)
+                    await pubsub.psubscribe(CONVERSATION + "*", STAFF + "*", KNOWLEDGE)
                     self.hears = True
                     while True:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)

@@ -59,7 +59,8 @@ def settings(uow: UnitOfWork) -> NotificationsFile:
 def ways(uow: UnitOfWork, kind: str, reader: str, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(channel, name) of the ways that a staff notice takes beside the console.
 
-    Of a confidential case only mail goes out, and only to people whom it names: who reads a group is not known.
+    Of a confidential case only mail goes out, and only to people whom it names: who reads a group is not known, nor who
+    has a phone of the shift in hand.
     """
     found: dict[tuple[str, str], None] = {}
     for route in settings(uow).routes:
@@ -67,8 +68,12 @@ def ways(uow: UnitOfWork, kind: str, reader: str, body: Mapping[str, Any]) -> li
             continue
         if route.mailbox is not None:
             found["mail", route.mailbox] = None
-        elif route.robot is not None and not body.get("confidential"):
+        elif body.get("confidential"):
+            continue
+        elif route.robot is not None:
             found["robot", route.robot] = None
+        elif route.phone is not None:
+            found["sms", route.phone] = None
     return list(found)
 
 
@@ -94,6 +99,22 @@ def staff_words(uow: UnitOfWork, kind: str, channel: Channel, body: Mapping[str,
         lines += [f"{label}：{fields[key]}" for label, key in (("部门", "department"), ("时限", "due")) if fields[key]]
         return name, "\n".join([name, *lines])
     return template.subject.format_map(fields) or name, template.text.format_map(fields)
+
+
+def console_words(kind: str, body: Mapping[str, Any]) -> tuple[str, str]:
+    """(title, text) of a staff notice at the console: what happened, and to what. Of a confidential case its number,
+    to those who may know of it."""
+    fields = _fields(body)
+    told = [
+        fields["case_no"] and f"工单 {fields['case_no']}",
+        "保密" if body.get("confidential") else fields["department"],
+        fields["target"] and fields["due"] and f"{fields['target']}时限 {fields['due']}",
+        fields["by"] and f"由{fields['by']}",
+        fields["level"],
+        fields["slot"],
+        fields["open_cases"] and f"在办 {fields['open_cases']} 件，超时 {fields['overdue_cases'] or 0} 件",
+    ]
+    return STAFF_KINDS.get(kind, kind), " · ".join(part for part in told if part)
 
 
 def citizen_words(uow: UnitOfWork, kind: str, fields: Mapping[str, str]) -> str | None:

@@ -1,29 +1,21 @@
-"""Notices of the staff member who asks."""
+"""Notices of the staff member who asks, and messages that could not be delivered."""
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
 
 from services.accounts.endpoints import current_staff
 from services.accounts.schemas import StaffUser
 from services.core.web import container_of
 from services.core.wire import Id, Offset
-from services.notifications import repository
+from services.notifications import service
+from services.notifications.bell import Notice, ReadIn
 from services.notifications.dead_letters import DeadLetters, dead_letters, resend
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
 
-class Notice(BaseModel):
-    """`link` is the page that it leads to; None when there is none that this reader may open."""
-
-    id: int
-    link: str | None
-    kind: str
-    body: dict[str, Any]
-    at: datetime
+Reader = Annotated[StaffUser, Depends(current_staff("notices.read"))]
 
 
 @router.get("/outbox/dead")
@@ -53,16 +45,15 @@ def send_again(
 
 
 @router.get("/notices")
-def notices(request: Request, user: StaffUser = Depends(current_staff("notices.read"))) -> list[Notice]:  # noqa: B008
-    """The newest fifty notices to this person, role or department; none of a case that they may not know of."""
-    recipients = [f"user:{user.name}", f"role:{user.role}"]
-    if user.department:
-        recipients.append(f"department:{user.department}")
+def notices(request: Request, user: Reader, before: Id | None = None) -> list[Notice]:
+    """Fifty notices to this person, role or department, the newest first; with `before` those with a smaller id."""
     the = container_of(request)
     with the.database.unit_of_work(read_only=True) as uow:
-        rows = repository.notices_for(uow.session, recipients, 50, the.hidden_cases(uow, user))
-        links = the.case_links(uow, user, [row.body["case_no"] for row in rows if row.body.get("case_no")])
-    return [
-        Notice(id=row.id, kind=row.kind, body=row.body, at=row.at, link=links.get(str(row.body.get("case_no"))))
-        for row in rows
-    ]
+        return service.notices(uow, the.notice_reader(uow, user), before=before)
+
+
+@router.post("/notices/read", status_code=204)
+def read(body: ReadIn, request: Request, user: Reader) -> None:
+    """Note what the person has read: these notices, those of a case, or all with an id up to `upto`."""
+    the = container_of(request)
+    the.database.write(lambda uow: service.mark_read(uow, the.notice_reader(uow, user), body, the.clock.now()))

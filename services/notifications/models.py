@@ -56,6 +56,18 @@ class StaffNotice(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class NoticeRead(Base):
+    """That a person has read a notice, which may have been told to many."""
+
+    __tablename__ = "staff_notice_reads"
+
+    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    notice_id: Mapped[int] = mapped_column(
+        BIG_ID, sa.ForeignKey("staff_notices.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ReachableAt(Base):
     """How a citizen is reached on a channel that knows them by an id of its own, such as WeChat's openid."""
 

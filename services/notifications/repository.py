@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.core.database import Base
 from services.core.leases import is_free
 from services.core.sql import insert
-from services.notifications.models import OutboxRow, ReachableAt, StaffNotice
+from services.notifications.models import NoticeRead, OutboxRow, ReachableAt, StaffNotice
 
 
 def insert_if_new(session: Session, model: type[Base], values: dict[str, Any]) -> bool:
@@ -85,12 +85,55 @@ def reachable_at(session: Session, recipient: str, channel: str) -> ReachableAt 
 
 
 def notices_for(
-    session: Session, recipients: Sequence[str], limit: int, hidden: sa.Select[str]
+    session: Session, recipients: Sequence[str], hidden: sa.Select[str], limit: int, before: int | None = None
 ) -> Sequence[StaffNotice]:
-    """The newest first, but for those of `hidden` cases: one may have become confidential after it was told of."""
+    """The newest first, but for those of `hidden` cases: one may have become confidential after it was told of. With
+    `before` those with a smaller id."""
+    older = [StaffNotice.id < before] if before is not None else []
     return session.scalars(
         sa.select(StaffNotice)
-        .where(StaffNotice.recipient.in_(recipients), _shown(StaffNotice.body, hidden))
+        .where(StaffNotice.recipient.in_(recipients), _shown(StaffNotice.body, hidden), *older)
         .order_by(StaffNotice.id.desc())
         .limit(limit)
     ).all()
+
+
+class Unread(NamedTuple):
+    """Which notices count as unread: `hidden` cases are none, nor is what was told before `since`."""
+
+    name: str
+    recipients: Sequence[str]
+    hidden: sa.Select[str]
+    since: datetime
+
+
+def unread_notices(session: Session, of: Unread, limit: int, upto: int | None = None) -> Sequence[StaffNotice]:
+    """What somebody has not read (with `upto`: with an id up to that); the newest first."""
+    known = sa.exists().where(NoticeRead.name == of.name, NoticeRead.notice_id == StaffNotice.id)
+    older = [StaffNotice.id <= upto] if upto is not None else []
+    return session.scalars(
+        sa.select(StaffNotice)
+        .where(StaffNotice.recipient.in_(of.recipients), StaffNotice.at > of.since, ~known, *older)
+        .where(_shown(StaffNotice.body, of.hidden))
+        .order_by(StaffNotice.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def read_ids(session: Session, name: str, ids: Sequence[int]) -> set[int]:
+    return set(
+        session.scalars(sa.select(NoticeRead.notice_id).where(NoticeRead.name == name, NoticeRead.notice_id.in_(ids)))
+    )
+
+
+def told_ids(session: Session, recipients: Sequence[str], ids: Sequence[int]) -> Sequence[int]:
+    """Those of `ids` that are notices to one of `recipients`."""
+    return session.scalars(
+        sa.select(StaffNotice.id).where(StaffNotice.recipient.in_(recipients), StaffNotice.id.in_(ids))
+    ).all()
+
+
+def insert_reads(session: Session, name: str, ids: Sequence[int], now: datetime) -> None:
+    """Reading twice is the same as once."""
+    rows = [{"name": name, "notice_id": notice_id, "at": now} for notice_id in ids]
+    session.execute(insert(session, NoticeRead).values(rows).on_conflict_do_nothing())

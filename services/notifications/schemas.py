@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Channel = Literal["chat", "robot", "mail", "wechat"]
+Channel = Literal["chat", "robot", "mail", "sms", "wechat"]
 
 # What staff are told of, by its name in a subject line.
 STAFF_KINDS: Mapping[str, str] = {
@@ -15,6 +15,8 @@ STAFF_KINDS: Mapping[str, str] = {
     "case_breach": "超时催办",
     "case_escalation": "超时上报",
     "case_urgent": "紧急工单",
+    "case_unheard": "紧急无人应答",
+    "case_acknowledged": "紧急已收到",
     "case_assigned": "工单分派",
     "case_transferred": "工单转办",
     "case_returned": "转办退回",
@@ -32,12 +34,15 @@ STAFF_KINDS: Mapping[str, str] = {
     "supervision_report": "督办报告",
     "appointments_crowded": "预约超量",
 }
+# What rings, and stands on the screen of who has another window before it.
+LOUD_KINDS = frozenset(["case_urgent", "case_unheard"])
 CONFIDENTIAL = "confidential"
 STAFF_FIELDS = frozenset(
     ["name", "case_no", "department", "target", "due", "by", "level", "slot", "open_cases", "overdue_cases"]
 )
 # What citizens are told about their case, with what may be named in it.
 CITIZEN_KINDS: Mapping[str, frozenset[str]] = {
+    "case.acknowledged": frozenset(["case_no", "who"]),
     "case.claimed": frozenset(["case_no", "clerk"]),
     "case.resolved": frozenset(["case_no"]),
     "case.closed": frozenset(["case_no"]),
@@ -106,6 +111,13 @@ class MailboxIn(Written):
     address: Annotated[str, Field(max_length=200), AfterValidator(_address)]
 
 
+class PhoneIn(Written):
+    """A mobile of somebody on duty; `secret` names the secret that is its number."""
+
+    name: Name
+    secret: SecretName
+
+
 class WechatIn(Written):
     """An official account: the key of the platform's account (menus.yaml), its appid, and the name of its secret."""
 
@@ -122,14 +134,15 @@ class RouteIn(Written):
     departments: list[Name] = []
     robot: Name | None = None
     mailbox: Name | None = None
+    phone: Name | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> "RouteIn":
         unknown = [kind for kind in self.kinds if kind not in STAFF_KINDS]
         if unknown:
             raise ValueError(f"unknown kind {unknown[0]}")
-        if (self.robot is None) == (self.mailbox is None):
-            raise ValueError("exactly one of robot and mailbox")
+        if sum(way is not None for way in (self.robot, self.mailbox, self.phone)) != 1:
+            raise ValueError("exactly one of robot, mailbox and phone")
         return self
 
 
@@ -165,7 +178,7 @@ class TemplateIn(Written):
                 return CITIZEN_KINDS.get(self.kind)
             case "wechat":
                 return frozenset(["case_no"]) if self.kind in CITIZEN_KINDS or self.kind in SPOKEN_KINDS else None
-            case "robot" | "mail":
+            case "robot" | "mail" | "sms":
                 if self.kind == CONFIDENTIAL:
                     return frozenset()
                 return STAFF_FIELDS if self.kind in STAFF_KINDS else None
@@ -175,6 +188,7 @@ class NotificationsFile(Written):
     source: str = Field("系统默认", min_length=2)
     robots: list[RobotIn] = []
     mailboxes: list[MailboxIn] = []
+    phones: list[PhoneIn] = []
     wechat: list[WechatIn] = []
     routes: list[RouteIn] = []
     templates: list[TemplateIn] = []
@@ -184,6 +198,7 @@ class NotificationsFile(Written):
         for what, names in (
             ("robot", [robot.name for robot in self.robots]),
             ("mailbox", [mailbox.name for mailbox in self.mailboxes]),
+            ("phone", [phone.name for phone in self.phones]),
             ("account", [account.account for account in self.wechat]),
             ("template", [f"{template.kind} on {template.channel}" for template in self.templates]),
         ):
@@ -191,11 +206,14 @@ class NotificationsFile(Written):
             if twice is not None:
                 raise ValueError(f"two {what}s are called {twice}")
         robots, mailboxes = {one.name for one in self.robots}, {one.name for one in self.mailboxes}
+        phones = {one.name for one in self.phones}
         for number, route in enumerate(self.routes):
             if route.robot is not None and route.robot not in robots:
                 raise ValueError(f"routes[{number}].robot: no such robot")
             if route.mailbox is not None and route.mailbox not in mailboxes:
                 raise ValueError(f"routes[{number}].mailbox: no such mailbox")
+            if route.phone is not None and route.phone not in phones:
+                raise ValueError(f"routes[{number}].phone: no such phone")
         return self
 
     def template(self, kind: str, channel: Channel) -> TemplateIn | None:

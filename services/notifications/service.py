@@ -14,6 +14,7 @@ from services.core.database import Database, UnitOfWork
 from services.core.events import Event
 from services.core.permissions import Permission, roles_with
 from services.notifications import repository
+from services.notifications.bell import Reader, StaffTold, Unread, mark_read, notices, recipients_of, unread
 from services.notifications.city import (
     apply_city,
     citizen_words,
@@ -45,18 +46,25 @@ __all__ = [
     "CHANNELS",
     "OutboxGrew",
     "OutboxRow",
+    "Reader",
     "Sender",
+    "StaffTold",
+    "Unread",
     "apply_city",
     "citizen_is_back",
     "citizen_words",
     "enqueue",
+    "mark_read",
+    "notices",
     "reach_at",
     "reached_at",
+    "recipients_of",
     "send_due",
     "settings",
     "staff_words",
     "tell_staff",
     "template_message",
+    "unread",
 ]
 
 
@@ -99,6 +107,7 @@ def tell_staff(
     values = {"recipient": recipient, "kind": kind, "body": body, "dedupe_key": dedupe_key, "at": now}
     if not repository.insert_if_new(uow.session, StaffNotice, values):
         return
+    uow.collect(StaffTold(recipient))
     for way, name in ways(uow, kind, recipient, body):
         # One notice to several readers of one group is one message there.
         key = f"{dedupe_key.removesuffix(recipient)}>{way}:{name}"

@@ -88,6 +88,16 @@ def delete_sessions(session: Session, before: datetime, limit: int) -> int:
     return _delete(session, table, found)
 
 
+def delete_notices(session: Session, before: datetime, limit: int) -> int:
+    """What staff were told, with who has read it."""
+    table, reads = _table("staff_notices"), _table("staff_notice_reads")
+    ids = session.scalars(sa.select(table.c.id).where(table.c.at < before).order_by(table.c.id).limit(limit)).all()
+    if ids:
+        session.execute(sa.delete(reads).where(reads.c.notice_id.in_(ids)))
+        session.execute(sa.delete(table).where(table.c.id.in_(ids)))
+    return len(ids)
+
+
 def delete_audit(session: Session, before: datetime, limit: int) -> int:
     table = _table("audit_log")
     found = sa.select(*table.primary_key.columns).where(table.c.at < before).order_by(table.c.at).limit(limit)

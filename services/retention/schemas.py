@@ -25,4 +25,5 @@ class RetentionFile(_Strict):
     files: Kept = Kept(days=365)
     identifiers: Kept = Kept(days=180)
     tokens: Kept = Kept(days=30)
+    notices: Kept = Kept(days=365)
     audit: Kept = Kept(days=1825)

@@ -38,6 +38,7 @@ def keep(
         ("messages", lambda uow: repo.delete_messages(uow.session, past["messages"], open_statuses, batch)),
         ("tokens", lambda uow: repo.end_tokens(uow.session, past["tokens"], batch)),
         ("tokens", lambda uow: repo.delete_sessions(uow.session, past["tokens"], batch)),
+        ("notices", lambda uow: repo.delete_notices(uow.session, past["notices"], batch)),
         ("audit", lambda uow: repo.delete_audit(uow.session, past["audit"], batch)),
     )
     totals: dict[str, int] = {}

@@ -174,8 +174,18 @@ class QueueIn(Written):
     members: list[MemberIn] = Field(min_length=1)
 
 
+class AlarmIn(Written):
+    """Danger to life: within how many minutes (by the wall clock) somebody says 已收到, and how often the next on duty
+    and the supervisors are called when nobody does."""
+
+    acknowledge_within: int = Field(3, ge=1, le=60)
+    steps: int = Field(3, ge=1, le=10)
+    source: str = Field("系统默认规则", min_length=2)
+
+
 class RosterFile(Written):
     queues: list[QueueIn] = []
+    alarm: AlarmIn = Field(default_factory=AlarmIn)
 
     @model_validator(mode="after")
     def _each_queue_once(self) -> "RosterFile":

@@ -7,6 +7,7 @@ import { Outbox, matches } from "./js/chat/outbox.js";
 import { duration, percent, span, validity, when } from "./js/format.js";
 import { actionsOf, byHour } from "./js/staff/visits.js";
 import { agoText } from "./js/staff/common.js";
+import { Tabs, fresh, newest, titleOf } from "./js/bell/news.js";
 
 test("the stream parser survives any split of its bytes, comments, CRLF and several data lines", () => {
   const text = ": hello\r\n\r\nid: 7\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\nevent: handler\ndata:{\"handler\":\"human\"}\n\n";
@@ -91,4 +92,37 @@ test("how long words have been unread is said in two units at most", () => {
   const now = Date.parse("2026-11-20T04:00:00Z");
   const ago = (minutes) => agoText(new Date(now - minutes * 60000).toISOString(), now);
   assert.deepEqual([0, 0.9, 12, 60, 185, 24 * 60 * 2].map(ago), ["刚刚", "刚刚", "12 分钟前", "1 小时前", "3 小时 5 分前", "2 天前"]);
+const bell = (ids, more = {}) => ({ unread: ids.length, news: ids.map((id) => ({ id })), alarms: [], ...more });
+
+test("a tab's title counts what is unread and says that danger waits", () => {
+  assert.equal(titleOf("工单", bell([])), "工单");
+  assert.equal(titleOf("工单", bell([1, 2])), "(2) 工单");
+  assert.equal(titleOf("工单", { ...bell([]), unread: 100 }), "(99+) 工单");
+  assert.equal(titleOf("工单", bell([1], { alarms: [{}] })), "(1) 紧急！工单");
+});
+
+test("only what came after the bell before is fresh, in its order, and nothing of the first bell is", () => {
+  assert.deepEqual(fresh(null, bell([3, 2])), []);
+  assert.deepEqual(fresh(3, bell([6, 5, 3])).map((one) => one.id), [5, 6]);
+  // What was read in the meantime does not make older ones fresh again.
+  assert.equal(newest(6, bell([2, 1])), 6);
+  assert.deepEqual(fresh(newest(6, bell([2, 1])), bell([2, 1])), []);
+});
+
+test("of many tabs one sounds: the one clicked in last, without any the one opened last", () => {
+  const tabs = new Tabs(3);
+  assert.equal(tabs.speaker, null);
+  tabs.add("a");
+  tabs.add("b");
+  assert.equal(tabs.speaker, "b");
+  tabs.unlock("a");
+  tabs.add("c");
+  assert.equal(tabs.speaker, "a");
+  tabs.unlock("b");
+  assert.equal(tabs.speaker, "b");
+  tabs.remove("b");
+  assert.equal(tabs.speaker, "a");
+  assert.deepEqual(tabs.all.length, 2);
+  for (const tab of ["d", "e", "f"]) tabs.add(tab);
+  assert.equal(tabs.all.length, 3);
 });

@@ -3,7 +3,7 @@
     detect(text, heard)       -> Urgency | None; `heard` is the text's embedding, if there is one (`wants_hearing`)
     likelihood(text, heard)   -> the probability of danger in a short message, to be weighed against another judge's
     presumed(text)            -> the Urgency of a message that another judge takes for danger
-    emergency_reply(urgency)  -> the Chinese text that is sent at once
+    emergency_reply(urgency, watch) -> the Chinese text that is sent at once; `watch` is who knows of it
     following(text, kinds)    -> what a message after the report is about, company_reply(...) what is said to it
 
 Pure: no database, no network, no clock.
@@ -20,7 +20,7 @@ from services.conversations.urgency.detector import (
     wants_hearing,
 )
 from services.conversations.urgency.meaning import Heard, Vector
-from services.conversations.urgency.replies import emergency_reply
+from services.conversations.urgency.replies import Watch, emergency_reply
 
 __all__ = [
     "LASTS",
@@ -30,6 +30,7 @@ __all__ = [
     "Level",
     "Urgency",
     "Vector",
+    "Watch",
     "company_reply",
     "detect",
     "emergency_reply",

@@ -1,7 +1,7 @@
 """Keeps a citizen company between an urgent report and the clerk who takes over.
 
     following(text, kinds, place=...)           -> what the message is about, or None: ordinary business
-    company_reply(following, urgency, case_no)  -> what the citizen reads
+    company_reply(following, urgency, case_no, watch)  -> what the citizen reads
 
 While the case waits, "还有人吗" must not meet a missed FAQ, and a place must reach the duty officer. Whatever is
 plainly other business (a bill, a question about a procedure) goes its ordinary way. Pure.
@@ -16,7 +16,7 @@ from typing import Literal
 
 from services.conversations.urgency.detector import Urgency
 from services.conversations.urgency.lexicon import prepare
-from services.conversations.urgency.replies import name_numbers
+from services.conversations.urgency.replies import Watch, name_numbers
 
 Following = Literal["place", "safe", "unreachable", "waiting", "afraid", "more"]
 
@@ -79,35 +79,42 @@ def following(text: str, kinds: Collection[str] = (), *, place: bool = False) ->
     return "more" if len(said) <= _SHORT else None
 
 
-def company_reply(about: Following, urgency: Urgency | None, case_no: str) -> str:
-    """What the citizen reads (Simplified Chinese). urgency: the danger of the report, None when unknown."""
+def company_reply(about: Following, urgency: Urgency | None, case_no: str, watch: Watch) -> str:
+    """What the citizen reads (Simplified Chinese). urgency: the danger of the report, None when unknown; watch: who
+    knows of it, so that nobody is promised who is not there."""
     numbers = name_numbers(urgency.numbers if urgency else _UNKNOWN_DANGER)
+    if watch.who is not None:
+        sees, called, will = f"{watch.who}看得到", f"{watch.who}已收到您的求助", "会直接在这里回您"
+    elif watch.called:
+        sees, called, will = "值班人员看得到", "已经呼叫值班人员，还没有人应答", "有人收到我马上告诉您"
+    else:
+        sees, called, will = "但现在没有值班人员在岗", "现在没有值班人员在岗", "请不要等这里的回复"
     if about == "place":
         return (
-            f"收到您的位置，已经记入工单 {case_no}，值班人员看得到。打 {numbers} 时也请说这个位置。"
+            f"收到您的位置，已经记入工单 {case_no}，{sees}。打 {numbers} 时也请说这个位置。"
             "请先待在安全的地方，有变化随时告诉我。"
         )
     if about == "safe":
         return (
-            f"听到平安就好。工单 {case_no} 会保留，值班人员仍会和您核实。"
+            f"听到平安就好。工单 {case_no} 会保留，工作人员仍会和您核实。"
             f"情况再变坏请马上拨打 {numbers}；其他需要帮忙的事可以打 12345，也可以在这里告诉我。"
         )
     if about == "unreachable":
         return (
             f"请隔十几秒再拨一次 {numbers}，或请身边的人一起拨；不方便说话可以发短信到 12110，写清位置和情况。"
-            f"值班人员已经收到工单 {case_no} 的提醒，您也可以直接把位置发在这里。"
+            f"{called}（工单 {case_no}），您也可以直接把位置发在这里。"
         )
     if about == "waiting":
         return (
-            f"我在，您的每一条消息都记在工单 {case_no} 里，值班人员已经收到提醒，还没有接入。"
+            f"我在，您的每一条消息都记在工单 {case_no} 里。{called}。"
             f"请不要只等回复：现在最快的是拨打 {numbers}。还没说位置的话，请发位置或附近的标志。"
         )
     if about == "afraid":
         return (
             f"我在这里陪着您。先让自己待在安全的地方，慢慢呼吸，能叫到身边的人就叫一声。"
-            f"请马上拨打 {numbers}；值班人员已经收到工单 {case_no} 的提醒，会直接在这里回您。"
+            f"请马上拨打 {numbers}；{called}（工单 {case_no}），{will}。"
         )
     return (
-        f"都记下了（工单 {case_no}），值班人员看得到。我一直在，您可以接着说：在哪里、有几个人、现在怎么样。"
+        f"都记下了（工单 {case_no}），{sees}。我一直在，您可以接着说：在哪里、有几个人、现在怎么样。"
         f"情况紧急请马上拨打 {numbers}。"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from services.conversations.urgency.detector import Urgency
 
@@ -31,11 +32,30 @@ def name_numbers(numbers: Iterable[str]) -> str:
     return "、".join(_NAMES[number] for number in numbers)
 
 
-def emergency_reply(urgency: Urgency) -> str:
-    """The emergency text (Simplified Chinese, several lines): numbers first, advice, place, duty officer."""
+class Watch(Protocol):
+    """Who looks after the citizen, as far as it is so: whether somebody on duty was called (`called`), and the
+    department and post of who has said 已收到 (`who`). Without either nobody is on duty."""
+
+    @property
+    def called(self) -> bool: ...
+
+    @property
+    def who(self) -> str | None: ...
+
+
+def emergency_reply(urgency: Urgency, watch: Watch) -> str:
+    """The emergency text (Simplified Chinese, several lines): numbers first, advice, place, and who knows of it."""
     return (
         f"请立即拨打 {name_numbers(urgency.numbers)}。\n"
         f"{_ADVICE[urgency.category]}\n"
         "请告诉我您在哪里（路名、门牌、楼层或附近的标志），也可以直接发送位置。\n"
-        "值班人员已经收到提醒，正在看您的消息，我会一直在这里。"
+        f"{_who_knows(watch)}"
     )
+
+
+def _who_knows(watch: Watch) -> str:
+    if watch.who is not None:
+        return f"{watch.who}已收到您的求助，您接着说的都看得到。我会一直在这里。"
+    if watch.called:
+        return "已经呼叫值班人员，有人收到后我马上在这里告诉您。请不要只等回复，我会一直在这里。"
+    return "现在没有值班人员在岗，请不要等这里的回复，马上拨打上面的电话。您的话都会记下来，我会一直在这里。"

@@ -66,10 +66,11 @@ def test_without_any_policy_a_case_opens_without_a_clock(bare_desk: Any) -> None
     assert desk.do(cases.reply, case.case_no, desk.li, text="好").first_response_at == desk.clock.now()
 
 
-def test_an_urgent_case_alerts_the_supervisor_and_the_duty_department(desk: Any) -> None:
+def test_an_urgent_case_alerts_the_supervisor_the_duty_department_and_the_first_on_duty(desk: Any) -> None:
     case = desk.open(kind="urgent")
     assert (case.priority, case.next_due_at) == ("urgent", parse_moment("2026-11-20T10:15"))
-    assert desk.outbox() == [("case_urgent", "role:supervisor"), ("case_urgent", "department:市政务服务中心")]
+    told = ["role:supervisor", "department:市政务服务中心", "user:clerk"]
+    assert desk.outbox() == [("case_urgent", who) for who in told]
 
 
 def test_an_urgent_request_raises_the_open_case_and_shortens_its_clock(desk: Any) -> None:
@@ -79,7 +80,8 @@ def test_an_urgent_request_raises_the_open_case_and_shortens_its_clock(desk: Any
     assert (raised.case_no, raised.priority) == (case.case_no, "urgent")
     assert [clock.due_at for clock in raised.clocks] == [parse_moment("2026-11-20T11:15")]
     assert desk.events(case.case_no) == ["opened", "claimed", "raised"]
-    assert {who for _, who in desk.outbox()} == {"role:supervisor", "department:市政务服务中心", "user:li"}
+    told = {"role:supervisor", "department:市政务服务中心", "user:clerk", "user:li"}
+    assert {who for _, who in desk.outbox()} == told
 
 
 def test_raising_to_urgent_never_gives_more_time_than_was_left(desk: Any) -> None:

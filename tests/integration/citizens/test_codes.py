@@ -17,7 +17,7 @@ from services.core.database import Database
 from services.core.errors import TooManyRequests, Unprocessable
 from services.notifications.models import OutboxRow
 from services.notifications.service import send_due
-from services.notifications.sms import send_by_http
+from services.notifications.sms import SmsGateway, send_by_sms
 from services.sandbox.app import create_app
 
 KEY = "a-sandbox-key-for-tests"
@@ -60,7 +60,13 @@ class Post:
             return httpx.Response(answer.status_code)
 
         client = httpx.Client(transport=httpx.MockTransport(through))
-        sender = send_by_http(client, "http://sms.example/sms/send", KEY, self.secrets, self.clock.now)
+        sender = send_by_sms(
+            SmsGateway(client, "http://sms.example/sms/send", KEY),
+            self.secrets,
+            self.clock.now,
+            number_of=lambda name: None,
+            words=lambda row: ("", ""),
+        )
         return send_due(self.database, {"sms": sender}, self.clock.now)
 
     def received(self) -> list[str]:

@@ -17,6 +17,7 @@ from services.core.audit import AuditRow
 from services.core.clock import parse_moment
 from services.core.database import Base, Database, UtcDateTime
 from services.core.errors import Unprocessable
+from services.notifications.models import NoticeRead, StaffNotice
 from services.retention import service as retention
 from services.retention.tasks import keep
 from services.schema import METADATA
@@ -125,6 +126,20 @@ def test_old_logins_and_old_rows_of_the_audit_trail_go(database: Database) -> No
     keep(database, NOW, OPEN_STATUSES)
     assert left(database, StaffSession.token_hash) == {"new"}
     assert {subject for subject in left(database, AuditRow.subject) if subject.isdigit()} == {"1800"}
+
+
+def test_old_notices_to_staff_go_with_who_has_read_them(database: Database) -> None:
+    def step(uow: Any) -> None:
+        for key, days in (("old", 400), ("new", 300)):
+            notice = StaffNotice(recipient="user:li", kind="case_pressed", body={}, dedupe_key=key, at=days_ago(days))
+            uow.session.add(notice)
+            uow.session.flush()
+            uow.session.add(NoticeRead(name="li", notice_id=notice.id, at=days_ago(days)))
+
+    database.write(step)
+    keep(database, NOW, OPEN_STATUSES)
+    assert left(database, StaffNotice.dedupe_key) == {"new"}
+    assert len(left(database, NoticeRead.notice_id)) == 1
 
 
 def test_a_city_says_for_how_long_and_a_mistake_names_file_and_field(database: Database, tmp_path: Path) -> None:

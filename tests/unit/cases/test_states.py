@@ -13,6 +13,8 @@ QUEUED: tuple[Status, ...] = ("new", "transferred")
 TELLING: tuple[EventType, ...] = (
     "asked_again",
     "raised",
+    "alarmed",
+    "acknowledged",
     "reclassified",
     "recomputed",
     "added",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.conversations.urgency import company_reply, detect, following
+from services.cases.schemas import Watch
+from services.conversations.urgency import Following, company_reply, detect, following
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,20 @@ def test_the_reply_names_the_numbers_of_the_danger_and_the_case() -> None:
     fire = detect("我家着火了")
     assert fire is not None
     for about in ("place", "safe", "unreachable", "waiting", "afraid", "more"):
-        text = company_reply(about, fire, "GD1")
+        text = company_reply(about, fire, "GD1", Watch(called=True))
         assert "119" in text
         assert "GD1" in text
-    assert "110" in company_reply("waiting", None, "GD1")
-    assert "12345" in company_reply("safe", fire, "GD1")
+    assert "110" in company_reply("waiting", None, "GD1", Watch(called=True))
+    assert "12345" in company_reply("safe", fire, "GD1", Watch(called=True))
+
+
+@pytest.mark.parametrize("about", ["place", "unreachable", "waiting", "afraid", "more"])
+def test_who_is_said_to_know_is_who_knows(about: Following) -> None:
+    nobody = company_reply(about, None, "GD1", Watch(called=False))
+    assert "没有值班人员在岗" in nobody
+    called = company_reply(about, None, "GD1", Watch(called=True))
+    assert "没有值班人员在岗" not in called
+    assert "已收到您的求助" not in called
+    heard = company_reply(about, None, "GD1", Watch(called=True, who="市应急管理局值班人员"))
+    assert "市应急管理局值班人员" in heard
+    assert all("已经收到提醒" not in text for text in (nobody, called, heard))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.cases.schemas import Watch
 from services.conversations.urgency import Heard, detect, emergency_reply, likelihood, meaning, wants_hearing
 from services.conversations.urgency.lexicon import prepare
 from services.conversations.urgency.train import fit_meaning, read_examples
@@ -172,10 +173,23 @@ def test_an_embedding_of_another_model_is_no_opinion() -> None:
 def test_the_reply_gives_the_numbers_first_and_asks_for_the_place() -> None:
     urgency = detect("我家着火了")
     assert urgency is not None
-    lines = emergency_reply(urgency).splitlines()
+    lines = emergency_reply(urgency, Watch(called=True)).splitlines()
     assert lines[0].startswith("请立即拨打 119")
     assert "您在哪里" in lines[2]
     assert "值班人员" in lines[3]
+
+
+def test_the_reply_promises_nobody_who_is_not_there() -> None:
+    urgency = detect("我家着火了")
+    assert urgency is not None
+    called, nobody, heard = (
+        emergency_reply(urgency, watch).splitlines()[3]
+        for watch in (Watch(called=True), Watch(called=False), Watch(called=True, who="市政务服务中心值班人员"))
+    )
+    assert "已经呼叫值班人员" in called
+    assert "现在没有值班人员在岗" in nobody
+    assert "市政务服务中心值班人员已收到您的求助" in heard
+    assert not any("正在看" in line or "已经收到提醒" in line for line in (called, nobody))
 
 
 def test_someone_missing_is_serious_and_life_in_danger_is_critical() -> None:

@@ -59,7 +59,7 @@ def test_words_with_a_mistake_are_refused(tmp_path: Path, template: dict[str, st
     [
         ({"kinds": ["case_gone"], "readers": ["role:manager"], "robot": "r"}, "unknown kind case_gone"),
         ({"kinds": ["case_breach"], "readers": ["manager"], "robot": "r"}, "a reader is role:NAME"),
-        ({"kinds": ["case_breach"], "readers": ["role:manager"]}, "exactly one of robot and mailbox"),
+        ({"kinds": ["case_breach"], "readers": ["role:manager"]}, "exactly one of robot, mailbox and phone"),
         ({"kinds": ["case_breach"], "readers": ["role:manager"], "robot": "x"}, "no such robot"),
         ({"kinds": ["case_breach"], "readers": ["role:manager"], "mailbox": "x"}, "no such mailbox"),
     ],

@@ -1,4 +1,5 @@
-// The logout button of the staff bar.
+// The bar of every page of the staff: its bell, and the logout button.
+import "./bell/bell.js";
 import { byId, toast } from "./dom.js";
 import { post } from "./api.js";
 

@@ -2,14 +2,14 @@
 import { h, toast } from "../dom.js";
 import { post } from "../api.js";
 import { may } from "../rights.js";
-import { percent, when, word } from "../format.js";
+import { percent, span, when, word } from "../format.js";
 
 const KINDS = ["consultation", "help", "complaint", "report", "suggestion", "urgent"];
 
 /** What must not be overlooked: a wait, a request for more time, where a duplicate went, who may know. */
 export function notices(detail, kase) {
   const { extension } = kase;
-  const lines = [];
+  const lines = alarmLine(kase.alarm);
   if (kase.undecided) lines.push(h("p", { class: "flag" }, `类别待经办人员确定${kase.proposal ? `，系统建议：${proposed(kase)}` : ""}`));
   if (kase.status === "waiting") lines.push(h("p", { class: "flag" }, `正在等待市民补充，计时暂停${kase.hold_until ? `；${when(kase.hold_until)} 自动恢复` : ""}`));
   if (kase.merged_into) lines.push(h("p", { class: "flag" }, "已并入 ", h("a", { href: `/staff/cases/${encodeURIComponent(kase.merged_into)}` }, kase.merged_into)));
@@ -23,6 +23,14 @@ export function notices(detail, kase) {
         : h("p", { class: "small" }, "等待主管审批")));
   }
   return lines;
+}
+
+/** Danger in the case: who has said 已收到, and when; or that it still waits for somebody. */
+function alarmLine(alarm) {
+  if (!alarm) return [];
+  const seconds = Date.parse(alarm.acknowledged_at) - Date.parse(alarm.raised_at);
+  if (alarm.acknowledged_by) return [h("p", { class: "flag flag_heard" }, `紧急求助 ${when(alarm.raised_at)} · ${alarm.acknowledged_by} 于 ${when(alarm.acknowledged_at)} 已收到（${span(seconds)}）`)];
+  return [h("p", { class: "flag flag_alarm", title: alarm.source }, `紧急求助 ${when(alarm.raised_at)} · 还没有人按“已收到”${alarm.called.length ? ` · 已呼叫 ${alarm.called.join("、")}` : " · 没有值班人员在岗"}${alarm.next_step_at ? ` · ${when(alarm.next_step_at)} 呼叫下一位` : ""}`)];
 }
 
 const DRAFT_STATES = { open: "知识草稿待编辑", accepted: "已进入知识库", dropped: "知识草稿未采用" };
