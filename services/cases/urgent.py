@@ -206,12 +206,12 @@ def alarm_of(uow: UnitOfWork, case_no: str) -> AlarmOut | None:
 def ringing_for(uow: UnitOfWork, user: StaffUser) -> list[AlarmOut]:
     """The alarms that `user` was told of and may see, which nobody has acknowledged; the oldest first."""
     recipients = set(notifications.recipients_of(user))
-    found = stored.ringing(uow.session, RINGING_LIMIT)
+    found = stored.ringing(uow.session, sight.sight_of(uow, user).condition(), RINGING_LIMIT)
     steps = stored.steps_of_all(uow.session, [alarm.id for alarm, _ in found])
     return [
         _shown(alarm, case, steps[alarm.id])
         for alarm, case in found
-        if any(recipients.intersection(step.told) for step in steps[alarm.id]) and sight.is_visible(uow, user, case)
+        if any(recipients.intersection(step.told) for step in steps[alarm.id])
     ]
 
 

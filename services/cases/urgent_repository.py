@@ -44,13 +44,14 @@ def due_case_ids(session: Session, now: datetime, limit: int) -> Sequence[int]:
     ).all()
 
 
-def ringing(session: Session, limit: int) -> Sequence[tuple[UrgentAlarm, Case]]:
-    """The alarms that nobody has acknowledged, the oldest first, of cases that are still open and urgent."""
+def ringing(session: Session, visible: sa.ColumnElement[bool], limit: int) -> Sequence[tuple[UrgentAlarm, Case]]:
+    """The alarms that nobody has acknowledged, the oldest first, of cases that are still open and urgent; `visible` is
+    what the reader may see."""
     return (
         session.execute(
             sa.select(UrgentAlarm, Case)
             .join(Case, Case.id == UrgentAlarm.case_id)
-            .where(UrgentAlarm.ended_at.is_(None), Case.status.in_(OPEN_STATUSES), Case.priority == "urgent")
+            .where(UrgentAlarm.ended_at.is_(None), Case.status.in_(OPEN_STATUSES), Case.priority == "urgent", visible)
             .order_by(UrgentAlarm.raised_at, UrgentAlarm.id)
             .limit(limit)
         )

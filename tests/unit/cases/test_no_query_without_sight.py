@@ -31,6 +31,7 @@ EXEMPT = {
     "cases/repository.py:queued_case_ids": BY_WORKER,
     "cases/repository.py:cases_by_source": "past cases of an import, by the numbers in its own file",
     "cases/repository.py:loads": "how much each clerk has to do, to deal out cases; shown to nobody",
+    "cases/repository.py:hearing_case": "the citizen's own: which open case hears what they write",
     "cases/repository.py:merged_cases": "whose citizens hear an answer, as confidential as its case",
     "cases/sight_repository.py:ordinary_cases_merged_into": "ordinary cases only",
     "cases/sight.py:hidden": "the rule itself",

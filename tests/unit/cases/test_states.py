@@ -47,7 +47,7 @@ EXPECTED: dict[tuple[Status, EventType], Status] = {
     ("closed", "rated"): "closed",
     ("resolved", "drafted"): "resolved",
     ("closed", "drafted"): "closed",
-    **{(status, event): status for status in get_args(Status) for event in ("noted", "access_changed")},
+    **{(status, event): status for status in get_args(Status) for event in ("noted", "access_changed", "retitled")},
     **{(status, event): status for status in OPEN for event in TELLING},
     # Danger, and the promise to another citizen, end a wait.
     **{("waiting", event): "in_progress" for event in ("raised", "absorbed")},
