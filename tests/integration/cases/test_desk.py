@@ -309,3 +309,18 @@ def test_a_citizen_sees_the_progress_of_the_own_conversations_case_only(desk: An
     assert desk.run(cases.case_of_citizen, case_no=case_no, conversation_id="c2") is None
     assert desk.run(cases.open_case_of, conversation_id="c1").case_no == case_no
     assert desk.run(cases.open_case_of, conversation_id="c2") is None
+
+
+def test_whoever_has_a_case_hears_of_new_words_once_until_something_happens(desk: Any) -> None:
+    case_no = desk.open(conversation_id="c1").case_no
+
+    def write() -> int:
+        now = desk.clock.now()
+        desk.database.write(lambda uow: cases.citizen_wrote(uow, conversation_id="c1", now=now))
+        return desk.outbox().count(("case_added", "user:li"))
+
+    assert write() == 0
+    desk.do(cases.claim, case_no, desk.li)
+    assert (write(), write()) == (1, 1)
+    desk.do(cases.reply, case_no, desk.li, text="好")
+    assert write() == 2
