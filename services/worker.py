@@ -42,7 +42,6 @@ BINDING_ASK_SECONDS = 10.0
 PERIODS: Mapping[str, float] = {
     **dict.fromkeys(notifications.CHANNELS, 2.0),
     "sweep": 10.0,
-    "danger": 5.0,
     "appointments": 10.0,
     "desk": 15.0,
     "bindings": 30.0,
@@ -74,7 +73,6 @@ class Worker:
             for name, job, wake in (
                 *((channel, partial(self._send, channel), grew) for channel, grew in self._outbox_grew.items()),
                 ("sweep", self._sweep, None),
-                ("danger", self._call_next, None),
                 ("appointments", self._sweep_appointments, None),
                 ("desk", self._keep_desk, None),
                 ("bindings", self._scan_bindings, None),
@@ -122,10 +120,12 @@ class Worker:
             grew.set()
 
     def _sweep(self) -> None:
-        case_tasks.sweep(self._container.database, self._container.clock.now())
-
-    def _call_next(self) -> None:
-        case_tasks.call_next(self._container.database, self._container.clock.now())
+        """Danger first; one after the other, for each leaves alone the cases that the other has locked."""
+        database, now = self._container.database, self._container.clock.now()
+        try:
+            case_tasks.call_next(database, now)
+        finally:
+            case_tasks.sweep(database, now)
 
     def _sweep_appointments(self) -> None:
         appointment_tasks.sweep(self._container.database, self._container.clock.now())
