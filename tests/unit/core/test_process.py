@@ -32,6 +32,16 @@ def test_files_of_an_installation_are_for_its_owner_only_also_those_made_before(
     assert stat.S_IMODE(var.stat().st_mode) == 0o700
 
 
+def test_a_folder_of_somebody_else_keeps_its_mode(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    (home / "letter.txt").touch()
+    process.prepare(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o755
+    process.prepare(home / "var")
+    assert stat.S_IMODE((home / "var").stat().st_mode) == 0o700
+
+
 def test_a_log_that_has_grown_moves_on_and_only_the_newest_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
