@@ -64,6 +64,9 @@ class Worker:
         self._outbox_grew = {channel: threading.Event() for channel in notifications.CHANNELS}
         self._senders = senders.senders_of(container)
         self._owner = leases.new_holder()
+        # Each job on cases leaves alone those that somebody has locked; two of one worker would pass over what the
+        # other has in hand, and clocks missed while nobody worked would not be caught up in their order.
+        self._cases = threading.Lock()
         self._named: object = None
 
     def run(self) -> None:
@@ -120,12 +123,13 @@ class Worker:
             grew.set()
 
     def _sweep(self) -> None:
-        """Danger first; one after the other, for each leaves alone the cases that the other has locked."""
-        database, now = self._container.database, self._container.clock.now()
-        try:
-            case_tasks.call_next(database, now)
-        finally:
-            case_tasks.sweep(database, now)
+        """Danger first, then the clocks."""
+        with self._cases:
+            database, now = self._container.database, self._container.clock.now()
+            try:
+                case_tasks.call_next(database, now)
+            finally:
+                case_tasks.sweep(database, now)
 
     def _sweep_appointments(self) -> None:
         appointment_tasks.sweep(self._container.database, self._container.clock.now())
@@ -143,7 +147,8 @@ class Worker:
         )
         for job in jobs:
             try:
-                job(self._container.database, self._container.clock.now())
+                with self._cases:
+                    job(self._container.database, self._container.clock.now())
             except SQLAlchemyError as error:
                 log.error("worker job failed", job=job.__name__, kind=type(error).__name__)
 
