@@ -34,7 +34,6 @@ from services.cases.events import (
 )
 from services.citizens.events import ReminderDue
 from services.conversations.events import ConversationChanged
-from services.conversations.extraction import pseudonymise
 from services.conversations.rendering import lookup_result
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -58,6 +57,7 @@ from services.lookups.gateway import Gateway, SystemTrouble
 from services.lookups.service import LookupService
 from services.notifications.service import OutboxGrew, Sender
 from services.notifications.sms import send_by_http
+from services.understanding.entities import pseudonymise
 
 DEMO_CITY = Path(__file__).resolve().parent / "demo_city"
 

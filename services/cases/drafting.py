@@ -10,10 +10,10 @@ from services.cases.models import Case
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, Forbidden
-from services.core.person_names import CALLED, NAMED
 from services.knowledge import service as knowledge
 from services.knowledge.schemas import DraftView
 from services.sla import service as sla
+from services.understanding.person_names import CALLED, NAMED
 
 SETTLED = ("resolved", "closed")
 

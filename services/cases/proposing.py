@@ -28,7 +28,7 @@ SURE: Final = 0.6
 """From this confidence on a proposal is taken; below it a clerk decides."""
 SHIPPED: Final = 0
 KIND, DEPARTMENT = "kind", "department"
-# Danger to life is found by services/conversations/urgency; no model says it.
+# Danger to life is found by services/understanding/danger; no model says it.
 WORDS: Final[dict[str, Kind]] = {
     **{word: kind for kind, name in KIND_NAMES.items() for word in (kind, name) if kind != "urgent"},
     "建言": "suggestion",

@@ -13,14 +13,14 @@ from knowledge_base import KnowledgeBase, SearchResult
 from services.bindings import service as bindings
 from services.conversations import binding, rendering, shortcuts, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
-from services.conversations.extraction import IDENTIFIER_TYPES
-from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
 from services.conversations.payloads import EMPTY, read_payloads
 from services.conversations.schemas import TurnContext, TurnOutcome
-from services.conversations.splitting import split
-from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
-from services.core import person_names
+from services.understanding import person_names
+from services.understanding.danger import Heard, Vector, likelihood, wants_hearing
+from services.understanding.entities import IDENTIFIER_TYPES
+from services.understanding.following import continues
+from services.understanding.splitting import split
 
 log = structlog.get_logger(__name__)
 

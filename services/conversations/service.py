@@ -31,13 +31,13 @@ from services.conversations.schemas import (
     TurnOutcome,
 )
 from services.conversations.turn_taking import LeaseLost, TurnTaking
-from services.conversations.urgency import Heard
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound, Unauthorized
 from services.menus import service as menus
 from services.notifications import service as notifications
+from services.understanding.danger import Heard
 
 
 class Conversations:

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from services.conversations import repository
-from services.conversations.extraction import PLACEHOLDER_LABELS, Entity, mask, pseudonymise
 from services.conversations.models import Identifier
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.understanding.entities import PLACEHOLDER_LABELS, Entity, mask, pseudonymise
 
 BRACKET = "【"
 """Begins every placeholder, and stands nowhere else in what a citizen wrote."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from knowledge_base import Embedder
-from services.conversations.urgency import Heard, detect, meaning
-from services.conversations.urgency.classifier import _weights
-from services.conversations.urgency.train import all_examples, digest, fit
+from services.understanding.danger import Heard, detect, meaning
+from services.understanding.danger.classifier import _weights
+from services.understanding.danger.train import all_examples, digest, fit
 
 ROUTES = Path(__file__).parents[1] / "bot" / "heldout"
 UNSEEN = ("fifth.jsonl", "danger.jsonl", "danger2.jsonl")

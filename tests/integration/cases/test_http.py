@@ -13,9 +13,9 @@ from sqlalchemy.exc import OperationalError
 
 from services.accounts import service as accounts
 from services.cases import endpoints, service
-from services.conversations.extraction import pseudonymise
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
+from services.understanding.entities import pseudonymise
 
 PASSWORD = "a password for tests"
 POLICE = "市公安局交通警察支队"

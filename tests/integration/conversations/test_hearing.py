@@ -11,8 +11,8 @@ import pytest
 from knowledge_base import EmbedderBusy, KnowledgeBase
 from services.conversations import repository
 from services.conversations.schemas import InboundMessage
-from services.conversations.urgency import detect, meaning
-from services.conversations.urgency.meaning import Network
+from services.understanding.danger import detect, meaning
+from services.understanding.danger.meaning import Network
 from tests.integration.conversations.conftest import Room
 
 VEILED = "请帮我把窗边的花搬走"
