@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from components.text import normalise
+from services.understanding.placeholders import normalise
 
 LONGEST_NGRAM: Final = 4
 _LENGTH_STEPS: Final = (2, 4, 8, 16, 32, 64)

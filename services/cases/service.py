@@ -29,7 +29,6 @@ from services.cases.proposing import LiveClassifier, Proposal
 from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import CaseDetail, CaseList, CaseOut
-from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.views import get_case, hidden_until, list_cases
 from services.cases.waiting import hold, resume
@@ -38,7 +37,6 @@ from services.core.database import UnitOfWork
 from services.core.errors import NotFound
 
 __all__ = [
-    "STATUS_NAMES",
     "CaseDetail",
     "CaseList",
     "CaseOut",

@@ -20,6 +20,7 @@ from services.understanding import person_names
 from services.understanding.danger import Heard, Vector, likelihood, wants_hearing
 from services.understanding.entities import IDENTIFIER_TYPES
 from services.understanding.following import continues
+from services.understanding.phrases import says_no, says_yes
 from services.understanding.splitting import split
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,6 @@ CANCEL = "取消"
 HEAR_SECONDS = 2.0
 # Without Rasa, danger at least this likely is taken for danger.
 SUSPECTED = 0.27
-YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
-NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
 # Without Rasa only these words reach a person; with it the dialogue decides.
 HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人")
 
@@ -334,9 +333,9 @@ def consent_in(context: TurnContext) -> bool | None:
     if context.handler == "human" or (context.deferred_seq is None and context.deferred_payloads is None):
         return None
     answer = context.text.strip(" 。，！!,.")
-    if answer == texts.CONSENT_YES or (context.kind == "text" and answer in YES_WORDS):
+    if answer == texts.CONSENT_YES or (context.kind == "text" and says_yes(answer)):
         return True
-    if answer == texts.CONSENT_NO or (context.kind == "text" and answer in NO_WORDS):
+    if answer == texts.CONSENT_NO or (context.kind == "text" and says_no(answer)):
         return False
     return None
 

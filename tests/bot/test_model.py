@@ -8,7 +8,8 @@ from components.embedding_head import EmbeddingHead, Training
 from components.features import shape_marks
 from components.intent_classifier import decode_embedding, ranked
 from components.model import IntentModel
-from components.text import normalise
+
+from services.understanding.placeholders import normalise
 
 TEXTS = ["查违章", "查一下违章", "帮我查违章", "转人工", "我要人工", "人工客服", "你好", "您好", "你好呀"]
 LABELS = ["query_violation"] * 3 + ["human"] * 3 + ["chitchat"] * 3

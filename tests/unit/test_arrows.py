@@ -41,7 +41,7 @@ ON_TOP = {
 GROUND = LAYERS[:2]
 ALONE = {"bot", "services.sandbox"}
 # What the dialogue's runtime may import, and what there is in it for these to import.
-FOR_THE_BOT: set[str] = set()
+FOR_THE_BOT = {"folding", "numerals", "phrases", "placeholders", "words"}
 IN_THE_BOT = {*sys.stdlib_module_names, "numpy", "scipy", "sklearn"}
 # A feature's own HTTP layer may use these of a lower feature besides its service and schemas.
 SHARED_PARTS = {"service", "schemas", "endpoints", "events", "policies", "clocks", "calendar"}

@@ -11,18 +11,15 @@ Pure: no database, no network, no clock of its own.
 from services.understanding.entities.entities import (
     ENTITY_TYPES,
     IDENTIFIER_TYPES,
-    PLACEHOLDER_LABELS,
     Entity,
     EntityType,
 )
 from services.understanding.entities.extractor import extract, resolve_datetime
-from services.understanding.entities.pseudonyms import PLACEHOLDER, Pseudonymised, mask, pseudonymise
+from services.understanding.entities.pseudonyms import Pseudonymised, mask, pseudonymise
 
 __all__ = [
     "ENTITY_TYPES",
     "IDENTIFIER_TYPES",
-    "PLACEHOLDER",
-    "PLACEHOLDER_LABELS",
     "Entity",
     "EntityType",
     "Pseudonymised",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from services.understanding.placeholders import PLACEHOLDER_NAMES
+
 EntityType = Literal[
     "plate",
     "id_card",
@@ -21,18 +23,7 @@ EntityType = Literal[
 
 ENTITY_TYPES: frozenset[str] = frozenset(get_args(EntityType))
 
-# Label inside the placeholder of each identifying type (docs/architecture.md, "What goes to Rasa").
-PLACEHOLDER_LABELS: dict[str, str] = {
-    "plate": "车牌",
-    "id_card": "身份证",
-    "license_file_no": "档案编号",
-    "household_no": "户号",
-    "phone": "手机号",
-    "engine_tail": "发动机号",
-    "phone_tail": "手机尾号",
-}
-
-IDENTIFIER_TYPES: frozenset[str] = frozenset(PLACEHOLDER_LABELS)
+IDENTIFIER_TYPES: frozenset[str] = frozenset(PLACEHOLDER_NAMES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from borax.calendars.lunardate import LunarDate, TermUtils
 
-from services.understanding.entities.numerals import number
+from services.understanding.numerals import number
 
 # name -> MMDD, "L" before a lunar one; S is a solar term
 FESTIVALS = {

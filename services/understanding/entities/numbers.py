@@ -13,6 +13,7 @@ from stdnum.cn import ric
 
 from services.understanding.entities.entities import EntityType
 from services.understanding.entities.spans import Claims
+from services.understanding.words import PROVINCES
 
 _SEP = r"[\s\-_.·•—–\u200b-\u200f\ufe0f\u20e3\ufeff]"
 _S = _SEP + "{0,2}"
@@ -62,7 +63,7 @@ _CASE_GROUPED = re.compile(r"(?<![A-Z0-9])[A-Z]{2,6}[-/]?20\d\d(?:[-/]\d{1,8}){1
 _OFFICE_WORDS = r"[府诉信访受复议字第办督政行民劳人社仲裁案立监投市区局公安法初终执消函告决申理件转]"
 # As offices number their papers: 豫信访2025第0456号, 苏府复〔2025〕77号, 皖03受2025-00123. At most eight digits
 # in a row, so that no identifier passes as one.
-_PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
+_PROVINCE = f"[{PROVINCES}]"
 _CASE_WRITTEN = re.compile(
     rf"(?:{_PROVINCE}\d{{0,4}})?{_OFFICE_WORDS}{{1,8}}(?:[〔\[(]20[0-3]\d[〕\])]年?第?|20[0-3]\d年?第)\d{{1,7}}(?:-\d+)?号|"
     rf"[(〔\[]20[0-3]\d[)〕\]]{_PROVINCE}\d{{0,4}}{_OFFICE_WORDS}{{1,4}}\d{{1,7}}号|"

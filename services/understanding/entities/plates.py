@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from services.understanding.entities.spans import Claims
+from services.understanding.words import PROVINCES
 
-_PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 # People put dots, spaces, dashes and invisible characters between the parts.
 _GAP = r"[\s·.•‧∙・。\-_—\u200b-\u200f\ufeff]{0,3}"
 _ONE = r"[\s·.•‧∙・\-\u200b-\u200f\ufeff]?"
 _X = "[A-Z0-9]"
 _NOT_MORE = r"(?![A-Z0-9])"
-_HEAD = rf"[{_PROVINCE}]{_GAP}[A-Z]{_GAP}"
+_HEAD = rf"[{PROVINCES}]{_GAP}[A-Z]{_GAP}"
 
 
 def _spaced(*parts: str) -> str:
@@ -35,7 +35,7 @@ _FORMS = (
 )
 _SPECIAL = (
     rf"WJ{_GAP}[0-9]{{2}}{_GAP}[0-9]{{5}}{_NOT_MORE}",
-    rf"WJ{_GAP}[{_PROVINCE}]?{_GAP}[0-9]{{4,5}}[A-Z0-9]?{_NOT_MORE}",
+    rf"WJ{_GAP}[{PROVINCES}]?{_GAP}[0-9]{{4,5}}[A-Z0-9]?{_NOT_MORE}",
     rf"(?<![A-Z0-9])使{_GAP}[0-9]{{3}}{_ONE}[0-9]{{3}}(?!\d)",
     rf"(?<![A-Z0-9])[0-9]{{3}}{_ONE}[0-9]{{3}}{_ONE}使(?!用|得|馆|命)",
     rf"(?<![A-Z0-9])[军空海北沈兰济南广成]{_GAP}[A-Z]{_GAP}[A-Z0-9]{{5}}{_NOT_MORE}",

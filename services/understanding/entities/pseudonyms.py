@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.understanding.entities.entities import PLACEHOLDER_LABELS, Entity
+from services.understanding import masks
+from services.understanding.entities.entities import Entity
 from services.understanding.entities.extractor import extract
+from services.understanding.placeholders import placeholder
 
-PLACEHOLDER = re.compile("【(?:" + "|".join(PLACEHOLDER_LABELS.values()) + r")\d+】")
 # Placeholders are the only thing that may stand in these brackets, so a citizen cannot type one.
 _NEUTRAL = str.maketrans("【】", "〔〕")
-
-# type -> (characters shown at the start, at the end)
-_SHOWN: dict[str, tuple[int, int]] = {
-    "id_card": (4, 4),
-    "license_file_no": (2, 4),
-    "household_no": (2, 3),
-    "engine_tail": (0, 2),
-    "phone_tail": (0, 1),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +31,8 @@ class Pseudonymised:
 
 
 def mask(entity: Entity) -> str:
-    """How an identifier is shown: 粤B7**92, 4401**********0007, 138****6125. Others are unchanged."""
-    if not entity.is_identifier:
-        return entity.value
-    text = entity.normalised
-    if entity.type == "plate":
-        head, tail = (3, 2) if len(text) >= 7 else (2, 1)
-    elif entity.type == "phone":
-        head, tail = (3, 4) if len(text) >= 11 else (2, 2)
-    else:
-        head, tail = _SHOWN[entity.type]
-    if len(text) <= head + tail:
-        head, tail = 0, min(1, len(text) - 1)
-    return text[:head] + "*" * (len(text) - head - tail) + (text[-tail:] if tail else "")
+    """How an entity is shown to people: an identifier by its ends, others unchanged."""
+    return masks.mask(entity.type, entity.normalised) if entity.is_identifier else entity.value
 
 
 def pseudonymise(
@@ -77,7 +57,7 @@ def pseudonymise(
         before = safe[position : entity.start]
         surface = entity.value
         if entity.is_identifier:
-            surface = f"【{PLACEHOLDER_LABELS[entity.type]}{numbering(entity.type, entity.normalised)}】"
+            surface = placeholder(entity.type, numbering(entity.type, entity.normalised))
             identifiers.append((surface, entity))
         length += len(before)
         entities.append(entity.at(length, surface))

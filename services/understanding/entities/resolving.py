@@ -17,7 +17,7 @@ from typing import Literal
 from services.understanding.entities import latin_times
 from services.understanding.entities.datetimes import Mention, Part, find_mentions
 from services.understanding.entities.lunar import festival, lunar_day
-from services.understanding.entities.numerals import DIGITS, number
+from services.understanding.numerals import DIGITS, number
 
 Lean = Literal["past", "nearest", "future"]
 

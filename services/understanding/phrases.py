@@ -1,15 +1,32 @@
-"""How a citizen steers: back, from the beginning, on, corrected, the same again, and questions about a result.
+"""What people say to steer a talk: yes, no, stop, back, on, again, the same, and questions about a result.
 
-Pure functions over a text; what follows from them is decided in decision.py.
+Functions over a text, standard library only; what follows from them is decided where they are asked.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from components.forms import Form
-from components.text import normalise
+from services.understanding.folding import bare
+from services.understanding.numerals import ordinal_in
+from services.understanding.placeholders import normalise
+
+# A word for yes, no or stop is one line here.
+YES: Final = (
+    "同意", "好", "好的", "可以", "行", "是", "是的", "对", "对的", "确认", "确定", "没问题", "ok",
+)  # fmt: skip
+NO: Final = ("不同意", "不", "不要", "不行", "不可以", "拒绝", "否")
+STOP: Final = (
+    "取消", "算了", "不查", "不办", "不弄", "不填", "不搞", "不绑", "不绑定", "别查", "返回", "退出", "停止", "结束",
+    "放弃", "不用了", "不要了", "不需要了", "不想", "先不", "下次再", "以后再",
+)  # fmt: skip
+_YES: Final = re.compile("(?:" + "|".join(sorted(YES, key=len, reverse=True)) + "|嗯+)[吧了啊呀]?")
+_STOP_BEGINS: Final = re.compile(
+    "^(?:那|那就|好吧|哎|唉|我|还是)*(?:" + "|".join(STOP) + r")(?!.*(?:预约|我的号|约的号)).{0,10}$"
+)
+_STOP_WHOLE: Final = re.compile("(?:先)?(?:" + "|".join(STOP) + ")(?:了)?(?:吧)?")
 
 _EDGE: Final = " 。.!！,，、~～?？"
 _POLITE: Final = r"(?:那|那就|我|请|麻烦|帮我|我想|我要|还是|好的?|嗯|哎|唉|啊|，|,| )*"
@@ -52,13 +69,38 @@ _FILLER: Final = re.compile(
     r"|了|呢|啊|呀|吗|嘛|多少|怎么样|怎样|什么|一下|下|看看|查查|查|会|有|没有|还|到底|再|人家"
     r"|[,，。.?？!！\s]"
 )
-_ORDINAL: Final = re.compile(r"第([一二三四五六七八九十]|\d{1,2})[个条期项家]")
-_DIGITS: Final = "一二三四五六七八九十"
 _LONGEST_DETAIL: Final = 18
+
+Details = Sequence[tuple[str, Sequence[str]]]
+"""Each key with the patterns by which it is asked for."""
 
 
 def _plain(text: str) -> str:
     return normalise(text).strip(_EDGE)
+
+
+def says_yes(text: str) -> bool:
+    """A whole message that agrees, and says nothing else.
+
+    >>> says_yes("好的。"), says_yes("嗯嗯"), says_yes("好的那水费呢")
+    (True, True, False)
+    """
+    return bool(_YES.fullmatch(bare(text)))
+
+
+def says_no(text: str) -> bool:
+    """A whole message that refuses, and says nothing else."""
+    return bare(text) in NO
+
+
+def wants_to_stop(text: str) -> bool:
+    """What is being done is given up ("算了", "那不查了"); nothing of an appointment that was made."""
+    return bool(_STOP_BEGINS.match(normalise(text)))
+
+
+def says_stop(text: str) -> bool:
+    """A whole message that gives up, and says nothing else."""
+    return bool(_STOP_WHOLE.fullmatch(bare(text)))
 
 
 def wants_back(text: str) -> bool:
@@ -114,21 +156,20 @@ def is_elliptic(text: str) -> bool:
     return len(plain) <= 14 and bool(_ELLIPTIC.search(plain))
 
 
-def asked_detail(form: Form, text: str) -> str | None:
-    """What of the last result a text asks about: a key of the form's `details`, or "nth:N"; None when it says more.
+def asked_detail(details: Details, text: str) -> str | None:
+    """What of the last result a text asks about: a key of a form's `details`, or "nth:N"; None when it says more.
 
     Nothing but words for the detail and small words may be in it: "那罚款多少" is about the result, "闯红灯罚款多少"
     is a question of its own.
     """
     plain = _plain(text)
-    if not form.details or len(plain) > _LONGEST_DETAIL:
+    if not details or len(plain) > _LONGEST_DETAIL:
         return None
-    ordinal = _ORDINAL.search(plain)
-    if ordinal and not _FILLER.sub("", plain.replace(ordinal.group(0), "")):
-        number = ordinal.group(1)
-        return f"nth:{int(number) if number.isdigit() else _DIGITS.index(number) + 1}"
+    ordinal = ordinal_in(plain)
+    if ordinal and not _FILLER.sub("", plain.replace(ordinal[1], "")):
+        return f"nth:{ordinal[0]}"
     best: tuple[int, str] | None = None
-    for key, words in form.details:
+    for key, words in details:
         for word in words:
             found = re.search(word, plain)
             if found is None or _FILLER.sub("", plain[: found.start()] + plain[found.end() :]):

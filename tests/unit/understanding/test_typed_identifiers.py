@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.coordinates import read_position, wgs84_to_gcj02
-from services.lookups import validators
+from services.understanding import identifiers as validators
 
 
 @pytest.mark.parametrize(
@@ -65,27 +65,6 @@ def test_an_engine_number_is_cut_to_its_last_six() -> None:
     assert validators.normalise_engine_tail("发动机3F0712") is None
 
 
-@pytest.mark.parametrize(
-    ("sentence", "kind"),
-    [
-        ("帮我查一下水费", "水费"),
-        ("这个月电费多少", "电费"),
-        ("查水电费", None),
-        ("煤气费欠了吗", "燃气费"),
-        ("查账单", None),
-    ],
-)
-def test_the_kind_of_bill_is_read_from_the_sentence_when_it_is_clear(sentence: str, kind: str | None) -> None:
-    assert validators.bill_kind_in(sentence) == kind
-
-
-@pytest.mark.parametrize(
-    ("sentence", "kind"), [("附近哪有公厕", "公共厕所"), ("最近的车管所在哪", "车管所"), ("附近有加油站吗", None)]
-)
-def test_the_kind_of_place_is_read_from_the_sentence(sentence: str, kind: str | None) -> None:
-    assert validators.place_kind_in(sentence) == kind
-
-
 def test_a_full_id_card_needs_its_check_character() -> None:
     assert validators.id_card_is_valid("11010519491231002X")  # the example of GB 11643-1999
     assert validators.normalise_id_card_tail("11010519491231002x") == "002X"
@@ -101,20 +80,6 @@ def test_file_numbers_households_and_case_numbers_have_their_lengths() -> None:
     assert validators.normalise_household_no("800") is None
     assert validators.normalise_case_no("bj-20260815-0021") == "BJ202608150021"
     assert validators.normalise_case_no("工单") is None
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [("粤B7K392", "粤B7**92"), ("80013327", "800***27"), ("12345", "1**45"), ("281X", "***X"), ("", "")],
-)
-def test_a_masked_identifier_keeps_only_its_ends(value: str, shown: str) -> None:
-    assert validators.mask(value) == shown
-
-
-@given(st.text(min_size=5, max_size=30, alphabet=st.characters(exclude_characters="*")))
-def test_a_mask_keeps_the_length_and_hides_at_least_two_characters(value: str) -> None:
-    assert len(validators.mask(value)) == len(value)
-    assert validators.mask(value).count("*") >= 2
 
 
 def test_positions_are_read_and_brought_to_gcj02() -> None:
