@@ -2,7 +2,7 @@
 # Train when the sources or the embeddings changed, then serve. Replicas wait for whoever trains.
 set -eu
 models=/data/rasa/models
-name=$(cat /data/rasa/nlu.npz config.yml credentials.yml generate.py $(find components data domain forms -type f | sort) | sha256sum | cut -c1-16)
+name=$(cat /data/rasa/nlu.npz config.yml credentials.yml generate.py $(find components data domain forms ../services/understanding -type f -not -name "*.pyc" | sort) | sha256sum | cut -c1-16)
 mkdir -p "$models"
 (
   flock 9

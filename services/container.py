@@ -16,6 +16,7 @@ import httpx
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services import classifiers
 from services.appointments.citizens import CitizenDesk
 from services.appointments.events import AppointmentNews
 from services.bindings.schemas import Ask, Check, SystemAway
@@ -243,7 +244,9 @@ class Container:
     @cached_property
     def classifier(self) -> cases.LiveClassifier:
         """What a new case is probably about."""
-        return cases.LiveClassifier(self.database, self.embedder)
+        return cases.LiveClassifier(
+            self.database, self.embedder, lambda: classifiers.subjects_of(self.settings.var_dir)
+        )
 
     @cached_property
     def presence(self) -> cases.Presence:
@@ -304,6 +307,7 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
         claim_lapse=timedelta(minutes=settings.claim_lapse_minutes),
     )
     _wire(bus, conversations, signals)
+    classifiers.use_danger(settings.var_dir)
     return Container(
         settings=settings,
         clock=clock,

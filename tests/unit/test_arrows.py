@@ -26,6 +26,7 @@ ON_TOP = {
     "actions",
     "services.app",
     "services.backup",
+    "services.classifiers",
     "services.cli",
     "services.commands",
     "services.container",
@@ -41,7 +42,7 @@ ON_TOP = {
 GROUND = LAYERS[:2]
 ALONE = {"bot", "services.sandbox"}
 # What the dialogue's runtime may import, and what there is in it for these to import.
-FOR_THE_BOT = {"folding", "numerals", "phrases", "placeholders", "words"}
+FOR_THE_BOT = {"classifier", "folding", "numerals", "phrases", "placeholders", "words"}
 IN_THE_BOT = {*sys.stdlib_module_names, "numpy", "scipy", "sklearn"}
 # A feature's own HTTP layer may use these of a lower feature besides its service and schemas.
 SHARED_PARTS = {"service", "schemas", "endpoints", "events", "policies", "clocks", "calendar"}

@@ -19,7 +19,7 @@ from services.understanding.danger.detector import (
     presumed,
     wants_hearing,
 )
-from services.understanding.danger.meaning import Heard, Vector
+from services.understanding.danger.judge import Heard, Vector
 from services.understanding.danger.replies import emergency_reply
 
 __all__ = [

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from services.understanding.danger import meaning
-from services.understanding.danger.classifier import chance, log_odds, probability
+from services.understanding.danger.judge import Heard, chance, log_odds, probability, worth_hearing
 from services.understanding.danger.lexicon import prepare, signals, suppressors
-from services.understanding.danger.meaning import Heard, worth_hearing
 
 Level = Literal["critical", "serious"]
 Category = Literal[
@@ -140,8 +138,7 @@ def likelihood(text: str, heard: Heard | None = None) -> float | None:
 
 def _together(prepared: str, heard: Heard | None) -> float | None:
     """Log odds of n-grams and meaning; None when nothing is known of the meaning, or it is that of a letter."""
-    said = meaning.log_odds(heard) if heard is not None and 0 < len(prepared) <= _HEARD else None
-    return None if said is None else log_odds(prepared) + said
+    return log_odds(prepared, heard) if heard is not None and 0 < len(prepared) <= _HEARD else None
 
 
 def _passages(prepared: str) -> Iterator[str]:

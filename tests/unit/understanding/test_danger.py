@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.understanding.danger import Heard, detect, emergency_reply, likelihood, meaning, wants_hearing
+from services.understanding.danger import Heard, detect, emergency_reply, judge, likelihood, wants_hearing
+from services.understanding.danger.learning import read_examples
 from services.understanding.danger.lexicon import prepare
-from services.understanding.danger.train import fit_meaning, read_examples
 
 HELDOUT = Path(__file__).with_name("urgency_heldout.tsv")
 ROUTES = Path(__file__).parents[2] / "bot" / "heldout"
@@ -134,16 +134,6 @@ def test_the_examples_are_many_and_none_is_on_both_sides() -> None:
     assert not {prepare(text) for text in urgent} & {prepare(text) for text in calm}
 
 
-def test_the_network_learns_what_the_vectors_tell_and_the_same_each_time() -> None:
-    vectors = np.random.default_rng(1).normal(size=(4000, 8)).astype(np.float32)
-    labels = (vectors[:, 0] > 0).astype(np.int64)
-    arrays = fit_meaning(vectors, labels)
-    again = fit_meaning(vectors, labels)
-    assert all((arrays[name] == again[name]).all() for name in arrays)
-    hidden = np.maximum((vectors - arrays["mean"]) / arrays["deviation"] @ arrays["hidden"] + arrays["hidden_bias"], 0)
-    assert (((hidden @ arrays["weights"] + arrays["bias"]) > 0) == labels).mean() > 0.95
-
-
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
@@ -164,7 +154,7 @@ def test_only_short_messages_that_hold_words_are_embedded_on_arrival(text: str, 
 def test_an_embedding_of_another_model_is_no_opinion() -> None:
     text = "家里煤气味很大"
     odd = Heard(text, "another-model", np.ones(384, dtype=np.float32))
-    short = Heard(text, meaning.shipped().model, np.ones(8, dtype=np.float32))
+    short = Heard(text, judge.shipped().embedder, np.ones(8, dtype=np.float32))
     assert likelihood(text, odd) == likelihood(text, short) == likelihood(text)
     assert detect(text, odd) == detect(text)
 

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.cases import learning
-from services.cases.classifier import CaseModel
-from services.cases.classifier.features import prepare
-from services.cases.classifier.model import ModelDamaged
-from services.cases.classifier.train import KINDS, read_examples
+from services.cases import learning, subjects
 from services.cases.proposing import InUse
+from services.cases.subjects import KINDS, prepare, read_examples
 from services.core.errors import BadRequest
+from services.understanding.classifier.model import ModelDamaged
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "messages_dev.jsonl"
 SCHEME = {"咨询": "consultation", "投诉/求助": ["complaint", "help", "report"], "建言": "suggestion"}
@@ -34,7 +32,7 @@ def labelled(rows: list[dict[str, Any]]) -> list[learning.LabelledCase]:
     ],
 )
 def test_the_shipped_model_knows_plain_messages_by_their_n_grams_alone(text: str, kind: str, department: str) -> None:
-    found = CaseModel.shipped().predict(text)
+    found = subjects.shipped().predict(text)
     assert (found["kind"].label, found["department"].label) == (kind, department)
 
 
@@ -46,19 +44,19 @@ def test_the_examples_hold_every_kind_often_enough_and_no_message_twice() -> Non
 
 
 def test_a_model_is_the_same_after_its_bytes_and_damaged_bytes_are_refused() -> None:
-    model = CaseModel.shipped()
+    model = subjects.shipped()
     data = model.to_bytes()
-    again = CaseModel.from_bytes(data)
+    again = subjects.read(data)
     assert again.to_bytes() == data
     assert again.predict("地铁几点收班") == model.predict("地铁几点收班")
     for broken in (b"", data[:500], b"PK" + data[2:900]):
         with pytest.raises(ModelDamaged):
-            CaseModel.from_bytes(broken)
+            subjects.read(broken)
 
 
 def test_a_text_of_nothing_known_gets_a_guess_without_confidence_of_one() -> None:
     for text in ("", "𪚥" * 30):
-        guess = CaseModel.shipped().predict(text)["kind"]
+        guess = subjects.shipped().predict(text)["kind"]
         assert 0 < guess.confidence < 0.9
 
 
@@ -118,7 +116,7 @@ def shared_rows() -> list[dict[str, Any]]:
 
 
 def test_the_shipped_model_tells_the_kinds_of_real_messages_apart() -> None:
-    using = InUse(0, CaseModel.shipped(), {})
+    using = InUse(0, subjects.shipped(), {})
     figures = learning.measure(using, labelled(shared_rows()), None, None, mapping={"kinds": SCHEME})
     assert figures["kind_accuracy"] >= 0.70
     assert figures["kind_sure_accuracy"] > figures["kind_accuracy"]
