@@ -186,6 +186,7 @@ def recipe() -> Recipe:
         vector_strengths=(0.002, 0.005, 0.01),
         shares=tuple(tenth / 10 for tenth in range(10)),
         fewest_per_label=FEWEST_PER_LABEL,
+        most=100_000,
     )
 
 

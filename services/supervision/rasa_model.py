@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,9 @@ SOURCES = (
 UNDERSTANDING = PROJECT / "services" / "understanding"
 SHARED = ("*.py", "data/*.txt", "classifier/*.py")
 AT_ONCE = 256
+# Rasa takes the stickers "[抱拳][抱拳]" for an annotated "抱拳". A single text without a vector would leave the whole
+# classifier without any.
+_ANNOTATED = re.compile(r"\[([^\]]+)\]\[[^\]]*\]")
 TRAIN_SECONDS = 15 * 60
 MODELS_KEPT = 3
 
@@ -108,7 +112,7 @@ def generate(target: Path) -> None:
 def embed_examples(target: Path, embedder: Embedder, progress: Progress | None = None) -> None:
     """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text)."""
     try:
-        texts = list(dict.fromkeys(example.text for example in dialogue_examples()))
+        texts = list(dict.fromkeys(_ANNOTATED.sub(r"\1", example.text) for example in dialogue_examples()))
     except (OSError, KeyError, TypeError, yaml.YAMLError):
         raise StartError("the Rasa training examples could not be read") from None
     query_vectors(target.parent, texts, embedder, keep=target.name, progress=progress)

@@ -37,7 +37,6 @@ Say = Callable[[str], None]
 Numbers = npt.NDArray[np.int64]
 
 FOLDS: Final = 5
-MOST_TERMS: Final = 100_000
 RANDOM_STATE: Final = 7
 SHARPNESSES: Final = (0.3, 0.5, 0.7, 1.0, 1.3, 1.7, 2.2, 3.0)
 BATCH: Final = 128
@@ -58,8 +57,8 @@ class Recipe:
     regularisation (C); of networks the weight of the L2 penalty. shares: how much say the embedding has, 0 to 1.
     sharpness: what the pooled logarithms are multiplied with when nothing is left to choose. units: of the hidden
     layer, 0 for a regression; networks: how many, started differently; passes over the texts. balanced: every label
-    counts the same, however many texts it has. fewest: texts a term must occur in; smallest: weights below it are left
-    out. weighted: the terms come with their weights.
+    counts the same, however many texts it has. fewest: texts a term must occur in; most: how many terms, the commonest;
+    smallest: weights below it are left out. weighted: the terms come with their weights.
     """
 
     grams: Literal["regression", "margins"] = "regression"
@@ -73,6 +72,7 @@ class Recipe:
     gram_passes: int = 2000
     balanced: bool = False
     fewest: int = 2
+    most: int = 1_000_000
     fewest_per_label: int = 1
     smallest: float = 0.0
     weighted: bool = False
@@ -160,7 +160,7 @@ def _vocabulary(terms: Terms, texts: Sequence[str], recipe: Recipe) -> tuple[lis
         frequencies.update(terms(text).keys())
     shared = [(term, count) for term, count in frequencies.items() if count >= recipe.fewest]
     shared.sort(key=lambda pair: (-pair[1], pair[0]))
-    vocabulary = sorted(term for term, _ in shared[:MOST_TERMS])
+    vocabulary = sorted(term for term, _ in shared[: recipe.most])
     idf = [math.log((1 + len(texts)) / (1 + frequencies[term])) + 1 for term in vocabulary]
     return vocabulary, np.array([] if recipe.weighted else idf, dtype=np.float32)
 
@@ -172,6 +172,8 @@ def _matrix(model: Classifier, texts: Sequence[str]) -> Any:
     return sparse.csr_matrix(
         (np.concatenate([values for _, values in rows]), np.concatenate([columns for columns, _ in rows]), pointers),
         shape=(len(texts), len(model.vocabulary)),
+        # Terms of weights that are not brought to one length need it: in single precision a fit ends too early.
+        dtype=np.float32 if model.idf.size else np.float64,
     )
 
 
