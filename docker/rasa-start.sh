@@ -8,7 +8,7 @@ mkdir -p "$models"
   flock 9
   if [ ! -f "$models/$name.tar.gz" ]; then
     python generate.py --out "$models/.build"
-    HUIYING_NLU_EMBEDDINGS=/data/rasa/nlu.npz rasa train --quiet --domain "$models/.build/domain" --data data "$models/.build/rules" --out "$models" --fixed-model-name "part-$name"
+    HUIYING_NLU_EMBEDDINGS=/data/rasa/nlu.npz rasa train --quiet --force --domain "$models/.build/domain" --data data "$models/.build/rules" --out "$models" --fixed-model-name "part-$name"
     mv "$models/part-$name.tar.gz" "$models/$name.tar.gz"
   fi
 ) 9>"$models/.lock"

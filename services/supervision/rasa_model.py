@@ -69,8 +69,9 @@ def ensure_model(var_dir: Path, embedder: Embedder, *, progress: Progress | None
     embed_examples(embeddings, embedder, progress)
     build = folder / f"build-{name}"
     generate(build)
+    # What Rasa keeps of an earlier training knows nothing of the embeddings: --force leaves it alone.
     command = [
-        BOT_PYTHON, "-m", "rasa", "train", "--quiet",
+        BOT_PYTHON, "-m", "rasa", "train", "--quiet", "--force",
         "--config", BOT / "config.yml", "--domain", build / "domain", "--data", BOT / "data", build / "rules",
         "--out", folder / "models", "--fixed-model-name", f"part-{name}",
     ]  # fmt: skip
