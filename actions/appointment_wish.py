@@ -5,8 +5,8 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from services.appointments.schemas import Opening
-from services.conversations.extraction import resolve_datetime
 from services.core.clock import SHANGHAI
+from services.understanding.entities import resolve_datetime
 
 DAY = timedelta(days=1)
 LATEST = time(23, 59)

@@ -25,6 +25,8 @@ from services.appointments.texts import day_of, hour_of, when
 from services.core.clock import SHANGHAI, Clock
 from services.core.crypto import Reference, Secrets
 from services.core.errors import NotFound
+from services.understanding.folding import bare
+from services.understanding.phrases import says_yes
 
 SLOT = "appointment"
 NOT_OPEN = "这里还没有开通在线预约。您可以拨打 12345 政务服务便民热线预约，或由工作人员协助您办理。"
@@ -41,9 +43,7 @@ LISTING = re.compile(
     r"我的预约|我约(的|了)|查(一下|下|看)?(我的)?预约|预约(状态|记录|情况|成功了?吗)|"
     r"约的(号|时间)?是?(几点|哪天|什么时候)"
 )
-YES = re.compile(
-    r"^(确认|确定|好的?|可以|行|是的?|对|没问题|嗯+|ok|就这个|约吧)(预约|改期|取消)?[吧了啊呀。！!]*$", re.IGNORECASE
-)
+AGREED = re.compile(r"(确认|确定|好的?|可以|行|是的?)(预约|改期|取消)[吧了啊呀]?|就这个|约吧")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,10 @@ class BookAppointment(CitizenAction):
         return Reply(said, events=events)
 
 
+def _agrees(text: str) -> bool:
+    return says_yes(text) or AGREED.fullmatch(bare(text)) is not None
+
+
 class _Turn:
     """One message of the talk: what to say and what is left open."""
 
@@ -172,7 +176,7 @@ class _Turn:
         draft = replace(draft, start=chosen.start_at.isoformat())
         if not self._person(draft):
             return self._ask_phone(draft)
-        if draft.step == "confirm" and YES.match(self._text.strip()):
+        if draft.step == "confirm" and _agrees(self._text):
             person = self._person(draft)
             if person is not None and self._desk.needs_code(self._id, person, draft.service):
                 return self._verify(draft, CONFIRM)
@@ -332,7 +336,7 @@ class _Turn:
 
     def _cancel(self, draft: Draft, one: AppointmentOut) -> Said:
         if draft.step == "confirm":
-            if self._text == KEEP or not (self._text == CONFIRM_CANCEL or YES.match(self._text.strip())):
+            if self._text == KEEP or not (self._text == CONFIRM_CANCEL or _agrees(self._text)):
                 return [self.say("好的，预约保留。")], None
             self._desk.cancel(self._id, self._seq, one.no)
             return [self.say(f"已经取消：{one.service_name}，{when(one.start_at, one.end_at)}。需要时可以再约。")], None
@@ -347,7 +351,7 @@ class _Turn:
         if not isinstance(chosen, Opening):
             return chosen
         draft = replace(draft, start=chosen.start_at.isoformat())
-        if draft.step == "confirm" and (self._text == CONFIRM_MOVE or YES.match(self._text.strip())):
+        if draft.step == "confirm" and (self._text == CONFIRM_MOVE or _agrees(self._text)):
             return [self._told(self._desk.move(self._id, self._seq, one.no, chosen.start_at), "已经改好：")], None
         text = "\n".join(
             [

@@ -20,7 +20,8 @@ BOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(BOT))
 
 from components.forms import Form, FormMistake, Slot, read_forms  # noqa: E402
-from components.text import PLACEHOLDER_NAMES  # noqa: E402
+
+from services.understanding.placeholders import PLACEHOLDER_NAMES  # noqa: E402
 
 BETWEEN = (
     "faq_answer", "faq_candidates", "faq_miss", "chitchat_in_form", "chitchat_identity", "abuse", "continue_form",

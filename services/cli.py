@@ -22,6 +22,7 @@ from services.commands import (
     secrets,
     sla,
     system,
+    training,
     users,
 )
 from services.core.errors import BadRequest, HuiyingError, place_of
@@ -48,6 +49,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(system.database, name="db")
 app.command("up")(system.up)
 app.command("setup")(system.setup)
+app.command("train")(training.train)
 app.command("doctor")(system.doctor)
 app.command("rights")(rights.rights)
 app.command("backup")(backup.backup)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from knowledge_base import Answers, Embedder, Reranker, SqliteEmbeddingCache, Synonyms, load_embedder, load_reranker
 from knowledge_base.embedding.batching import BatchingEmbedder
 from knowledge_base.retrieval.synonyms import DEFAULT as DEFAULT_SYNONYMS
+from services import classifiers
 from services.accounts import service as accounts
 from services.accounts.brakes import Brakes
 from services.accounts.passwords import Passwords
@@ -41,7 +42,6 @@ from services.cases.events import (
 )
 from services.citizens.events import ReminderDue
 from services.conversations.events import ConversationChanged
-from services.conversations.extraction import mask, pseudonymise
 from services.conversations.rendering import lookup_result
 from services.conversations.schemas import Outgoing
 from services.conversations.service import Conversations
@@ -67,6 +67,8 @@ from services.lookups.service import LookupService
 from services.notifications import service as notifications
 from services.notifications.service import OutboxGrew, StaffTold
 from services.notifications.sms import SmsGateway
+from services.understanding.entities import pseudonymise
+from services.understanding.masks import mask
 
 # Nobody waits longer for the turn of a password.
 TURN_SECONDS = 5.0
@@ -271,7 +273,9 @@ class Container:
     @cached_property
     def classifier(self) -> cases.LiveClassifier:
         """What a new case is probably about."""
-        return cases.LiveClassifier(self.database, self.embedder)
+        return cases.LiveClassifier(
+            self.database, self.embedder, lambda: classifiers.subjects_of(self.settings.var_dir)
+        )
 
     @cached_property
     def presence(self) -> cases.Presence:
@@ -316,7 +320,7 @@ class Container:
         hidden = pseudonymise(text, lambda kind, value: numbers.setdefault((kind, value), len(numbers) + 1))
         shown = hidden.text
         for placeholder, entity in hidden.identifiers:
-            shown = shown.replace(placeholder, mask(entity))
+            shown = shown.replace(placeholder, mask(entity.type, entity.value))
         return shown
 
     def identifiers_of(self, conversation_id: str) -> list[dict[str, str]]:
@@ -367,6 +371,7 @@ def build_container(settings: Settings, clock: Clock | None = None) -> Container
         per_address=settings.per_address,
     )
     _wire(bus, conversations, signals)
+    classifiers.use_danger(settings.var_dir)
     return Container(
         settings=settings,
         clock=clock,

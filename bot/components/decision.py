@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from components import booking, steering
+from components import booking
 from components.forms import Form, Slot, forms
 from components.routes import FORM_OF_INTENT, ROUTE_OF_FORM, ROUTE_OF_INTENT, SIBLINGS, SLOTS_OF_FORM
 from components.slot_values import (
@@ -22,8 +22,9 @@ from components.slot_values import (
     sibling_form,
     values_of,
 )
-from components.text import normalise, without_spans
 from components.turn import IDENTIFIERS, Entity, Memory, Turn
+from services.understanding import phrases
+from services.understanding.placeholders import without_spans
 
 LOOKUPS: Final = frozenset(
     {*(intent for intent, form in FORM_OF_INTENT.items() if not forms()[form].opens_case), "book_appointment"}
@@ -37,11 +38,6 @@ FORGOTTEN_AFTER: Final = 24 * 3600
 """Seconds of silence after which nothing of an earlier form or lookup is taken up again."""
 NOT_GIVEN: Final = "未提供"
 
-_CANCEL: Final = re.compile(
-    r"^(那|那就|好吧|哎|唉|我|还是)*"
-    r"(取消|算了|不查|不办|不弄|不填|不搞|别查|返回|退出|停止|结束|放弃|不用了|不要了|不需要了|不想|先不|下次再|以后再)"
-    r"(?!.*(预约|我的号|约的号)).{0,10}$"
-)
 _QUESTION: Final = re.compile(r"[?？吗呢么]|怎样|多少|如何|哪|几|为啥|咋|能不能|可不可以|是不是")
 _POSITION: Final = re.compile(r"^-?\d{1,2}\.\d+\s*,\s*-?\d{1,3}\.\d+")
 _NOWHERE: Final = re.compile(r"什么|啥|怎么|不知道|不清楚|不晓得|没有")
@@ -127,13 +123,13 @@ def _booking(turn: Turn, settings: Settings) -> Decision | None:
         return None
     offered = turn.text.strip() in (draft.get("options") or ())
     if not offered:
-        if _CANCEL.match(normalise(turn.text)) or turn.intent == "cancel":
+        if phrases.wants_to_stop(turn.text) or turn.intent == "cancel":
             emptied = (Entity(booking.SLOT, None, 0, 0),)
             return Decision("cancel", turn.probability, ROUTE_OF_INTENT["cancel"], emptied)
         other = turn.intent in LOOKUPS and turn.intent != "book_appointment" and sure
         if _asks(turn, settings) or (other and not turn.has("phone")):
             return None
-    if offered or booking.answers(turn) or steering.wants_on(turn.text):
+    if offered or booking.answers(turn) or phrases.wants_on(turn.text):
         return Decision("book_appointment", turn.probability, ROUTE_OF_INTENT["book_appointment"], ())
     return None
 
@@ -165,7 +161,7 @@ def _resumed(turn: Turn) -> Decision | None:
     form = turn.parked or (turn.paused[-1] if turn.paused else None)
     if form is None:
         return None
-    if steering.wants_on(turn.text):
+    if phrases.wants_on(turn.text):
         return _reopened(turn, form)
     waits = any(slot.kind == "identifier" and turn.has(slot.entity) for slot in forms()[form].slots)
     return _reopened(turn, form) if waits and not _rest(turn) else None
@@ -185,28 +181,28 @@ def _follow_up(turn: Turn, memory: Memory, settings: Settings) -> Decision | Non
     text = turn.text
     if turn.intent in BREAKING and turn.probability >= settings.interrupt:
         return None
-    if steering.wants_again(text) or steering.means_the_same(text):
+    if phrases.wants_again(text) or phrases.means_the_same(text):
         return _opened(turn, form, tuple(as_entities(dict(memory.values))), _remark(form, "好的，再查一次。"))
-    given = values_of(turn, memory.form, words=steering.corrects(text) or steering.changes(text))
+    given = values_of(turn, memory.form, words=phrases.corrects(text) or phrases.changes(text))
     names = {entity.type for entity in given}
     other_lookup = turn.intent in LOOKUPS and FORM_OF_INTENT.get(turn.intent) not in SIBLINGS[memory.form]
-    if (steering.corrects(text) or steering.changes(text)) and not (other_lookup and not given):
+    if (phrases.corrects(text) or phrases.changes(text)) and not (other_lookup and not given):
         if not given:
-            wrong = mistaken_slot(form, text, memory.values) if steering.corrects(text) else None
+            wrong = mistaken_slot(form, text, memory.values) if phrases.corrects(text) else None
             if wrong is None:
                 return None
             names = {wrong.name}
-        dropped = followers(form, names) if steering.changes(text) and not steering.corrects(text) else set()
+        dropped = followers(form, names) if phrases.changes(text) and not phrases.corrects(text) else set()
         kept = {name: value for name, value in memory.values.items() if name not in names | dropped}
         return _opened(turn, form, (*given, *as_entities(kept)), _remark(form, "好的，按改过的重新来。"))
-    if steering.is_elliptic(text):
-        detail = steering.asked_detail(form, text)
+    if phrases.is_elliptic(text):
+        detail = phrases.asked_detail(form.details, text)
         if detail is None:
             carried = _carried(turn, memory, settings)
             if carried is not None:
                 return carried
     else:
-        detail = steering.asked_detail(form, text)
+        detail = phrases.asked_detail(form.details, text)
     if detail is not None and form.lookup:
         entities = (*turn.entities, Entity("about", detail, 0, 0))
         return Decision("lookup_detail", turn.probability, form.route, entities)
@@ -243,22 +239,22 @@ def _inside(turn: Turn, slot: str, settings: Settings) -> Decision:
     steered = _steered(turn, form, asked)
     if steered is not None:
         return steered
-    if form.opens_case and intent != "human" and (steering.has_said_enough(turn.text)):
+    if form.opens_case and intent != "human" and (phrases.has_said_enough(turn.text)):
         return Decision("enough", probability, form.route, ())
-    if asked.optional and (steering.gives_nothing(turn.text) or (intent == "deny" and len(turn.text) <= 6)):
+    if asked.optional and (phrases.gives_nothing(turn.text) or (intent == "deny" and len(turn.text) <= 6)):
         return _in_form(turn, "inform", form, (Entity(slot, NOT_GIVEN, 0, 0),))
-    if _CANCEL.match(normalise(turn.text)) or (intent == "cancel" and probability >= settings.interrupt):
+    if phrases.wants_to_stop(turn.text) or (intent == "cancel" and probability >= settings.interrupt):
         return _cancelled(turn, form)
     own = intent == form.intent and bool(form.opens_case)
     if intent in BREAKING and not own and probability >= settings.interrupt and len(rest) > 1:
         return _broken_off(turn, form, intent, settings)
     if intent == "human" and form.opens_case:
         return _broken_off(turn, form, intent, settings)
-    values = values_of(turn, form.name, asked=slot, words=steering.corrects(turn.text))
+    values = values_of(turn, form.name, asked=slot, words=phrases.corrects(turn.text))
     asks = _asks(turn, settings)
     if values and not asks:
         return _taken(turn, form, values)
-    if steering.corrects(turn.text) and not asks and not values:
+    if phrases.corrects(turn.text) and not asks and not values:
         wrong = mistaken_slot(form, turn.text, turn.given(form.name))
         if wrong is not None:
             return _in_form(turn, "inform", form, (Entity(wrong.name, None, 0, 0),), "好的，请重新告诉我。")
@@ -295,19 +291,19 @@ def _inside(turn: Turn, slot: str, settings: Settings) -> Decision:
 def _steered(turn: Turn, form: Form, asked: Slot) -> Decision | None:
     """Back, from the beginning, on, and the same as before."""
     given = turn.given(form.name)
-    if steering.wants_restart(turn.text):
+    if phrases.wants_restart(turn.text):
         if not given:
             return _in_form(turn, "continue_form", form)
         emptied = tuple(Entity(name, None, 0, 0) for name in given)
         return _in_form(turn, "inform", form, emptied, "好的，我们从头开始。")
-    if steering.wants_back(turn.text):
+    if phrases.wants_back(turn.text):
         earlier = [name for name in form.slot_names[: form.slot_names.index(asked.name)] if name in given]
         if not earlier:
             return _cancelled(turn, form)
         return _in_form(turn, "inform", form, (Entity(earlier[-1], None, 0, 0),), "好的，回到上一步。")
-    if steering.wants_on(turn.text):
+    if phrases.wants_on(turn.text):
         return _in_form(turn, "continue_form", form)
-    if steering.means_the_same(turn.text):
+    if phrases.means_the_same(turn.text):
         known = turn.memory.values.get(asked.name) if turn.memory else None
         if known is not None:
             return _in_form(turn, "inform", form, (Entity(asked.name, known, 0, 0),), "好的，用刚才的。")
@@ -321,7 +317,7 @@ def _taken(turn: Turn, form: Form, values: tuple[Entity, ...]) -> Decision:
     remark, emptied = None, ()
     if replaced:
         remark = "好的，已经改过来了。"
-        if steering.changes(turn.text) and not steering.corrects(turn.text):
+        if phrases.changes(turn.text) and not phrases.corrects(turn.text):
             present = {entity.type for entity in values}
             emptied = tuple(Entity(name, None, 0, 0) for name in followers(form, replaced) - present if name in given)
     known = known_values(turn, form, {**given, **{entity.type: entity.value for entity in (*values, *emptied)}})

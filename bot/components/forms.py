@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import yaml
 
+from services.understanding.words import VOCABULARIES, Option
+
 FOLDER: Final = Path(__file__).resolve().parent.parent / "forms"
 KINDS: Final = ("identifier", "entity", "options", "place", "text")
 ROUTES: Final = (
@@ -41,17 +43,6 @@ class FormMistake(Exception):
         """Keep all of them; the message is the first."""
         super().__init__(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
         self.problems = problems
-
-
-@dataclass(frozen=True)
-class Option:
-    """A value of a slot, the patterns that name it, and whether it is offered as a button."""
-
-    title: str
-    words: tuple[str, ...] = ()
-    brief: str = ""
-    shown: bool = True
-    other: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +181,7 @@ class _Reader:
         self._known(given, _SLOT_KEYS, place)
         name = self._name(given, "name", place)
         kind = self._one_of(given, "kind", place, KINDS)
-        options = given.get("options") or []
+        options = self._options(given.get("options") or [], (*place, "options"))
         if (kind == "options") != bool(options):
             self.wrong((*place, "options"), "options belong to a slot of kind options, and only there")
         entity = self._text(given, "entity", place)
@@ -203,7 +194,7 @@ class _Reader:
             entity=entity or name,
             parameter=self._text(given, "parameter", place) or name,
             invalid=self._text(given, "invalid", place),
-            options=tuple(self._option(one, (*place, "options", i)) for i, one in enumerate(options)),
+            options=options,
             pick=self._one_of(given, "pick", place, PICKS, "longest"),
             buttons=tuple((key, str(value)) for key, value in self._pairs(given, "buttons", place)),
             labels=self._list(given.get("labels") or [], (*place, "labels")),
@@ -212,6 +203,15 @@ class _Reader:
             optional=self._flag(given, "optional", place),
             follows=self._text(given, "follows", place),
         )
+
+    def _options(self, given: object, place: tuple[Any, ...]) -> tuple[Option, ...]:
+        """Those that are listed, or those of a vocabulary that is named."""
+        if isinstance(given, list):
+            return tuple(self._option(one, (*place, i)) for i, one in enumerate(given))
+        if isinstance(given, str) and given in VOCABULARIES:
+            return VOCABULARIES[given]
+        self.wrong(place, f"a list, or one of {', '.join(VOCABULARIES)}, is needed")
+        return ()
 
     def _option(self, given: object, place: tuple[Any, ...]) -> Option:
         if isinstance(given, str):

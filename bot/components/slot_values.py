@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from components.forms import Form, Slot, forms
 from components.routes import FORM_OF_INTENT, SIBLINGS
 from components.turn import Entity, Turn
-from components.words import named_option
+from services.understanding.words import named_option
 
 
 def values_of(turn: Turn, form: str, *, asked: str | None = None, words: bool | None = None) -> tuple[Entity, ...]:
@@ -21,7 +21,11 @@ def values_of(turn: Turn, form: str, *, asked: str | None = None, words: bool | 
     for slot in spec.slots:
         if slot.kind == "options":
             said = slot.name == asked or about or bool(words)
-            kind = named_option(slot, turn.text, asked=slot.name == asked) if said else None
+            kind = (
+                named_option(slot.options, turn.text, asked=slot.name == asked, only=slot.pick == "only")
+                if said
+                else None
+            )
             if kind is not None:
                 found.append(Entity(slot.name, kind, 0, 0))
             continue
@@ -62,7 +66,7 @@ def _means(form: Form, slot: str, said: str, bound: str) -> bool:
     if said == bound:
         return True
     spec = form.slot(slot)
-    return spec.kind == "options" and named_option(spec, bound, asked=True) == said
+    return spec.kind == "options" and named_option(spec.options, bound, asked=True, only=spec.pick == "only") == said
 
 
 def bound_text(form: Form, known: tuple[Entity, ...]) -> str:

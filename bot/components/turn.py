@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from components.routes import FORM_OF_SLOT, LOOKUP_FORMS, ROUTE_OF_SLOT, SLOTS_OF_FORM
-from components.text import case_number, placeholders
+from services.understanding.placeholders import case_number, placeholders
 
 _MOST_BOUND: Final = 50
 BANDS: Final = ("answer", "candidates", "none")

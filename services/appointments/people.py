@@ -5,17 +5,11 @@ from typing import Any
 from services.appointments.models import Appointment, WaitingEntry
 from services.appointments.schemas import Person
 from services.core.crypto import Secrets
+from services.understanding.masks import mask
 
 
 def person_hash(secrets: Secrets, person: Person) -> str:
     return secrets.keyed_hash(f"{person.kind}:{person.number}")
-
-
-def masked(person: Person) -> str:
-    """138****6125, 4401**********0007"""
-    head, tail = (3, 4) if person.kind == "phone" else (4, 4)
-    number = person.number
-    return number[:head] + "*" * max(len(number) - head - tail, 4) + number[-tail:]
 
 
 def columns(secrets: Secrets, person: Person) -> dict[str, Any]:
@@ -23,7 +17,7 @@ def columns(secrets: Secrets, person: Person) -> dict[str, Any]:
     return {
         "person_hash": person_hash(secrets, person),
         "person_encrypted": secrets.encrypt(person.number),
-        "person_masked": masked(person),
+        "person_masked": mask(person.kind, person.number),
         "name_encrypted": secrets.encrypt(person.name) if person.name else None,
     }
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, get_args
 
 from services.citizens.schemas import ReminderKind
+from services.understanding.words import BILL_KINDS, PLATE_KINDS, Option
 
 BindingKind = Literal["plate", "licence", "household", "matter"]
 BINDING_KINDS: tuple[BindingKind, ...] = get_args(BindingKind)
@@ -15,14 +16,14 @@ BINDING_KINDS: tuple[BindingKind, ...] = get_args(BindingKind)
 class Asked:
     """One value of a binding: the slot of the forms that it fills, and how it is asked for.
 
-    `entity` is what extraction calls it; without one the value is one of `options` (title -> words that mean it).
+    `entity` is what extraction calls it; without one the value is one of `options`.
     """
 
     slot: str
     ask: str
     invalid: str
     entity: str | None = None
-    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,6 @@ class BindingType:
     reminders: tuple[ReminderKind, ...]
 
 
-PLATE_KINDS = {
-    "小型汽车": ("小型汽车", "小车", "轿车", "蓝牌", "小汽车"),
-    "大型汽车": ("大型汽车", "大车", "货车", "客车", "黄牌"),
-    "小型新能源汽车": ("小型新能源", "新能源小型", "绿牌", "新能源"),
-    "大型新能源汽车": ("大型新能源", "新能源大型"),
-    "普通摩托车": ("摩托",),
-    "挂车": ("挂车",),
-}
-BILL_KINDS = {
-    "水费": ("水费", "自来水", "水表", "水"),
-    "电费": ("电费", "电表", "用电", "电"),
-    "燃气费": ("燃气", "天然气", "煤气", "气"),
-    "供暖费": ("供暖", "暖气", "供热", "取暖", "暖"),
-}
 TYPES: dict[BindingKind, BindingType] = {
     "plate": BindingType(
         title="车牌",

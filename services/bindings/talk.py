@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from services.bindings.schemas import TYPES, Asked, BindingKind, Draft, Intent, Said
 from services.citizens.schemas import REMINDER_KINDS, ReminderKind
-from services.core.wire import whole
+from services.understanding.phrases import says_no, says_stop, says_yes
+from services.understanding.placeholders import PLACEHOLDER
+from services.understanding.words import named_option
 
 OPEN_FOR = timedelta(minutes=30)
 MISFITS = 3
@@ -19,7 +21,6 @@ CONSENT, KIND, PHONE, CODE = "consent", "kind", "phone", "code"
 CONSENT_YES, CONSENT_NO, CANCEL, AGAIN, OTHER_PHONE = "同意绑定", "不同意", "取消绑定流程", "重新发送", "换个手机号"
 UNBIND_CHOICE = "unbind:"
 
-_PLACEHOLDER = re.compile(r"【[^【】]{1,20}】")
 _CASE_NO = re.compile(r"[A-Za-z]{0,4}\d[\d-]{5,24}")
 _EDGE = " 　。，！？!?,.~～"
 _ASK = r"(?:请|请帮我|帮我|麻烦|麻烦帮我|我想|我要|我想要|我来)?"
@@ -60,9 +61,6 @@ _STOP = re.compile(
 )
 _STOP_WORDS = frozenset(["停止提醒", "退订", "TD", "T", "td", "关闭提醒", "取消提醒", "不要提醒", "别提醒", "别提醒我"])
 _REMINDING = re.compile(r"提醒|通知|推送|退订|订阅")
-_CANCEL = re.compile(r"(?:取消|算了|不绑了|不绑定了|不用了|退出|返回|先不绑了?|取消绑定流程|不办了)(?:吧)?")
-_YES = re.compile(r"同意(?:绑定)?|好的?|可以|行|是的?|嗯+|确认|ok", re.IGNORECASE)
-_NO = re.compile(r"不同意|不要|不行|不可以|拒绝|否|不")
 _CODE = re.compile(r"(?:我的)?(?:验证码)?(?:是|为|:|：)?(\d{6})")
 _RESEND = re.compile(
     r"(?:没收到|没有收到|收不到|还没收到|重发|重新发|重新发送|再发|再发送)(?:验证码)?(?:一次|一遍|一下)?(?:吧)?"
@@ -96,7 +94,7 @@ def understand(said: Said, draft: Draft | None, now: datetime) -> Intent | None:
     if said.chosen and text.startswith(UNBIND_CHOICE):
         return Intent("unbind", number=text.removeprefix(UNBIND_CHOICE))
     if draft is not None:
-        if _CANCEL.fullmatch(text):
+        if text == CANCEL or says_stop(text):
             return Intent("cancel")
         answer = _answer(said, text, draft)
         if answer is not None:
@@ -139,21 +137,16 @@ def next_step(draft: Draft) -> str:
 
 
 def option_in(asked: Asked, text: str) -> str | None:
-    """The option that a text names: by its number in the list, its title, or a word; the longest word wins."""
-    titles = list(asked.options)
-    number = whole(text)
-    if number is not None and 1 <= number <= len(titles):
-        return titles[number - 1]
-    hits = [(len(word), title) for title, words in asked.options.items() for word in words if word in text]
-    return max(hits)[1] if hits else None
+    """The option that a text names: by its number in the list, its title, or a word."""
+    return named_option(asked.options, text, asked=True, only=True)
 
 
 def _answer(said: Said, text: str, draft: Draft) -> Intent | None:
     """The answer to what was asked last."""
     if draft.step == CONSENT:
-        if _YES.fullmatch(text):
+        if text == CONSENT_YES or says_yes(text):
             return Intent("consent")
-        return Intent("refuse") if _NO.fullmatch(text) else None
+        return Intent("refuse") if says_no(text) else None
     if draft.step == KIND:
         kind = _kind_named(text)
         return Intent("value", kind=kind) if kind else None
@@ -225,7 +218,7 @@ def _start(said: Said, groups: Mapping[str, str | None]) -> Intent | None:
         if own and kind in (None, name):
             kind, values = name, own
             break
-    beside = _PLACEHOLDER.sub("", _CASE_NO.sub("", rest) if kind == "matter" else rest).strip(_EDGE)
+    beside = PLACEHOLDER.sub("", _CASE_NO.sub("", rest) if kind == "matter" else rest).strip(_EDGE)
     if kind is not None:
         for asked in TYPES[kind].asked:
             option = option_in(asked, beside) if asked.options and beside and not beside.isdigit() else None

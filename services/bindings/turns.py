@@ -45,6 +45,7 @@ from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import HuiyingError
 from services.core.wire import LARGEST, whole
+from services.understanding.masks import mask
 
 CONSENT_TEXT = (
     "绑定后，查询时不用再填号码，也可以开启提醒。用途：仅用于为您查询和提醒；保存：加密存放，直到您解绑，"
@@ -392,7 +393,7 @@ def _purpose(draft: Draft) -> Purpose:
 
 
 def _question(asked: Asked) -> Reply:
-    return Reply(asked.ask, tuple((title, title) for title in asked.options))
+    return Reply(asked.ask, tuple((title, title) for title in (one.title for one in asked.options if one.shown)))
 
 
 def _kept(slot: str, value: str) -> str:
@@ -402,5 +403,5 @@ def _kept(slot: str, value: str) -> str:
 
 def _shown(slot: str, hidden: Hidden) -> str:
     if slot == "case_no":
-        return hidden.value[:4] + "*" * max(len(hidden.value) - 8, 2) + hidden.value[-4:]
+        return mask(slot, hidden.value)
     return hidden.masked

@@ -21,12 +21,13 @@ from services.cases.clockwork import Clock, Hands, Terms
 from services.cases.events import CaseNews
 from services.cases.life import CaseState, Happening
 from services.cases.models import OPEN_STATUSES, Case, CaseClock, CaseEvent
-from services.cases.states import EventType, Status
+from services.cases.states import EventType
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict
 from services.sla import service as sla
 from services.sla.policies import Kind, Policy, Priority
+from services.understanding.case_states import Status
 
 log = structlog.get_logger(__name__)
 

@@ -10,17 +10,15 @@ from services.cases.models import Case
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, Forbidden
-from services.core.person_names import CALLED, NAMED
 from services.knowledge import service as knowledge
 from services.knowledge.schemas import DraftView
 from services.sla import service as sla
+from services.understanding.masks import MASKED
+from services.understanding.person_names import CALLED, NAMED
+from services.understanding.placeholders import PLACEHOLDER
 
 SETTLED = ("resolved", "closed")
 
-# Placeholders of the dialogue (【手机号1】) and what masks leave of a number (138****6125).
-_PLACEHOLDER = re.compile(r"【([^【】\d]{1,8})\d+】")
-_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼示"
-_MASKED = re.compile(rf"[{_PROVINCES}]?[A-Za-z0-9]*\*{{2,}}[A-Za-z0-9]*")
 _CASE_NO = re.compile(r"(?<![A-Za-z0-9])GD\d{13,}")
 # A phone number, an identity card, a bank card: with blanks or dashes in it or not.
 _LONG_NUMBER = re.compile(r"(?<!\d)1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)\d(?:[ -]?\d){13,18}[ -]?[\dXx]?(?![\dXx])")
@@ -88,10 +86,10 @@ def impersonal(text: str, hide: Callable[[str], str]) -> str:
     >>> impersonal("王先生您好，请带138****6125的回执", lambda text: text)
     '市民您好，请带（号码）的回执'
     """
-    text = _PLACEHOLDER.sub(r"（\1）", text)
+    text = PLACEHOLDER.sub(r"（\1）", text)
     text = hide(text)
-    text = _PLACEHOLDER.sub(r"（\1）", text)
-    for pattern in (_E_MAIL, _MASKED, _CASE_NO, _LONG_NUMBER):
+    text = PLACEHOLDER.sub(r"（\1）", text)
+    for pattern in (_E_MAIL, MASKED, _CASE_NO, _LONG_NUMBER):
         text = pattern.sub("（号码）", text)
     text = re.sub(r"(?:（号码）){2,}", "（号码）", text)
     text = NAMED.sub(r"\1（姓名）", text)

@@ -29,11 +29,11 @@ from services.cases.schemas import (
     TitleIn,
     TransferIn,
 )
-from services.cases.states import Status
 from services.core.audit import record
 from services.core.web import container_of
 from services.core.wire import Offset
 from services.knowledge.schemas import DraftView
+from services.understanding.case_states import Status
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from sqlalchemy.exc import IntegrityError
@@ -25,16 +25,20 @@ from knowledge_base import Embedder, EmbeddingCache, ImportRejected
 from knowledge_base.embedding.cache import embed_passages_cached
 from knowledge_base.evaluate import wilson
 from knowledge_base.tables import Columns, Limits, plain, read_file, read_table
-from services.cases import repository
-from services.cases.classifier import CaseModel
-from services.cases.classifier.model import Floats
+from services.cases import repository, subjects
 from services.cases.models import CaseModelRow
-from services.cases.proposing import DEPARTMENT, KIND, WORDS, InUse
+from services.cases.proposing import WORDS, InUse
+from services.cases.subjects import DEPARTMENT, KIND
 from services.core import audit, yaml_lines
 from services.core.database import UnitOfWork
 from services.core.errors import BadRequest, Conflict
+from services.understanding.classifier.model import Classifier, Floats
+
+if TYPE_CHECKING:
+    from services.understanding.classifier.fitting import Recipe
 
 FEWEST_ROWS: Final = 40
+FEWEST_PER_LABEL: Final = 5
 MOST_ROWS: Final = 200_000
 LONGEST_TEXT: Final = 20_000
 REJECTED_SHOWN: Final = 50
@@ -149,13 +153,13 @@ def train(
     *,
     say: Callable[[str], None],
     progress: Progress | None = None,
-) -> tuple[CaseModel, dict[str, Any]]:
-    """A model of the rows and its figures (`classifier.fitting.fit`). `embedder` None: n-grams alone.
+) -> tuple[Classifier, dict[str, Any]]:
+    """A model of the rows and its figures (`understanding.classifier.fitting.fit`). `embedder` None: n-grams alone.
 
     Raises BadRequest for too few rows, or when the kinds cannot be told apart.
     """
     # scikit-learn takes a second to import and only learning needs it.
-    from services.cases.classifier.fitting import FEWEST_PER_LABEL, Question, TooFewExamples, fit
+    from services.understanding.classifier.fitting import Question, TooFewExamples, fit
 
     if len(rows) < FEWEST_ROWS:
         raise BadRequest(f"可用的行只有 {len(rows)} 条，至少需要 {FEWEST_ROWS} 条")
@@ -165,14 +169,46 @@ def train(
         questions.append(Question(DEPARTMENT, [row.place for row in rows]))
     identity = embedder.identity if embedder is not None else ""
     try:
-        return fit([row.text for row in rows], questions, vectors, embedder=identity, say=say)
+        texts = [row.text for row in rows]
+        return fit(subjects.terms, texts, questions, vectors, recipe(), embedder=identity, say=say)
     except TooFewExamples as error:
         what = "kind" if str(error) == KIND else "domain 或 department"
         raise BadRequest(f"{what} 至少要有两种，每种不少于 {FEWEST_PER_LABEL} 条") from None
 
 
+def recipe() -> Recipe:
+    """How kinds and departments are learned: strengths and the embedding's share are chosen on the rows themselves."""
+    from services.understanding.classifier.fitting import Recipe
+
+    return Recipe(
+        grams="margins",
+        gram_strengths=(0.3, 1.0),
+        vector_strengths=(0.002, 0.005, 0.01),
+        shares=tuple(tenth / 10 for tenth in range(10)),
+        fewest_per_label=FEWEST_PER_LABEL,
+        most=100_000,
+    )
+
+
+def fit_shipped(
+    embedder: Embedder, cache: EmbeddingCache | None, *, say: Callable[[str], None], progress: Progress | None = None
+) -> Classifier:
+    """The classifier that comes with the project, of its own examples, for this embedding model."""
+    rows = [LabelledCase(text=one.text, kind=one.kind, department=one.department) for one in subjects.read_examples()]
+    return train(rows, embedder, cache, say=say, progress=progress)[0]
+
+
+def shipped_digest() -> str:
+    """Digest of the project's own examples: a classifier that says another one is stale."""
+    from services.understanding.classifier.fitting import Question, digest
+
+    rows = subjects.read_examples()
+    questions = [Question(KIND, [row.kind for row in rows]), Question(DEPARTMENT, [row.department for row in rows])]
+    return digest([row.text for row in rows], questions)
+
+
 def store(
-    uow: UnitOfWork, model: CaseModel, figures: dict[str, Any], mapping: Mapped, *, actor: str, now: datetime
+    uow: UnitOfWork, model: Classifier, figures: dict[str, Any], mapping: Mapped, *, actor: str, now: datetime
 ) -> int:
     """Store the model as the newest version, which every process uses from its next case on; returns its number.
 

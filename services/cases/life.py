@@ -13,9 +13,10 @@ from typing import Literal, assert_never
 
 from services.cases import clockwork
 from services.cases.clockwork import Clock, Promise, Terms
-from services.cases.states import OPEN, EventType, Status, next_status
+from services.cases.states import OPEN, EventType, next_status
 from services.sla.clocks import Pause
 from services.sla.policies import TARGETS, Kind, Limit, Priority, Target
+from services.understanding.case_states import Status
 
 # The city's calendar changed, or its policies were put on running clocks on purpose.
 Why = Literal["calendar", "policy"]

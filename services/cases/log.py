@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any, cast
 
 from services.cases.models import Case, CaseEvent
-from services.cases.states import EventType, Status, next_status
+from services.cases.states import EventType, next_status
 from services.core.audit import record
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.understanding.case_states import Status
 
 
 def append(

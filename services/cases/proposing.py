@@ -14,21 +14,20 @@ from typing import Any, Final
 import structlog
 
 from knowledge_base import Embedder, KnowledgeBaseError
-from services.cases import repository
-from services.cases.classifier import CaseModel
-from services.cases.classifier.model import Floats, ModelDamaged
+from services.cases import repository, subjects
+from services.cases.subjects import DEPARTMENT, KIND
 from services.cases.tip_offs import is_confidential
 from services.core.database import Database, UnitOfWork
 from services.sla import service as sla
 from services.sla.policies import KIND_NAMES, UNASSIGNED, Kind
+from services.understanding.classifier.model import Classifier, Floats, ModelDamaged
 
 log = structlog.get_logger(__name__)
 
 SURE: Final = 0.6
 """From this confidence on a proposal is taken; below it a clerk decides."""
 SHIPPED: Final = 0
-KIND, DEPARTMENT = "kind", "department"
-# Danger to life is found by services/conversations/urgency; no model says it.
+# Danger to life is found by services/understanding/danger; no model says it.
 WORDS: Final[dict[str, Kind]] = {
     **{word: kind for kind, name in KIND_NAMES.items() for word in (kind, name) if kind != "urgent"},
     "建言": "suggestion",
@@ -67,7 +66,7 @@ class InUse:
     """A model with its version and what its labels are called here."""
 
     version: int
-    model: CaseModel
+    model: Classifier
     mapping: Mapping[str, Mapping[str, Any]]
 
     def propose(self, text: str, vector: Floats | None) -> Proposal:
@@ -96,7 +95,14 @@ class LiveClassifier:
     'suggestion'
     """
 
-    def __init__(self, database: Database, embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        embedder: Callable[[], Embedder],
+        shipped: Callable[[], Classifier] = subjects.shipped,
+    ) -> None:
+        """`shipped`: the classifier of who has none of its own, as it is or fitted for another embedding model."""
+        self._shipped = shipped
         self._database = database
         self._embedder = embedder
         self._lock = threading.Lock()
@@ -119,20 +125,20 @@ class LiveClassifier:
                     self._using = self._load(newest)
                 except ModelDamaged as error:
                     log.error("case model not readable", version=newest, kind=str(error))
-                    before = self._using.model if self._using else CaseModel.shipped()
+                    before = self._using.model if self._using else self._shipped()
                     mapping = self._using.mapping if self._using else {}
                     self._using = InUse(newest, before, mapping)
             return self._using
 
     def _load(self, version: int) -> InUse:
         if version == SHIPPED:
-            return InUse(SHIPPED, CaseModel.shipped(), {})
+            return InUse(SHIPPED, self._shipped(), {})
         with self._database.unit_of_work(read_only=True) as uow:
             row = repository.case_model(uow.session, version)
             data, mapping = row.model, row.mapping
-        return InUse(version, CaseModel.from_bytes(data), mapping)
+        return InUse(version, subjects.read(data), mapping)
 
-    def _vector(self, model: CaseModel, text: str) -> Floats | None:
+    def _vector(self, model: Classifier, text: str) -> Floats | None:
         if not model.embedder:
             return None
         try:

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.cases.clockwork import Since
-from services.cases.states import Status
 from services.knowledge.schemas import DraftView
 from services.sla.clocks import State
 from services.sla.policies import Kind, Priority, Target
+from services.understanding.case_states import Status
 
 TEXT_LIMIT = 5000
 

@@ -33,7 +33,6 @@ from services.cases.recomputing import recompute_running
 from services.cases.reporting import period, report
 from services.cases.schemas import AlarmOut, CaseDetail, CaseList, CaseOut, Watch
 from services.cases.sight import Shade, readable, secrets_in, shade, sight_of, visible_among
-from services.cases.states import STATUS_NAMES
 from services.cases.supervision import alert_level, press, reports, set_alert_level
 from services.cases.tip_offs import is_tip_off
 from services.cases.urgent import acknowledge, alarm_of, ringing_for, watch_over
@@ -44,7 +43,6 @@ from services.core.database import UnitOfWork
 from services.core.errors import NotFound
 
 __all__ = [
-    "STATUS_NAMES",
     "AlarmOut",
     "AlarmsFrom",
     "CaseDetail",

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from services.core.errors import Conflict
+from services.understanding.case_states import CASE_STATES, Status
 
-Status = Literal["new", "assigned", "in_progress", "waiting", "resolved", "closed", "reopened", "merged", "transferred"]
 OPEN: tuple[Status, ...] = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
 EventType = Literal[
     "opened",
@@ -45,17 +45,6 @@ EventType = Literal[
     "escalated",
 ]
 
-STATUS_NAMES: dict[Status, str] = {
-    "new": "待受理",
-    "assigned": "已受理",
-    "in_progress": "办理中",
-    "waiting": "待市民补充",
-    "resolved": "已办结",
-    "closed": "已关闭",
-    "reopened": "重新办理",
-    "merged": "已合并",
-    "transferred": "已转办",
-}
 EVENT_NAMES: dict[EventType, str] = {
     "opened": "登记",
     "asked_again": "再次请求人工",
@@ -161,5 +150,5 @@ def next_status(status: Status | None, event: EventType) -> Status:
             "noted" | "access_changed" | "retitled",
         ):
             return status
-    now = STATUS_NAMES[status] if status is not None else "尚未登记"
+    now = CASE_STATES[status].desk if status is not None else "尚未登记"
     raise Conflict(f"工单当前状态为“{now}”，不能{EVENT_NAMES[event]}", case_status=status)

@@ -21,7 +21,7 @@ from services.cases.schemas import (
     HandOut,
     ProposalOut,
 )
-from services.cases.states import EVENT_NAMES, EventType, Status
+from services.cases.states import EVENT_NAMES, EventType
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
@@ -29,6 +29,7 @@ from services.sla import clocks as rules
 from services.sla import service as sla
 from services.sla.clocks import State
 from services.sla.policies import Kind, Priority, Target, Unit
+from services.understanding.case_states import Status
 
 
 def get_case(uow: UnitOfWork, secrets: Secrets, *, case_no: str, user: StaffUser, now: datetime) -> CaseDetail:

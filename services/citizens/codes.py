@@ -17,6 +17,7 @@ from services.core.database import UnitOfWork
 from services.core.errors import TooManyRequests, Unprocessable
 from services.core.sql import lock_hashes
 from services.notifications import service as notifications
+from services.understanding.masks import mask
 
 DIGITS = 6
 HOUR = timedelta(hours=1)
@@ -27,11 +28,6 @@ Draw = Callable[[int], int]
 
 def phone_hash(secrets: Secrets, number: str) -> str:
     return secrets.keyed_hash(f"phone:{number}")
-
-
-def masked(number: str) -> str:
-    """138****6125"""
-    return number[:3] + "*" * max(len(number) - 7, 4) + number[-4:]
 
 
 def is_mobile(number: str) -> bool:
@@ -75,7 +71,7 @@ def send_code(
         purpose=purpose,
         phone_hash=hashed,
         phone_encrypted=secrets.encrypt(number),
-        phone_masked=masked(number),
+        phone_masked=mask("phone", number),
         code_hash="",
         tries=0,
         created_at=now,

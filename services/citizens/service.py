@@ -7,7 +7,7 @@ Never commits.
 """
 
 from services.citizens.city import apply_city, load_rules
-from services.citizens.codes import Draw, check_code, is_mobile, masked, phone_hash, send_code, verified_phone
+from services.citizens.codes import Draw, check_code, is_mobile, phone_hash, send_code, verified_phone
 from services.citizens.reminding import choices, choices_of, choose, forget, is_quiet, remind, set_aside
 from services.citizens.schemas import (
     REMINDER_KINDS,
@@ -39,7 +39,6 @@ __all__ = [
     "is_mobile",
     "is_quiet",
     "load_rules",
-    "masked",
     "phone_hash",
     "remind",
     "send_code",

@@ -16,6 +16,7 @@ from services.lookups.connectors import ConnectorMistake
 from services.supervision.first_start import prepare_data
 from services.supervision.rasa_model import embed_examples
 from services.supervision.stack import Stack
+from services.supervision.training import Workshop, fit_for
 from services.web.endpoints import NAVIGATION
 
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
@@ -44,6 +45,7 @@ def setup() -> None:
     for account in prepare_data(parts, say=lambda line: typer.echo(f"huiying: {line}")):
         typer.echo(f"{account.name} ({account.role})  password: {account.password}")
     embed_examples(parts.settings.var_dir / "rasa" / "nlu.npz", parts.embedder())
+    fit_for(Workshop(parts.settings.var_dir, parts.embedder(), parts.embedding_cache, typer.echo))
 
 
 @needs("system.run")

@@ -12,7 +12,12 @@ from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.restraint import Restraint
 from services.conversations.schemas import Arrival, InboundMessage, Outgoing
-from services.conversations.urgency import (
+from services.core.crypto import Secrets
+from services.core.database import UnitOfWork
+from services.core.errors import BadRequest, NotFound, TooManyRequests, Unprocessable
+from services.lookups import service as lookups
+from services.notifications import service as notifications
+from services.understanding.danger import (
     LASTS,
     Heard,
     Urgency,
@@ -21,11 +26,6 @@ from services.conversations.urgency import (
     emergency_reply,
     following,
 )
-from services.core.crypto import Secrets
-from services.core.database import UnitOfWork
-from services.core.errors import BadRequest, NotFound, TooManyRequests, Unprocessable
-from services.lookups import service as lookups
-from services.notifications import service as notifications
 
 QUEUE_LIMIT = 50
 

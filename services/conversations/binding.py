@@ -9,14 +9,14 @@ from typing import Any
 
 from services.bindings import service as bindings
 from services.conversations import repository, vault
-from services.conversations.extraction import Entity
-from services.conversations.extraction.folding import fold
 from services.conversations.models import Conversation
 from services.conversations.outcomes import unchanged
 from services.conversations.schemas import Option, Outgoing, Talked, TurnContext, TurnOutcome
 from services.core import audit
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.understanding.entities import Entity
+from services.understanding.folding import fold
 
 # The slots of forms that are identifiers, by the entity that fills them; the others are words.
 _ENTITIES = {"plate": "plate", "engine_tail": "engine_tail", "id_card": "id_card"}

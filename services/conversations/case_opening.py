@@ -9,11 +9,11 @@ from services.conversations.messages import RECENT_MESSAGES, Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.restraint import Restraint
 from services.conversations.schemas import Option, Outgoing
-from services.conversations.urgency import detect
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.sla import service as sla
 from services.sla.policies import Kind
+from services.understanding.danger import detect
 
 # The newest of these tell what a case is about.
 CASE_MESSAGES = 5

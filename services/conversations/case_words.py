@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from services.menus import service as menus
+from services.understanding.folding import bare
 
 What = Literal["list", "press", "withdraw", "add", "confirm", "reopen"]
 
@@ -57,7 +57,7 @@ class CaseWord:
 
 def read(text: str, *, in_form: bool = False) -> CaseWord | None:
     """The case word that a message is, or None."""
-    folded = menus.fold(text)
+    folded = bare(text)
     for what, shape in _SHAPES:
         match = shape.fullmatch(folded)
         if match:

@@ -13,15 +13,15 @@ from knowledge_base import KnowledgeBase, SearchResult
 from services.bindings import service as bindings
 from services.conversations import binding, rendering, shortcuts, texts
 from services.conversations.dialogue import Dialogue, DialogueUnavailable
-from services.conversations.extraction import IDENTIFIER_TYPES
-from services.conversations.following import continues
 from services.conversations.outcomes import unchanged
 from services.conversations.payloads import EMPTY, read_payloads
 from services.conversations.schemas import TurnContext, TurnOutcome
-from services.conversations.sentences import HUMAN_WORDS, NO_WORDS, YES_WORDS
-from services.conversations.splitting import split
-from services.conversations.urgency import Heard, Vector, likelihood, wants_hearing
-from services.core import person_names
+from services.understanding import person_names, phrases
+from services.understanding.danger import Heard, Vector, likelihood, wants_hearing
+from services.understanding.entities import IDENTIFIER_TYPES
+from services.understanding.following import continues
+from services.understanding.phrases import says_no, says_yes
+from services.understanding.splitting import split
 
 log = structlog.get_logger(__name__)
 
@@ -288,7 +288,7 @@ class Decider:
         if (danger or 0.0) >= SUSPECTED:
             return unchanged(context, route="urgent", case_kind="urgent")
         # Without Rasa only these words reach a person; with it the dialogue decides.
-        if any(word in text for word in HUMAN_WORDS):
+        if any(word in text for word in phrases.HUMAN):
             return unchanged(context, route="human", case_kind="help")
         if snapshot is not None and found.band == "answer":
             payloads: list[dict[str, Any]] = [{"type": "faq_answer", "route": "faq"}]
@@ -332,9 +332,9 @@ def consent_in(context: TurnContext) -> bool | None:
     if context.handler == "human" or (context.deferred_seq is None and context.deferred_payloads is None):
         return None
     answer = context.text.strip(" 。，！!,.")
-    if answer == texts.CONSENT_YES or (context.kind == "text" and answer in YES_WORDS):
+    if answer == texts.CONSENT_YES or (context.kind == "text" and says_yes(answer)):
         return True
-    if answer == texts.CONSENT_NO or (context.kind == "text" and answer in NO_WORDS):
+    if answer == texts.CONSENT_NO or (context.kind == "text" and says_no(answer)):
         return False
     return None
 

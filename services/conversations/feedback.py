@@ -1,7 +1,7 @@
 """Helpful or not: the two small options under an answer, and the words that say the same."""
 
 from services.conversations.schemas import Option
-from services.menus import service as menus
+from services.understanding.folding import bare
 
 HELPFUL, NOT_HELPFUL = "helpful:", "unhelpful:"
 HELPFUL_TITLE, NOT_HELPFUL_TITLE = "有帮助", "没帮助"
@@ -42,7 +42,7 @@ def title(helpful: bool) -> str:
 
 def typed(text: str) -> bool | None:
     """What a whole message says of the answer before it; None when it speaks of something else."""
-    folded = menus.fold(text)
+    folded = bare(text)
     if folded in YES_WORDS:
         return True
     return False if folded in NO_WORDS else None
@@ -50,4 +50,4 @@ def typed(text: str) -> bool | None:
 
 def names_answer(text: str) -> bool:
     """Whether such a message can be about nothing but an answer, even one of some turns ago."""
-    return menus.fold(text) in UNMISTAKABLE
+    return bare(text) in UNMISTAKABLE

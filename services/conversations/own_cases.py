@@ -12,6 +12,7 @@ from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import HuiyingError
 from services.core.wire import whole
+from services.understanding.case_states import told_as
 
 OPEN = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
 SETTLED = ("resolved", "closed")
@@ -97,7 +98,7 @@ def _listed(own: list[cases.CaseOut]) -> Outgoing:
     options: list[Option] = []
     for case in own[:LISTED]:
         due = case.next_due_at if case.first_response_at is None else None
-        lines.append(texts.case_line(case.case_no, cases.STATUS_NAMES[case.status], due))
+        lines.append(texts.case_line(case.case_no, told_as(case.status), due))
         options += [
             Option(title=f"{title} {case.case_no}", payload=f"{texts.CASE_CHOICE}{case.case_no}:{what}")
             for title, what in _buttons(case.status)

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from services.bindings.service import Check, Draft, Intent
 from services.cases.service import Proposal
-from services.conversations.urgency import Heard
 from services.menus.service import Account, Command, Place, Reply
 from services.sla.policies import Kind
+from services.understanding.danger import Heard
 
 Handler = Literal["bot", "human"]
 Sender = Literal["citizen", "bot", "clerk", "system"]

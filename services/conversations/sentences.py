@@ -12,13 +12,11 @@ True
 import re
 
 from services.conversations import case_words, feedback, texts
-from services.conversations.extraction import PLACEHOLDER
 from services.menus import service as menus
+from services.understanding import phrases
+from services.understanding.folding import bare
+from services.understanding.placeholders import PLACEHOLDER
 
-# Of a consent that was asked for.
-YES_WORDS = frozenset(["同意", "好", "好的", "可以", "行", "是", "是的", "嗯", "确认", "ok", "OK"])
-NO_WORDS = frozenset(["不同意", "不", "不要", "不行", "拒绝", "不可以", "否"])
-HUMAN_WORDS = ("转人工", "人工客服", "人工服务", "找人工", "真人")
 # As long as a line of a list may be.
 TITLE_LIMIT = 40
 CUT = "…"
@@ -56,10 +54,10 @@ def is_command(text: str) -> bool:
     """Whether a whole message or sentence only moves the talk."""
     if text.startswith(texts.LOCATION_TEXT):
         return True
-    folded = menus.fold(text)
+    folded = bare(text)
     if _FIGURES.fullmatch(folded) or folded in _LISTED or _COMMAND.fullmatch(folded) or _CASE_NO.fullmatch(folded):
         return True
-    if PLACEHOLDER.search(text) and not _ABOUT_NUMBERS.sub("", PLACEHOLDER.sub("", menus.fold(text))):
+    if PLACEHOLDER.search(text) and not _ABOUT_NUMBERS.sub("", PLACEHOLDER.sub("", bare(text))):
         return True
     if menus.read(text) is not None:
         return True
@@ -120,11 +118,11 @@ def _moves_on(text: str) -> bool:
 
 
 _LISTED = frozenset(
-    menus.fold(word)
+    bare(word)
     for word in (
-        *YES_WORDS,
-        *NO_WORDS,
-        *HUMAN_WORDS,
+        *phrases.YES,
+        *phrases.NO,
+        *phrases.HUMAN,
         *texts.QUICK_REPLIES,
         "附近网点",
         "水电气账单",

@@ -35,7 +35,6 @@ from services.conversations.schemas import (
     TurnOutcome,
 )
 from services.conversations.turn_taking import LeaseLost, TurnTaking
-from services.conversations.urgency import Heard
 from services.core import audit
 from services.core.crypto import Secrets, hash_token, new_token
 from services.core.database import UnitOfWork
@@ -43,6 +42,7 @@ from services.core.errors import NotFound, Unauthorized
 from services.core.limits import PerAddress
 from services.menus import service as menus
 from services.notifications import service as notifications
+from services.understanding.danger import Heard
 
 NOTHING_HIDDEN = Shade()
 

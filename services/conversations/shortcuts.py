@@ -13,7 +13,6 @@ from typing import Any
 from knowledge_base import Entry, KnowledgeBase
 from services.conversations import feedback, rendering, repository, texts
 from services.conversations import menus as menu_texts
-from services.conversations.extraction import IDENTIFIER_TYPES, extract
 from services.conversations.models import Conversation, Message
 from services.conversations.outcomes import unchanged
 from services.conversations.schemas import (
@@ -29,6 +28,7 @@ from services.core.clock import SHANGHAI
 from services.core.database import UnitOfWork
 from services.knowledge import service as knowledge_service
 from services.menus import service as menus
+from services.understanding.entities import IDENTIFIER_TYPES, extract
 
 PLACE_KEPT = timedelta(hours=1)
 RECENT = 12

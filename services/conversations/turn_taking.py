@@ -19,12 +19,12 @@ from services.conversations.messages import Messages
 from services.conversations.models import Conversation, Message
 from services.conversations.restraint import Restraint
 from services.conversations.schemas import Outgoing, SendAnswer, Shortcuts, TurnContext, TurnOutcome
-from services.conversations.urgency import emergency_reply, presumed
 from services.core import audit, leases
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
 from services.core.errors import NotFound
 from services.retention import service as retention
+from services.understanding.danger import emergency_reply, presumed
 
 LEASE = timedelta(seconds=30)
 

@@ -22,11 +22,11 @@ from services.conversations.decisions import Decider, consent_in
 from services.conversations.schemas import Arrival, InboundMessage, SendAnswer, TurnContext, TurnOutcome
 from services.conversations.service import Conversations
 from services.conversations.turn_taking import LeaseLost
-from services.conversations.urgency import Heard
 from services.core import leases
 from services.core.clock import Clock
 from services.core.database import Database, UnitOfWork
 from services.core.signals import CONVERSATION, Signals
+from services.understanding.danger import Heard
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from services.conversations import repository
-from services.conversations.extraction import PLACEHOLDER_LABELS, Entity, mask, pseudonymise
 from services.conversations.models import Identifier
 from services.core.crypto import Secrets
 from services.core.database import UnitOfWork
+from services.understanding import placeholders
+from services.understanding.entities import Entity, mask, pseudonymise
 
 BRACKET = "【"
 """Begins every placeholder, and stands nowhere else in what a citizen wrote."""
@@ -88,7 +89,7 @@ def keep(uow: UnitOfWork, secrets: Secrets, *, conversation_id: str, seq: int, e
     if known is not None:
         return known.placeholder, known.masked
     number = max((_number(row.placeholder) for row in rows if row.type == entity.type), default=0) + 1
-    placeholder = f"【{PLACEHOLDER_LABELS[entity.type]}{number}】"
+    placeholder = placeholders.placeholder(entity.type, number)
     uow.session.add(_row(secrets, conversation_id, seq, placeholder, entity, value_hash))
     uow.session.flush()
     return placeholder, mask(entity)

@@ -17,12 +17,12 @@ from knowledge_base.tables import Cell, Columns, parse_json, plain, read_file, r
 from services.app import build_turns
 from services.container import Container
 from services.conversations.dialogue import RasaDialogue
-from services.conversations.extraction import extract
 from services.conversations.payloads import ROUTES
 from services.conversations.schemas import InboundMessage
 from services.conversations.turns import TurnRunner
 from services.core.errors import Unprocessable
 from services.evaluation.hard_pairs import is_hard_pair
+from services.understanding.entities import extract
 
 Progress = Callable[[int, int], None]
 NO_ROUTE = "none"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from services.conversations.extraction.folding import fold
+from services.understanding.folding import fold
 
 SERVICE_WORDS: Final = {
     "query_violation": r"违章|违法|违规|违停|罚单|罚款|扣分|扣几分|记分|几分|驾照分|闯红灯|超速",

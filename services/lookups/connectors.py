@@ -27,7 +27,7 @@ from pydantic import (
 from services.core import yaml_lines
 from services.core.errors import HuiyingError
 from services.lookups.schemas import ANSWERS
-from services.lookups.validators import FREE_TEXT, NORMALISERS
+from services.understanding.identifiers import FREE_TEXT, NORMALISERS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SECRET_PREFIX = "CONNECTOR_SECRET_"

@@ -18,8 +18,10 @@ from services.lookups.schemas import (
     ServicePoint,
     ViolationAnswer,
 )
-from services.lookups.validators import FREE_TEXT, NAMES, mask
 from services.places.schemas import OpeningHours
+from services.understanding.case_states import told_as
+from services.understanding.identifiers import FREE_TEXT, NAMES
+from services.understanding.masks import mask
 
 SHOWN_VIOLATIONS = 10
 SHOWN_POINTS = 5
@@ -58,6 +60,12 @@ def identifier_of(parameters: Mapping[str, str]) -> str | None:
     return known
 
 
+def masked_identifier(parameters: Mapping[str, str]) -> str:
+    """What a lookup is about as people see it; "" when it is about no identifier."""
+    kind = next((name for name in _IDENTIFIERS if parameters.get(name)), "")
+    return mask(kind, identifier_of(parameters) or "")
+
+
 def _yuan(amount: Decimal) -> str:
     return f"{amount:.2f}".removesuffix(".00")
 
@@ -69,7 +77,7 @@ def _local(moment: datetime) -> str:
 def violations(
     answer: ViolationAnswer, parameters: Mapping[str, str], texts: Mapping[str, str]
 ) -> tuple[str, dict[str, Any]]:
-    shown = mask(identifier_of(parameters) or "")
+    shown = masked_identifier(parameters)
     subject = f"车辆 {shown}" if parameters.get("plate") else f"驾驶证 {shown}"
     listed = sorted(answer.violations, key=lambda one: one.at, reverse=True)
     unhandled = [one for one in listed if not one.handled]
@@ -103,7 +111,7 @@ def violations(
 def bill(
     answer: BillAnswer, parameters: Mapping[str, str], texts: Mapping[str, str], now: datetime
 ) -> tuple[str, dict[str, Any]]:
-    shown, kind = mask(parameters["household_no"]), parameters["bill_kind"]
+    shown, kind = mask("household_no", parameters["household_no"]), parameters["bill_kind"]
     periods = sorted(answer.periods, key=lambda one: one.period, reverse=True)
     open_periods = [one for one in periods if not one.paid]
     owed = sum((one.amount for one in open_periods), Decimal(0))
@@ -164,24 +172,11 @@ def _period_line(one: BillPeriod, *, late: bool) -> str:
 
 
 def progress(answer: ProgressAnswer, parameters: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    shown = mask(parameters["case_no"])
+    shown = mask("case_no", parameters["case_no"])
     lines = [f"办件 {shown}：{answer.status}", f"事项：{answer.title}", f"办理部门：{answer.department}", ""]
     for stage in answer.stages:
         lines.append(f"{'✓' if stage.at else '○'} {stage.name}" + (f"　{_local(stage.at)}" if stage.at else ""))
     return "\n".join(lines).rstrip(), {"subject": shown, **answer.model_dump(mode="json")}
-
-
-_CASE_STATES = {
-    "new": "已受理，待分派",
-    "assigned": "已分派",
-    "in_progress": "办理中",
-    "waiting": "等待您补充",
-    "reopened": "重新办理中",
-    "transferred": "已转办，待受理",
-    "merged": "已合并办理",
-    "resolved": "已办结",
-    "closed": "已归档",
-}
 
 
 def facts(answer: FactsAnswer) -> tuple[str, dict[str, Any]]:
@@ -194,7 +189,7 @@ def facts(answer: FactsAnswer) -> tuple[str, dict[str, Any]]:
 def own_case(case: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """A case of this citizen (the fields of CASE in the architecture page)."""
     data = {name: case.get(name) for name in ("case_no", "status", "department")}
-    lines = [f"工单 {case['case_no']}：{_CASE_STATES.get(str(case.get('status')), '办理中')}"]
+    lines = [f"工单 {case['case_no']}：{told_as(str(case.get('status')))}"]
     if case.get("department"):
         lines.append(f"承办部门：{case['department']}")
     if case.get("clerk"):

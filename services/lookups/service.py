@@ -5,7 +5,6 @@
 No transaction is open while a departmental system is asked.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -34,8 +33,9 @@ from services.lookups.schemas import (
     Resolve,
     ServicePoint,
 )
-from services.lookups.validators import normalise_case_no, normaliser_of
 from services.places import service as places
+from services.understanding.identifiers import normalise_case_no, normaliser_of
+from services.understanding.placeholders import PLACEHOLDER
 
 T = TypeVar("T")
 
@@ -45,7 +45,6 @@ JOB_ATTEMPTS = 4
 WRONG_GUESSES_PER_HOUR = 5
 IDENTIFIERS_PER_DAY = 20
 OWN_CASE_PREFIX = "GD"
-_PLACEHOLDER = re.compile(r"【[^【】]{1,20}】")
 
 
 class LookupService:
@@ -189,7 +188,7 @@ class LookupService:
         for name, given in parameters.items():
             if not given:
                 continue
-            if _PLACEHOLDER.fullmatch(given.strip()):
+            if PLACEHOLDER.fullmatch(given.strip()):
                 found = await _in_thread(partial(self._resolve, conversation_id, given.strip()))
                 if found is None:
                     reason = {"reason": "unknown_placeholder", "slots": [name]}

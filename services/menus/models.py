@@ -36,7 +36,7 @@ class KeywordReply(Base):
     id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     account: Mapped[str] = mapped_column(sa.String(32), default="")
     keyword: Mapped[str] = mapped_column(sa.String(30))
-    # The keyword as messages are compared with it (words.fold).
+    # The keyword as messages are compared with it (`folding.bare`).
     folded: Mapped[str] = mapped_column(sa.String(120))
     match: Mapped[str] = mapped_column(sa.String(8))  # exact, contains
     text: Mapped[str | None] = mapped_column(sa.Text)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.core.wire import Day
 from services.menus.tree import ITEMS_PER_LEVEL, LEVELS, Action, Item, Menu
-from services.menus.words import fold
+from services.understanding.folding import bare
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Title = Annotated[str, Field(min_length=1, max_length=20)]
@@ -87,9 +87,9 @@ class KeywordIn(Written):
     def _whole(self) -> "KeywordIn":
         if (self.text is None) == (self.entry_id is None):
             raise ValueError("needs exactly one of text and entry_id")
-        if len(fold(self.keyword)) < (2 if self.match == "contains" else 1):
+        if len(bare(self.keyword)) < (2 if self.match == "contains" else 1):
             raise ValueError("a keyword needs a character, one that is only contained two, besides marks and blanks")
-        if len(fold(self.keyword)) > FOLDED_LIMIT:
+        if len(bare(self.keyword)) > FOLDED_LIMIT:
             raise ValueError("holds characters that cannot be kept")
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")
@@ -127,7 +127,7 @@ class AccountIn(Written):
         _distinct(self.menu)
         if max((item.depth() for item in self.menu), default=0) > LEVELS:
             raise ValueError(f"the menu has more than {LEVELS} levels")
-        words = [(row.match, fold(row.keyword)) for row in self.keywords]
+        words = [(row.match, bare(row.keyword)) for row in self.keywords]
         if len(set(words)) != len(words):
             raise ValueError("two keywords are the same")
         return self

@@ -30,7 +30,7 @@ from services.menus.schemas import (
     Reply,
 )
 from services.menus.tree import Chosen, Command, Item, Menu, Place, Shown, place_from, place_text, read, step
-from services.menus.words import fold
+from services.understanding.folding import bare
 
 __all__ = [
     "Account",
@@ -47,7 +47,6 @@ __all__ = [
     "delete_reply",
     "find_account",
     "find_replies",
-    "fold",
     "place_from",
     "place_text",
     "read",
@@ -114,7 +113,7 @@ def _apply(uow: UnitOfWork, account: AccountIn, now: datetime) -> AppliedAccount
 def _apply_keywords(uow: UnitOfWork, account: AccountIn, now: datetime) -> int:
     """Returns how many rows of the file were added or changed."""
     known = {(row.match, row.folded): row for row in repository.of_account(uow.session, account.key)}
-    wanted = {(row.match, fold(row.keyword)): row for row in account.keywords}
+    wanted = {(row.match, bare(row.keyword)): row for row in account.keywords}
     changes = 0
     for place, row in known.items():
         if place not in wanted and row.updated_by == FROM_FILE:
@@ -173,7 +172,7 @@ def reply_to(uow: UnitOfWork, account: str, text: str, today: date, *, whole: bo
 
     `whole` looks for the exact keyword only (a message with an identifier is about more than a word in it).
     """
-    folded = fold(text)
+    folded = bare(text)
     if not folded or len(folded) > FOLDED_LIMIT:
         return None
     row = repository.matching(
@@ -237,7 +236,7 @@ def _reply(uow: UnitOfWork, reply_id: int) -> KeywordReply:
 def _fill(row: KeywordReply, edit: KeywordIn, actor: str, now: datetime) -> None:
     for name in KeywordIn.model_fields:
         setattr(row, name, getattr(edit, name))
-    row.folded = fold(edit.keyword)
+    row.folded = bare(edit.keyword)
     row.updated_at, row.updated_by = now, actor
 
 

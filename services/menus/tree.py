@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from services.menus.words import fold
+from services.understanding.folding import bare
 
 LEVELS = 3
 ITEMS_PER_LEVEL = 9
@@ -95,7 +95,7 @@ def read(text: str) -> Command | None:
 
     Widths do not matter: "２", "①" and "1－2" are read as "2", "1" and "1-2".
     """
-    folded = fold(text)
+    folded = bare(text)
     if folded in SHOW_WORDS:
         return Command("show")
     if folded in UP_WORDS:

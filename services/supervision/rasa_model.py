@@ -1,19 +1,25 @@
 """Training the Rasa model when its sources changed, with the project's own sentence embeddings."""
 
 import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from knowledge_base import Embedder
+from knowledge_base.embedding.protocol import Vectors
 from services.supervision.processes import StartError
+from services.understanding.examples import dialogue_examples
+
+Progress = Callable[[int, int], None]
 
 PROJECT = Path(__file__).resolve().parents[2]
 BOT = PROJECT / "bot"
@@ -22,12 +28,18 @@ SOURCES = (
     "*.yml",
     "*.py",
     "components/**/*.py",
-    "components/**/*.json",
     "data/**/*.yml",
     "domain/**/*.yml",
     "forms/*.yml",
     "requirements.lock",
 )
+# What the dialogue takes of the room that it shares with the service.
+UNDERSTANDING = PROJECT / "services" / "understanding"
+SHARED = ("*.py", "data/*.txt", "classifier/*.py")
+AT_ONCE = 256
+# Rasa takes the stickers "[抱拳][抱拳]" for an annotated "抱拳". A single text without a vector would leave the whole
+# classifier without any.
+_ANNOTATED = re.compile(r"\[([^\]]+)\]\[[^\]]*\]")
 TRAIN_SECONDS = 15 * 60
 MODELS_KEPT = 3
 
@@ -36,28 +48,30 @@ def fingerprint(embedder_identity: str) -> str:
     """A digest of everything that a trained model depends on."""
     digest = hashlib.sha256(embedder_identity.encode())
     files = {path for pattern in SOURCES for path in BOT.glob(pattern) if ".venv" not in path.parts}
+    files |= {path for pattern in SHARED for path in UNDERSTANDING.glob(pattern)}
     for path in sorted(files):
-        digest.update(str(path.relative_to(BOT)).encode())
+        digest.update(str(path.relative_to(PROJECT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
-    """The trained model for the present sources, trained now if there is none. Raises StartError."""
+def ensure_model(var_dir: Path, embedder: Embedder, *, progress: Progress | None = None) -> tuple[Path, bool]:
+    """The model of the present sources, trained now if there is none, and whether it was. Raises StartError."""
     folder = var_dir / "rasa"
     name = fingerprint(embedder.identity)
     model = folder / "models" / f"{name}.tar.gz"
     if model.exists():
-        return model
+        return model, False
     if not BOT_PYTHON.exists():
         raise StartError("the Rasa runtime is missing: run 'make setup'.")
     (folder / "models").mkdir(parents=True, exist_ok=True)
     embeddings = folder / f"{name}.npz"
-    embed_examples(embeddings, embedder)
+    embed_examples(embeddings, embedder, progress)
     build = folder / f"build-{name}"
     generate(build)
+    # What Rasa keeps of an earlier training knows nothing of the embeddings: --force leaves it alone.
     command = [
-        BOT_PYTHON, "-m", "rasa", "train", "--quiet",
+        BOT_PYTHON, "-m", "rasa", "train", "--quiet", "--force",
         "--config", BOT / "config.yml", "--domain", build / "domain", "--data", BOT / "data", build / "rules",
         "--out", folder / "models", "--fixed-model-name", f"part-{name}",
     ]  # fmt: skip
@@ -83,7 +97,7 @@ def ensure_model(var_dir: Path, embedder: Embedder) -> Path:
     part.rename(model)
     shutil.rmtree(build, ignore_errors=True)
     _forget_old(folder)
-    return model
+    return model, True
 
 
 def generate(target: Path) -> None:
@@ -96,36 +110,46 @@ def generate(target: Path) -> None:
         raise StartError(lines[0] if ":" in lines[0] and "Traceback" not in lines[0] else lines[-1])
 
 
-def embed_examples(target: Path, embedder: Embedder) -> None:
-    """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text).
+def embed_examples(target: Path, embedder: Embedder, progress: Progress | None = None) -> None:
+    """Write the NLU examples with their query embeddings where the training reads them (float16, one row a text)."""
+    try:
+        texts = list(dict.fromkeys(_ANNOTATED.sub(r"\1", example.text) for example in dialogue_examples()))
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        raise StartError("the Rasa training examples could not be read") from None
+    query_vectors(target.parent, texts, embedder, keep=target.name, progress=progress)
 
-    What a file beside `target` has of the same model is taken from there: a few new examples cost no minutes.
+
+def query_vectors(
+    folder: Path, texts: Sequence[str], embedder: Embedder, *, keep: str, progress: Progress | None = None
+) -> Vectors:
+    """Query embeddings (texts, dimension) as the file `keep` of the folder holds them from now on, rounded to float16.
+
+    What any file beside it has of the same model is taken from there: a few new examples cost no minutes.
     """
-    listed = subprocess.run(
-        [sys.executable, str(BOT / "export_texts.py")], capture_output=True, text=True, timeout=60, check=False
-    )
-    if listed.returncode != 0:
-        raise StartError("the Rasa training examples could not be read")
-    texts: list[str] = json.loads(listed.stdout)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    known = _embedded_before(target.parent, embedder.identity)
-    missing = [text for text in texts if text not in known]
-    if missing:
-        known |= zip(missing, embedder.embed_queries(missing).astype(np.float16), strict=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _embedded_before(folder, embedder.identity)
+    missing = list(dict.fromkeys(text for text in texts if text not in known))
+    for start in range(0, len(missing), AT_ONCE):
+        part = missing[start : start + AT_ONCE]
+        known |= zip(part, embedder.embed_queries(part).astype(np.float16), strict=True)
+        if progress is not None:
+            progress(min(start + AT_ONCE, len(missing)), len(missing))
     vectors = np.stack([known[text] for text in texts])
-    np.savez(target, texts=np.array(texts), vectors=vectors, model=embedder.identity)
+    np.savez(folder / keep, texts=np.array(texts), vectors=vectors, model=embedder.identity)
+    return vectors.astype(np.float32)
 
 
 def _embedded_before(folder: Path, model: str) -> dict[str, Any]:
-    """Vectors by text of the newest file of this model; a damaged file counts as none."""
+    """Vectors by text of all files of this model, the newest first; a damaged file counts as none."""
+    known: dict[str, Any] = {}
     for path in sorted(folder.glob("*.npz"), key=lambda one: one.stat().st_mtime, reverse=True):
         try:
             with np.load(path, allow_pickle=False) as file:
                 if "model" in file.files and str(file["model"]) == model:
-                    return dict(zip(file["texts"].tolist(), file["vectors"], strict=True))
+                    known = {**dict(zip(file["texts"].tolist(), file["vectors"], strict=True)), **known}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             continue
-    return {}
+    return known
 
 
 def _forget_old(folder: Path) -> None:

@@ -27,6 +27,7 @@ from services.supervision.first_start import Account, prepare_data
 from services.supervision.processes import Child, Children, StartError, free_port, port_is_free
 from services.supervision.rasa_model import BOT, BOT_PYTHON, PROJECT, ensure_model
 from services.supervision.redis_server import embedded_redis, wait_for_redis
+from services.supervision.training import Workshop, fit_for
 
 READY_SECONDS = 180.0
 EARLIER_RUN_SECONDS = 15.0
@@ -67,7 +68,8 @@ class Stack:
         self.say("loading the embedding model ...")
         embedder = container.embedder()
         self.say("checking the Rasa model (trained when its sources changed; about a minute) ...")
-        model = ensure_model(settings.var_dir, embedder)
+        model, _ = ensure_model(settings.var_dir, embedder)
+        fit_for(Workshop(settings.var_dir, embedder, container.embedding_cache, self.say))
         self._start_rasa(model)
         self.accounts = prepare_data(container, self.say)
         self._write_runtime_file()

@@ -9,4 +9,4 @@ BOT = Path(__file__).parents[2] / "bot"
 if importlib.util.find_spec("rasa") is None:
     collect_ignore_glob = ["test_*.py"]
 else:
-    sys.path.insert(0, str(BOT))
+    sys.path[:0] = [str(BOT), str(BOT.parent)]

@@ -82,7 +82,7 @@ def test_an_answer_to_the_form_is_taken_whatever_the_classifier_thinks():
     assert final("【车牌1】", "abuse", 0.9, requested_slot="plate") == "inform"
     assert slots(decide(turn("2", "abuse", requested_slot="plate_kind"), SETTINGS)) == {"plate_kind": "大型汽车"}
     assert slots(decide(turn("绿牌的", "faq", 0.4, requested_slot="plate_kind"), SETTINGS)) == {
-        "plate_kind": "新能源小型车"
+        "plate_kind": "小型新能源汽车"
     }
     place = decide(turn("解放路小学", "faq", 0.4, requested_slot="location"), SETTINGS)
     assert (place.intent, slots(place)) == ("inform", {"location": "解放路小学"})

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from components.forms import FormMistake, read_forms
-from components.words import named_option
+
+from services.understanding.words import named_option
 
 BOT = Path(__file__).parents[2] / "bot"
 PARKING = """\
@@ -43,7 +44,7 @@ def problems(tmp_path, **files):
 def test_a_new_lookup_needs_one_file(tmp_path):
     (form,) = read_forms(folder_with(tmp_path, parking=PARKING)).values()
     assert (form.name, form.slot_names) == ("parking_form", ("parked_plate", "text_zone"))
-    assert named_option(form.slot("text_zone"), "停在西区了") == "西区"
+    assert named_option(form.slot("text_zone").options, "停在西区了") == "西区"
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,32 @@
-"""The intent model: with embeddings, without them, and over a save and load."""
+"""The intents' classifier: with embeddings, without them, and over a save and load."""
 
 import base64
 
 import numpy as np
 import pytest
-from components.embedding_head import EmbeddingHead, Training
-from components.features import shape_marks
-from components.intent_classifier import decode_embedding, ranked
-from components.model import IntentModel
-from components.text import normalise
+from components.features import shape_marks, terms
+from components.intent_classifier import HEAD, CitizenIntentClassifier, decode_embedding, learn, ranked, recipe_of
+
+from services.understanding.classifier.model import Classifier
+from services.understanding.placeholders import normalise
 
 TEXTS = ["查违章", "查一下违章", "帮我查违章", "转人工", "我要人工", "人工客服", "你好", "您好", "你好呀"]
 LABELS = ["query_violation"] * 3 + ["human"] * 3 + ["chitchat"] * 3
-TRAINING = Training(units=16, penalty=0.1, rounds=200)
 VECTORS = np.repeat(np.eye(3, 8, dtype=np.float32), 3, axis=0)
+
+
+def recipe(**numbers):
+    defaults = {**CitizenIntentClassifier.get_default_config(), "embedding_units": 16, "embedding_share": 0.5}
+    return recipe_of({**defaults, "embedding_penalty": 0.1, "embedding_rounds": 200, **numbers})
 
 
 @pytest.fixture
 def model():
-    return IntentModel.train(TEXTS, LABELS, VECTORS, ngram_strength=20, training=TRAINING, embedding_share=0.5)
+    return learn(TEXTS, LABELS, VECTORS, recipe())
 
 
 def best(model, text, vector=None):
-    return model.intents[int(model.probabilities(text, vector).argmax())]
+    return model.predict(text, vector)[HEAD].label
 
 
 def test_it_decides_by_ngrams_when_the_message_has_no_embedding(model):
@@ -35,26 +39,27 @@ def test_the_embedding_decides_where_the_text_says_nothing(model):
 
 
 def test_it_works_when_no_embeddings_were_there_at_training():
-    plain = IntentModel.train(TEXTS, LABELS, None, ngram_strength=20, training=TRAINING, embedding_share=0.5)
+    plain = learn(TEXTS, LABELS, None, recipe())
     assert plain.dimension is None
     assert best(plain, "人工", VECTORS[0]) == "human"
 
 
-def test_a_saved_model_gives_the_same_probabilities(model, tmp_path):
-    model.save(tmp_path)
-    again = IntentModel.load(tmp_path)
+def test_a_saved_model_gives_the_same_shares_to_three_digits(model):
+    again = Classifier.from_bytes(model.to_bytes(), terms)
     for vector in (None, VECTORS[6]):
-        assert np.allclose(model.probabilities("您好", vector), again.probabilities("您好", vector), atol=1e-6)
+        before, after = (np.exp(one.log_shares("您好", vector)[HEAD]) for one in (model, again))
+        assert np.allclose(before, after, atol=2e-3)
 
 
-def test_the_embedding_head_tells_apart_what_no_line_separates_and_is_the_same_every_time():
+def test_networks_tell_apart_what_no_line_separates_and_are_the_same_every_time():
     corners = np.repeat(np.asarray([[1, 1], [-1, -1], [1, -1], [-1, 1]], dtype=np.float32), 4, axis=0)
-    sides = np.repeat(np.asarray([0, 0, 1, 1]), 4)
-    head, again = (EmbeddingHead.train(corners, sides, Training(16, 0.0001, 400)) for _ in range(2))
+    sides = ["same", "same", "same", "same"] * 2 + ["other"] * 8
+    texts = [f"角{number}" for number in range(16)]
+    wide = recipe(embedding_penalty=0.0001, embedding_rounds=400, embedding_share=1.0)
+    one, again = (learn(texts, sides, corners, wide) for _ in range(2))
     for corner, side in zip(corners, sides, strict=True):
-        assert int(head.probabilities(corner).argmax()) == side
-        assert np.array_equal(head.probabilities(corner), again.probabilities(corner))
-        assert abs(float(head.probabilities(corner).sum()) - 1) < 1e-5
+        assert best(one, "", corner) == side
+    assert one.to_bytes() == again.to_bytes()
 
 
 def test_intents_of_one_route_stand_together_and_answers_stand_alone():

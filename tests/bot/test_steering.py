@@ -1,10 +1,11 @@
 """A citizen who changes the mind is never trapped: what each message becomes, by the state before it."""
 
 import pytest
-from components import steering
 from components.decision import NOT_GIVEN, Settings, decide
 from components.forms import forms
 from components.turn import Memory, State, Turn, read_memory, read_turn
+
+from services.understanding import phrases
 
 SETTINGS = Settings()
 BILL = Memory("bill_form", {"bill_kind": "水费", "household_no": "【户号1】"})
@@ -156,7 +157,7 @@ def test_a_question_about_the_result_names_what_it_asks(text, about):
 
 @pytest.mark.parametrize("text", ["闯红灯罚款多少", "违章多久能处理", "在哪里办身份证", "你好", "罚款逾期不交会怎样"])
 def test_a_question_of_its_own_is_no_question_about_the_result(text):
-    assert steering.asked_detail(forms()["violation_form"], text) is None
+    assert phrases.asked_detail(forms()["violation_form"].details, text) is None
 
 
 def test_a_memory_of_a_form_that_is_gone_counts_as_none():

@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     var = tmp_path_factory.mktemp("var-stories")
     share(var)
     settings = Settings.model_validate({"HUIYING_VAR": var})
-    return ensure_model(var, load_embedder(settings.embedding_model or None, models_directory=var / "models"))
+    return ensure_model(var, load_embedder(settings.embedding_model or None, models_directory=var / "models"))[0]
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

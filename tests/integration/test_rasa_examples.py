@@ -8,6 +8,7 @@ import numpy as np
 from knowledge_base.embedding.protocol import Vectors
 from knowledge_base.testing import FakeEmbedder
 from services.supervision.rasa_model import embed_examples
+from services.understanding.examples import dialogue_examples
 
 
 class Counting(FakeEmbedder):
@@ -37,6 +38,15 @@ def test_only_new_examples_are_embedded_and_another_model_begins_anew(tmp_path: 
     other = Counting("b")
     embed_examples(tmp_path / "3.npz", other)
     assert other.asked == texts
+
+
+def test_a_sticker_is_embedded_as_rasa_reads_it(tmp_path: Path) -> None:
+    embedder = Counting("a")
+    embed_examples(tmp_path / "1.npz", embedder)
+    doubled = [example.text for example in dialogue_examples() if "][" in example.text]
+    assert doubled
+    assert {text.split("]")[0].strip("[") for text in doubled} <= set(embedder.asked)
+    assert not [text for text in embedder.asked if "][" in text]
 
 
 def test_a_damaged_file_of_an_earlier_training_is_passed_over(tmp_path: Path) -> None:

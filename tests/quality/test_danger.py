@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from knowledge_base import Embedder
-from services.conversations.urgency import Heard, detect, meaning
-from services.conversations.urgency.classifier import _weights
-from services.conversations.urgency.train import all_examples, digest, fit
+from services.understanding.danger import Heard, detect, judge, learning
+from services.understanding.danger.judge import HEAD
 
 ROUTES = Path(__file__).parents[1] / "bot" / "heldout"
 UNSEEN = ("fifth.jsonl", "danger.jsonl", "danger2.jsonl")
@@ -20,20 +19,21 @@ def lines(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines()
 
 
-def test_the_shipped_weights_are_those_of_the_shipped_examples() -> None:
-    texts, labels = all_examples()
-    bias, weights = fit(texts, labels)
-    shipped_bias, shipped = _weights()
-    assert shipped_bias == pytest.approx(bias, abs=0.05)
-    for name, weight in weights.items():
-        assert shipped.get(name, 0.0) == pytest.approx(weight, abs=0.05), name
+def test_the_shipped_classifier_is_that_of_the_shipped_examples_and_of_the_bundled_model(embedder: Embedder) -> None:
+    shipped = judge.shipped()
+    assert shipped.examples == learning.current()
+    assert (shipped.embedder, shipped.dimension) == (embedder.identity, embedder.dimension)
 
 
-def test_the_shipped_network_is_that_of_the_shipped_examples_and_of_the_bundled_model(embedder: Embedder) -> None:
-    network = meaning.shipped()
-    assert network.digest == digest(*all_examples())
-    assert network.model == embedder.identity
-    assert network.mean.shape == (embedder.dimension,)
+def test_the_shipped_weights_are_what_the_examples_give() -> None:
+    fitted, _ = learning.fit(None)
+    shipped = judge.shipped()
+    mine, theirs = (
+        dict(zip(one.vocabulary, one.heads[HEAD].gram_weights[:, 0], strict=True)) for one in (fitted, shipped)
+    )
+    assert shipped.heads[HEAD].gram_bias[0] == pytest.approx(fitted.heads[HEAD].gram_bias[0], abs=0.05)
+    for name, weight in mine.items():
+        assert theirs.get(name, 0.0) == pytest.approx(weight, abs=0.05), name
 
 
 def test_with_the_meaning_nine_of_ten_hidden_dangers_are_found_without_the_dialogue(embedder: Embedder) -> None:

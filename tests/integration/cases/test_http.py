@@ -13,10 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from services.cases import endpoints, service
 from services.container import Container
-from services.conversations.extraction import pseudonymise
 from services.core.audit import AuditRow
 from services.core.web import install_error_handlers
 from services.statistics import endpoints as statistics_endpoints
+from services.understanding.entities import pseudonymise
 from tests.support import employ
 
 POLICE = "市公安局交通警察支队"

@@ -7,9 +7,9 @@ import pytest
 from knowledge_base.testing import FakeEmbedder
 from services.cases import learning
 from services.cases import service as cases
-from services.cases.classifier import CaseModel
 from services.cases.models import CaseModelRow
 from services.cases.proposing import LiveClassifier, Proposal
+from services.understanding.classifier.model import Classifier
 
 
 def proposal(
@@ -69,7 +69,7 @@ ROWS = [
 MAPPING = {"kinds": {"询问": "consultation", "反映": ["complaint", "help"]}, "departments": {"市容": "城管"}}
 
 
-def train(rows: list[dict[str, str]], embedder: Any = None) -> CaseModel:
+def train(rows: list[dict[str, str]], embedder: Any = None) -> Classifier:
     labelled = [learning.LabelledCase.model_validate(row) for row in rows]
     return learning.train(labelled, embedder, None, say=lambda line: None)[0]
 

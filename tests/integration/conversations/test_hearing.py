@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from knowledge_base import EmbedderBusy, KnowledgeBase
 from services.conversations import repository
 from services.conversations.schemas import InboundMessage
-from services.conversations.urgency import detect, meaning
-from services.conversations.urgency.meaning import Network
+from services.understanding.classifier.model import Classifier
+from services.understanding.danger import detect, judge
+from services.understanding.danger.judge import HEAD
 from tests.integration.conversations.conftest import Room
 
 VEILED = "请帮我把窗边的花搬走"
@@ -48,17 +50,20 @@ def message(text: str, key: str = "k1") -> InboundMessage:
 def told_by_meaning(knowledge: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> str:
     """A message that no n-gram gives away, and a network that knows its meaning."""
     vector = knowledge.embed(VEILED)
-    network = Network(
-        mean=np.zeros_like(vector),
-        deviation=np.ones_like(vector),
-        hidden=(vector / np.linalg.norm(vector))[:, None],
-        hidden_bias=np.zeros(1, dtype=np.float32),
-        weights=np.full(1, 100 / np.linalg.norm(vector), dtype=np.float32),
-        bias=-60.0,
-        model=knowledge.embedder.identity,
-        digest="",
+    one = np.ones((1, 1), dtype=np.float32)
+    length = np.linalg.norm(vector)
+    network = ((vector / length)[:, None], 0 * one[0], 100 / length * one, -60 * one[0])
+    shipped = judge.shipped()
+    taught = Classifier(
+        judge.terms,
+        shipped.vocabulary,
+        shipped.idf,
+        {HEAD: replace(shipped.heads[HEAD], networks=(network,))},
+        embedder=knowledge.embedder.identity,
+        center=np.zeros_like(vector),
+        scale=np.ones_like(vector),
     )
-    monkeypatch.setattr(meaning, "shipped", lambda: network)
+    monkeypatch.setattr(judge, "_fitted", taught)
     assert detect(VEILED) is None
     return VEILED
 

@@ -14,8 +14,8 @@ from services.conversations.decisions import SUSPECTED
 from services.conversations.models import Message
 from services.conversations.schemas import InboundMessage, SendAnswer
 from services.conversations.turns import TurnRunner
-from services.conversations.urgency import detect, likelihood
 from services.core.errors import TooManyRequests, Unprocessable
+from services.understanding.danger import detect, likelihood
 from tests.integration.conversations.conftest import Room
 
 HELDOUT = Path(__file__).resolve().parents[2] / "bot" / "heldout" / "danger.jsonl"

@@ -82,7 +82,7 @@ def test_what_is_left_of_a_form_given_up_does_not_disturb_the_next(service: Look
     left_over = {"plate": "【车牌9】", "plate_kind": "小型汽车"}
     result = ask(service, left_over | {"license_file_no": "440300123456", "id_card": "11010519491231002X"})
     assert result.state == "done"
-    assert result.text.startswith("驾驶证 440*******56：共 2 条")
+    assert result.text.startswith("驾驶证 44******3456：共 2 条")
 
 
 def test_a_vehicle_without_violations_is_told_plainly(service: LookupService) -> None:
@@ -462,13 +462,13 @@ def test_progress_of_an_own_case_is_told_to_its_citizen_only(
     before = sandbox.calls("progress")
     assert (
         ask(service, {"case_no": "gd2026112100001"}, kind="progress").text
-        == "工单 GD2026112100001：已分派\n承办部门：城管局"
+        == "工单 GD2026112100001：已受理\n承办部门：城管局"
     )
     for case_no in ("GD2026112100001", "GD2026112199999"):
         asked = ask(service, {"case_no": case_no}, kind="progress", conversation="c2")
         assert asked.data == {"reason": "incomplete", "slots": ["phone_tail"]}
     checked = {"case_no": "GD2026112100001", "phone_tail": "6125"}
-    assert ask(service, checked, kind="progress", conversation="c2").text.startswith("工单 GD2026112100001：已分派")
+    assert ask(service, checked, kind="progress", conversation="c2").text.startswith("工单 GD2026112100001：已受理")
     wrong = ask(service, checked | {"phone_tail": "0000"}, kind="progress", conversation="c2", seq=2)
     none = ask(service, {"case_no": "GD2026112199999", "phone_tail": "6125"}, kind="progress", conversation="c2", seq=3)
     assert wrong == none

@@ -3,7 +3,7 @@
 import pytest
 
 from services.cases.drafting import impersonal
-from services.conversations.extraction import pseudonymise
+from services.understanding.entities import pseudonymise
 
 
 def hide(text: str) -> str:

@@ -4,8 +4,9 @@ from typing import get_args
 
 import pytest
 
-from services.cases.states import EVENT_NAMES, STATUS_NAMES, EventType, Status, next_status
+from services.cases.states import EVENT_NAMES, EventType, next_status
 from services.core.errors import Conflict
+from services.understanding.case_states import CASE_STATES, Status
 
 OPEN: tuple[Status, ...] = ("new", "assigned", "in_progress", "waiting", "reopened", "transferred")
 HELD: tuple[Status, ...] = ("assigned", "in_progress", "waiting", "reopened")
@@ -62,7 +63,7 @@ def test_every_pair_of_status_and_event_is_decided(status: Status, event: EventT
     else:
         with pytest.raises(Conflict) as caught:
             next_status(status, event)
-        assert STATUS_NAMES[status] in caught.value.detail
+        assert CASE_STATES[status].desk in caught.value.detail
         assert EVENT_NAMES[event] in caught.value.detail
 
 
@@ -75,5 +76,5 @@ def test_a_case_begins_new_and_with_nothing_else() -> None:
 
 
 def test_every_status_and_event_has_a_chinese_name() -> None:
-    assert set(STATUS_NAMES) == set(get_args(Status))
+    assert set(CASE_STATES) == set(get_args(Status))
     assert set(EVENT_NAMES) == set(get_args(EventType))

@@ -44,7 +44,7 @@ def test_violations_are_listed_newest_first_with_the_sum_of_what_is_unhandled() 
 
 def test_no_violation_is_said_plainly() -> None:
     text, _ = rendering.violations(ViolationAnswer(violations=[]), {"license_file_no": "440300123456"}, {"pay": "x"})
-    assert text == "驾驶证 440*******56：没有查到交通违法记录。"
+    assert text == "驾驶证 44******3456：没有查到交通违法记录。"
 
 
 def test_a_long_list_is_cut_and_says_so_and_only_handled_ones_name_no_payment() -> None:
@@ -75,7 +75,7 @@ def test_a_bill_tells_what_is_owed_and_what_is_overdue() -> None:
     ]
     parameters = {"household_no": "80013327", "bill_kind": "电费"}
     text, data = rendering.bill(BillAnswer(periods=periods), parameters, {"pay": "可网上缴费。"}, NOON_SATURDAY)
-    assert text.splitlines()[0] == "户号 800***27 的电费：待缴 285.60 元（2 期）。"
+    assert text.splitlines()[0] == "户号 80***327 的电费：待缴 285.60 元（2 期）。"
     assert "2026-10：204 元，用量 300 度，未缴（2026-11-25 前）" in text
     assert "2026-09：81.60 元，用量 120 度，第一档，已逾期（应于 2026-11-20 前缴）" in text
     assert text.endswith("可网上缴费。")
