@@ -1,11 +1,13 @@
 """The file of a backup: a compressed tar; its manifest names every member with its digest, its last member seals the
 manifest."""
 
+import gzip
 import hashlib
 import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +94,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
                 digest.update(chunk)
             found[member] = digest.hexdigest()
         manifest = json.loads(text) if hashlib.sha256(text).hexdigest().encode() == seal else {}
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
             raise
         raise Unprocessable(f"{path.name} 不是完整的备份文件（{type(error).__name__}）") from None
@@ -111,10 +113,14 @@ def each(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, IO[by
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(path, mode="r|gz") as tar:
-        for member in tar:
-            parts = member.name.split("/")
-            content = tar.extractfile(member) if member.isfile() else None
-            if content is None or member.name.startswith("/") or ".." in parts:
-                raise Unprocessable(f"{path.name} 含有不该有的内容")
-            yield member.name, content
+    with gzip.open(path) as raw:
+        with tarfile.open(fileobj=raw, mode="r|") as tar:
+            for member in tar:
+                parts = member.name.split("/")
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is None or member.name.startswith("/") or ".." in parts:
+                    raise Unprocessable(f"{path.name} 含有不该有的内容")
+                yield member.name, content
+        # A file without its end says so only to who reads up to there.
+        while raw.read(CHUNK):
+            pass

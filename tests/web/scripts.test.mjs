@@ -92,6 +92,8 @@ test("how long words have been unread is said in two units at most", () => {
   const now = Date.parse("2026-11-20T04:00:00Z");
   const ago = (minutes) => agoText(new Date(now - minutes * 60000).toISOString(), now);
   assert.deepEqual([0, 0.9, 12, 60, 185, 24 * 60 * 2].map(ago), ["刚刚", "刚刚", "12 分钟前", "1 小时前", "3 小时 5 分前", "2 天前"]);
+});
+
 const bell = (ids, more = {}) => ({ unread: ids.length, news: ids.map((id) => ({ id })), alarms: [], ...more });
 
 test("a tab's title counts what is unread and says that danger waits", () => {

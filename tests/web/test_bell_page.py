@@ -163,7 +163,7 @@ def test_danger_rings_in_a_hidden_tab_and_the_citizen_reads_that_somebody_has_re
         case_no = re.search(r"GD\d+", clerk.see(desk, "document.querySelector('#alarms').innerText"))
         assert case_no is not None
         clerk.click(desk, "#alarms .alarm__heard")
-        expect(thread).to_contain_text("市政务服务中心值班人员已收到您的求助")
+        expect(thread).to_contain_text("服务大厅 · 值班员已收到您的求助")
         wait_for(lambda: clerk.see(desk, "document.querySelector('#alarms').hidden"))
     expect(thread).not_to_contain_text("clerk")
     expect(boss.locator("#alarms")).to_be_hidden()

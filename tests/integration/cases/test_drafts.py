@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.cases import repository
+from services.cases import repository, sight_repository
 from services.cases import service as cases
 from services.core.database import UnitOfWork
 from services.core.errors import Conflict, Forbidden
@@ -65,7 +65,7 @@ def test_a_tip_off_is_never_drafted_also_by_those_who_may_know_of_it(desk: Any) 
 def name_reader(uow: UnitOfWork, desk: Any, case_no: str) -> None:
     case = repository.find_case(uow.session, case_no)
     assert case is not None
-    repository.insert_access(uow.session, case.id, "li", "test", desk.clock.now())
+    sight_repository.insert_access(uow.session, case.id, "li", "test", desk.clock.now())
 
 
 def test_an_open_case_and_one_without_an_answer_are_refused(desk: Any) -> None:

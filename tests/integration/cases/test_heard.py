@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.accounts.schemas import StaffUser
-from services.cases import repository
+from services.cases import repository, sight_repository
 from services.cases import service as cases
 from services.core.errors import Conflict, NotFound
 from services.sla import service as sla
@@ -159,7 +159,7 @@ def test_words_of_a_confidential_case_are_in_the_lists_of_the_named_only(desk: D
 def name_reader(uow: Any, desk: Desk, case_no: str) -> None:
     case = repository.find_case(uow.session, case_no)
     assert case is not None
-    repository.insert_access(uow.session, case.id, "li", "test", desk.clock.now())
+    sight_repository.insert_access(uow.session, case.id, "li", "test", desk.clock.now())
 
 
 def test_the_citizen_of_a_merged_case_is_heard_where_it_goes_on(desk: Desk) -> None:

@@ -101,7 +101,7 @@ def test_what_was_told_of_it_before_is_shown_to_nobody_else(desk: Any) -> None:
     def read(user: StaffUser) -> tuple[set[str], int, set[str], str]:
         with desk.database.unit_of_work(read_only=True) as uow:
             hidden = cases.sight_of(uow, user).hidden()
-            told = notices.notices_for(uow.session, [f"department:{CIVIL}"], 50, hidden)
+            told = notices.notices_for(uow.session, [f"department:{CIVIL}"], hidden, 50)
             numbers = {str(row.body["case_no"]) for row in told}
             dead = dead_letters(uow, hidden=hidden)
             assert dead.total == len(dead.rows)

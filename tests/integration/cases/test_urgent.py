@@ -18,7 +18,7 @@ from services.core.clock import parse_moment
 from services.core.errors import Conflict, NotFound
 from services.notifications import service as notifications
 from services.notifications.models import OutboxRow
-from tests.support import outcomes
+from tests.support import employ, outcomes
 
 DEMO_CITY = Path(services.__file__).parent / "demo_city"
 CIVIL = "市民政局"
@@ -111,11 +111,12 @@ def test_whoever_says_received_stops_it_and_is_named_to_colleagues_and_by_post_t
     case_no = watched.at("2026-11-20T10:00").open(kind="urgent", conversation_id="c1").case_no
     call(watched, "10:05")
     qian = StaffUser("qian", "clerk", None)
+    watched.database.write(lambda uow: employ(uow, "qian", "clerk", watched.clock.now(), post="值班长"))
     watched.at("2026-11-20T10:06").do(cases.acknowledge, case_no, qian)
     assert watched.do(cases.acknowledge, case_no, qian).case_no == case_no
     assert call(watched, "10:30") == 0
     (news,) = [event for event in watched.recorder.heard if isinstance(event, CaseAcknowledged)]
-    assert (news.who, news.conversation_id) == ("市政务服务中心值班人员", "c1")
+    assert (news.who, news.conversation_id) == ("服务大厅 · 值班长", "c1")
     with pytest.raises(Conflict, match=r"qian 已于 10:06 收到") as refused:
         watched.do(cases.acknowledge, case_no, watched.boss)
     assert refused.value.extra["acknowledged_by"] == "qian"
@@ -125,7 +126,7 @@ def test_whoever_says_received_stops_it_and_is_named_to_colleagues_and_by_post_t
     everybody = ["role:supervisor", "department:市政务服务中心", "user:zhao", "user:qian"]
     assert told(watched, "case_acknowledged") == everybody
     assert ringing(watched, watched.boss) == []
-    assert watch(watched, case_no).who == "市政务服务中心值班人员"
+    assert watch(watched, case_no).who == "服务大厅 · 值班长"
 
 
 def test_claiming_or_answering_is_having_received(watched: Any) -> None:
@@ -199,11 +200,14 @@ def test_a_step_goes_out_by_robot_and_phone_once_each(desk: Any, tmp_path: Path)
     assert sorted(tuple(row) for row in sent) == [("robot", "群")] * 2 + [("sms", "值班手机")] * 2
 
 
-def test_a_tip_off_with_danger_in_it_is_told_to_its_readers_only(desk: Any, tmp_path: Path) -> None:
+def test_a_tip_off_with_danger_in_it_is_told_to_its_readers_and_to_those_on_duty_only(
+    desk: Any, tmp_path: Path
+) -> None:
     city(desk, tmp_path, roster=ROSTER, notifications=ROUTES, desk="confidential_readers: [wang]\n")
+    desk.database.write(lambda uow: employ(uow, "wang", "clerk", desk.clock.now()))
     case_no = desk.at("2026-11-20T10:00").open(kind="report", priority="urgent").case_no
     assert call(desk, "10:05") == 1
-    assert {who for _, who in desk.outbox()} == {"user:wang"}
+    assert {who for _, who in desk.outbox()} == {"user:wang", "user:zhao", "user:qian", "user:sun"}
     assert ringing(desk, desk.wang) == [case_no]
     assert ringing(desk, desk.boss) == []
     with pytest.raises(NotFound):

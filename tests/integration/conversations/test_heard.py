@@ -10,6 +10,7 @@ import pytest
 from services.cases import service as cases
 from services.cases.events import CaseClaimed, CaseReplied
 from services.conversations import attachments
+from services.conversations.photos import Decoder
 from services.conversations.takeover import Takeover
 from tests.integration.cases.test_attachments import photo
 from tests.integration.conversations.conftest import Room
@@ -163,7 +164,7 @@ def test_an_answer_to_the_clerks_question_a_photo_an_addition_and_a_press_are_un
     citizen.clerk(cases.hold, question="哪个门？")
     citizen.hears("北门")
     assert (citizen.unread(), citizen.case().status) == ((1, "北门"), "in_progress")
-    content = attachments.cleaned(photo())
+    content = attachments.cleaned(photo(), Decoder())
     now = citizen.room.clock.now()
     citizen.room.database.write(lambda uow: citizen.room.conversations.attach(uow, citizen.id, content, "photo", now))
     assert citizen.unread() == (2, "市民发来[照片]")

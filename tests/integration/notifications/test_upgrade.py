@@ -57,7 +57,7 @@ class Earlier:
     def notices(self, *recipients: str) -> list[StaffNotice]:
         """The oldest first."""
         with self.database.unit_of_work(read_only=True) as uow:
-            return list(repository.notices_for(uow.session, recipients, 50, sa.select(sa.literal(""))))[::-1]
+            return list(repository.notices_for(uow.session, recipients, sa.select(sa.literal("")), 50))[::-1]
 
     def outbox(self) -> list[OutboxRow]:
         with self.database.unit_of_work(read_only=True) as uow:

@@ -13,7 +13,6 @@ import uvicorn
 
 from knowledge_base.testing import FakeEmbedder
 from services import schema
-from services.accounts import service as accounts
 from services.app import create_app
 from services.cases import service as cases
 from services.container import DEMO_CITY, Container, build_container
@@ -21,6 +20,7 @@ from services.core.settings import Settings
 from services.core.streams import PER_OWNER
 from services.sla import service as sla
 from services.supervision.processes import free_port
+from tests.support import employ
 
 PASSWORD = "a password for tests"
 
@@ -44,8 +44,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     schema.upgrade(container.database)
     now = container.clock.now()
     container.database.write(lambda uow: sla.apply_city(uow, DEMO_CITY, now))
-    person = {"name": "boss", "role": "supervisor", "department": None, "password": PASSWORD}
-    container.database.write(lambda uow: accounts.create_account(uow, actor="test", now=now, **person))
+    container.database.write(lambda uow: employ(uow, "boss", "supervisor", now, password=PASSWORD))
     server = uvicorn.Server(uvicorn.Config(create_app(container), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -19,19 +19,16 @@ def upgrade() -> None:
         sa.Column("hour", UtcDateTime(timezone=True), primary_key=True),
         sa.Column("count", sa.Integer, nullable=False),
     )
+    # Never in batches: on SQLite they make the table anew, and what belongs to its rows goes with the old one.
     for table in ("conversations", "lookup_jobs"):
-        with op.batch_alter_table(table) as batch_op:
-            batch_op.add_column(sa.Column("origin", sa.String(64), nullable=False, server_default=""))
+        op.add_column(table, sa.Column("origin", sa.String(64), nullable=False, server_default=""))
     op.create_index(op.f("ix_lookup_jobs_origin"), "lookup_jobs", ["origin", "created_at"])
-    with op.batch_alter_table("cases") as batch_op:
-        batch_op.add_column(sa.Column("doubtful", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("cases", sa.Column("doubtful", sa.Boolean, nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("cases") as batch_op:
-        batch_op.drop_column("doubtful")
+    op.execute("ALTER TABLE cases DROP COLUMN doubtful")
     op.drop_index(op.f("ix_lookup_jobs_origin"), "lookup_jobs")
     for table in ("lookup_jobs", "conversations"):
-        with op.batch_alter_table(table) as batch_op:
-            batch_op.drop_column("origin")
+        op.execute(f"ALTER TABLE {table} DROP COLUMN origin")
     op.drop_table("tallies")

@@ -12,21 +12,21 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("cases") as batch_op:
-        batch_op.add_column(sa.Column("titled", sa.Boolean(), nullable=False, server_default=sa.true()))
-        batch_op.add_column(sa.Column("title_seq", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("words", sa.Integer(), nullable=False, server_default="0"))
-        batch_op.add_column(sa.Column("words_read", sa.Integer(), nullable=False, server_default="0"))
-        batch_op.add_column(sa.Column("unread_since", UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("words_at", UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("words_encrypted", sa.Text(), nullable=True))
-    with op.batch_alter_table("staff_accounts") as batch_op:
-        batch_op.add_column(sa.Column("post", sa.String(32), nullable=True))
+    # Never in batches: on SQLite they make the table anew, and what belongs to its rows goes with the old one.
+    for column in (
+        sa.Column("titled", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("title_seq", sa.Integer(), nullable=True),
+        sa.Column("words", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("words_read", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("unread_since", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("words_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("words_encrypted", sa.Text(), nullable=True),
+    ):
+        op.add_column("cases", column)
+    op.add_column("staff_accounts", sa.Column("post", sa.String(32), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("staff_accounts") as batch_op:
-        batch_op.drop_column("post")
-    with op.batch_alter_table("cases") as batch_op:
-        for name in ("words_encrypted", "words_at", "unread_since", "words_read", "words", "title_seq", "titled"):
-            batch_op.drop_column(name)
+    op.execute("ALTER TABLE staff_accounts DROP COLUMN post")
+    for name in ("words_encrypted", "words_at", "unread_since", "words_read", "words", "title_seq", "titled"):
+        op.execute(f"ALTER TABLE cases DROP COLUMN {name}")

@@ -76,7 +76,7 @@ function refresh(node, now) {
   node.className = `left left_${level}`;
 }
 
-export const isOpen = (kase) => !SETTLED.includes(kase.status);
+export const isOpen = (kase) => !["resolved", "closed", "merged"].includes(kase.status);
 
 const lock = () => svg("svg", { viewBox: "0 0 12 14", width: 10, height: 12, "aria-hidden": "true" },
   svg("path", { d: "M3 6V4a3 3 0 0 1 6 0v2", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }),
