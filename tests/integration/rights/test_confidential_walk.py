@@ -316,7 +316,10 @@ def test_clerks_of_the_cases_around_it_read_their_own_words_and_nothing_else(tow
     assert "请问公园几点开门呢" in said[first]
     assert "六点" in said[first]
     assert "您好" in said[third]
-    assert town.world.ask("clerk", "GET", f"/api/v1/cases/{third}").json()["title"] in ("（市民尚未说明事由）", "请问公园几点开门呢")
+    assert town.world.ask("clerk", "GET", f"/api/v1/cases/{third}").json()["title"] in (
+        "（市民尚未说明事由）",
+        "请问公园几点开门呢",
+    )
 
 
 def test_a_duplicate_of_it_goes_on_by_itself_and_hears_none_of_its_answers(town: Town) -> None:

@@ -8,6 +8,8 @@ import { clockState, hours, isOpen, tags, timeTag } from "./common.js";
 import { draftButton, moreActions, notices } from "./actions.js";
 
 const REVEALED_FOR = 60_000; // how long an identifier stays in the clear
+// Who is no account: an event of anybody else says the name, also of somebody whose name is "clerk".
+const NOBODYS = { citizen: "市民", system: "系统", import: "导入" };
 const SENDERS = { citizen: "市民", bot: "机器人", clerk: "工作人员", system: "系统", import: "导入" };
 
 /** Where a limit is counted from, when that is not the opening. */
@@ -144,7 +146,7 @@ export class Detail {
           : h("p", { class: "muted small" }, "市民没有提供")),
       h("section", { class: "card" }, h("h2", {}, "办理过程"),
         h("ol", { class: "timeline" }, [...(kase.events || [])].reverse().map((event) => h("li", {},
-          h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${SENDERS[event.actor] || event.actor}`),
+          h("p", {}, h("b", {}, event.name || event.type), event.actor && ` · ${NOBODYS[event.actor] || event.actor}`),
           event.text && h("p", { class: "timeline__text" }, event.text), h("p", { class: "muted small" }, timeTag(event.at)))))),
     ];
   }
