@@ -88,13 +88,13 @@ def test_an_own_case_is_told_elsewhere_only_to_who_knows_the_phone(system: Syste
     citizen, elsewhere = system.citizen().consented(), system.citizen().consented()
     citizen.send("我的手机号是13800006125")
     case_no = citizen.send("转人工")["case_no"]
-    assert "已受理" in texts(citizen.send(f"查进度 {case_no}"))
+    assert "待受理" in texts(citizen.send(f"查进度 {case_no}"))
     asked = elsewhere.send(f"查进度 {case_no}")
     assert "后四位" in texts(asked)
-    assert "已受理" not in texts(asked)
+    assert "待受理" not in texts(asked)
     assert "信息不匹配" in texts(elsewhere.send("0000"))
     elsewhere.send(f"查进度 {case_no}")
-    assert "已受理" in texts(elsewhere.send("6125"))
+    assert "待受理" in texts(elsewhere.send("6125"))
 
 
 @pytest.fixture
