@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from knowledge_base import Embedder
-from services.understanding.danger import Heard, detect, judge, learning
+from services.understanding.danger import Heard, detect, judge, learning, wants_hearing
 from services.understanding.danger.judge import HEAD
 
 ROUTES = Path(__file__).parents[1] / "bot" / "heldout"
+EVERYDAY = Path(__file__).with_name("danger")
 UNSEEN = ("fifth.jsonl", "danger.jsonl", "danger2.jsonl")
 
 
@@ -47,3 +48,20 @@ def test_with_the_meaning_nine_of_ten_hidden_dangers_are_found_without_the_dialo
     alarms = [one.text for one, seen, danger in zip(heard, found, urgent, strict=True) if seen and not danger]
     assert len(missed) <= 0.1 * sum(urgent), missed
     assert len(alarms) <= 0.03 * (len(urgent) - sum(urgent)), alarms
+
+
+@pytest.mark.parametrize("name", ["everyday_first.jsonl", "everyday_second.jsonl"])
+def test_at_its_real_rate_plain_danger_is_found_and_everyday_messages_seldom_alarm(
+    embedder: Embedder, name: str
+) -> None:
+    """Sets of people who knew neither code nor examples; they were read, so these are floors and no figures."""
+    kept = [json.loads(line) for line in lines(EVERYDAY / name)]
+    vectors = embedder.embed_queries([row["text"] for row in kept])
+    found: dict[str, list[bool]] = {}
+    for row, vector in zip(kept, vectors, strict=True):
+        heard = Heard(row["text"], embedder.identity, vector) if wants_hearing(row["text"]) else None
+        found.setdefault(row["label"], []).append(detect(row["text"], heard) is not None)
+    share = {label: sum(seen) / len(seen) for label, seen in found.items()}
+    assert share["plain"] >= 0.98
+    assert share["veiled"] >= 0.80
+    assert share["everyday"] <= 0.02

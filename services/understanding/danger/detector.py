@@ -58,7 +58,7 @@ _CLAUSE = re.compile(r"[。！!？?\n;；,，、\s]+")
 # Characters up to which the meaning of a message as a whole counts, and the log odds, n-grams and meaning together,
 # from which a short and a longer one are taken for danger. Of 600 real messages to a city government none reaches them.
 _HEARD = 120
-_TOGETHER = -1.0
+_TOGETHER = -0.5
 _TOGETHER_IN_LONGER = 0.0
 _LIKELY = 0.35
 _ALONE = 0.7

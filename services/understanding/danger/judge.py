@@ -1,6 +1,6 @@
 """How likely a message tells of danger: the one classifier, over n-grams and lexicon flags and over the embedding.
 
-`huiying train` makes data/danger.npz from data/urgent.txt, data/calm.txt and the dialogue's examples; a test checks
+`huiying train` makes data/danger.npz from the lists of `learning.EXAMPLES` and the dialogue's examples; a test checks
 that the shipped file is that of those. A system that runs another embedding model has the n-grams alone until the
 classifier was fitted for it (docs/training.md).
 """

@@ -10,7 +10,8 @@ import pytest
 
 from services.cases.schemas import Watch
 from services.understanding.danger import Heard, detect, emergency_reply, judge, likelihood, wants_hearing
-from services.understanding.danger.learning import read_examples
+from services.understanding.danger.judge import CALM, DANGER
+from services.understanding.danger.learning import EXAMPLES, read_examples
 from services.understanding.danger.lexicon import prepare
 
 HELDOUT = Path(__file__).with_name("urgency_heldout.tsv")
@@ -92,7 +93,7 @@ def test_a_suspicion_without_a_word_of_danger_is_left_to_the_dialogue() -> None:
 
 def test_unseen_messages_keep_their_recall_and_false_alarms_within_bounds() -> None:
     urgent, calm = rows("urgent"), rows("calm")
-    trained = set(read_examples("urgent.txt")) | set(read_examples("calm.txt"))
+    trained = {text for name, _ in EXAMPLES for text in read_examples(name)}
     assert not trained & set(urgent + calm)
     missed = [text for text in urgent if detect(text) is None]
     alarms = [text for text in calm if detect(text) is not None]
@@ -104,7 +105,7 @@ def test_danger_among_everyday_messages_is_found_and_little_else_is() -> None:
     kept = [line.split("\t") for name in ("routing", "hard", "second") for line in _lines(ROUTES / f"{name}.tsv")]
     kept += [line.split("\t") for line in _lines(HELDOUT.with_name("urgency_second.tsv"))]
     # a greeting or "fuck" is everybody's first example: what was trained on is not measured
-    trained = set(read_examples("urgent.txt")) | set(read_examples("calm.txt"))
+    trained = {text for name, _ in EXAMPLES for text in read_examples(name)}
     urgent = [text for route, text in kept if route == "urgent" and text not in trained]
     others = [text for route, text in kept if route != "urgent" and text not in trained]
     assert len(urgent) > 70
@@ -129,9 +130,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def test_the_examples_are_many_and_none_is_on_both_sides() -> None:
-    urgent, calm = read_examples("urgent.txt"), read_examples("calm.txt")
-    assert len(set(urgent)) >= 250
-    assert len(set(calm)) >= 500
+    of_label: dict[str, list[str]] = {DANGER: [], CALM: []}
+    for name, label in EXAMPLES:
+        of_label[label] += read_examples(name)
+    urgent, calm = of_label[DANGER], of_label[CALM]
+    assert len(set(urgent)) >= 2500
+    assert len(set(calm)) >= 7000
     assert not {prepare(text) for text in urgent} & {prepare(text) for text in calm}
 
 
