@@ -1,5 +1,7 @@
 """Helpers that several tests share."""
 
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
+import pytest
 from argon2 import PasswordHasher
 
 from services.accounts import service as accounts
@@ -37,6 +40,17 @@ def employ(
     accounts.create_account(uow, new, CHEAP.hash(password), actor="test", now=now)
     uow.session.flush()
     return accounts.open_session(uow, name, ADDRESS, now)
+
+
+def chromium_path() -> str:
+    """The Chromium of this machine; a test that needs one is skipped without it, and fails in CI."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail("no Chromium on PATH")
+    if found is None:
+        pytest.skip("no Chromium on PATH")
+    return found
 
 
 def wait_for(condition: Callable[[], T], *, seconds: float = 60.0, step: float = 0.05) -> T:

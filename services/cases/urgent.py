@@ -39,8 +39,9 @@ def raise_alarm(uow: UnitOfWork, case: Case, now: datetime, *, before: int = 0) 
     (`flooding`) are told of together, and none of them rings. Those on duty are named for a confidential case: nobody
     is left alone for the sake of secrecy.
     """
+    on_duty = assignment.duty_members(uow, now)
     if case.confidential:
-        for name in assignment.duty_members(uow, now):
+        for name in on_duty:
             access.grant(uow, case, name, by="system", now=now)
     alarm = stored.newest_alarm(uow.session, case.id)
     goes_on = before > 0 and alarm is not None and alarm.round == case.reopened_count
@@ -48,7 +49,7 @@ def raise_alarm(uow: UnitOfWork, case: Case, now: datetime, *, before: int = 0) 
         # Left from before the case was settled, or made a normal one.
         _end(alarm, now)
         uow.session.flush()
-    first = next(iter(assignment.duty_members(uow, now)), None)
+    first = next(iter(on_duty), None)
     told = access.recipients(uow, case, _first_told(uow, case, first, now))
     doubtful = flooding.is_doubtful(case)
     about = alarms.about(case) | ({"doubtful": True} if doubtful else {})

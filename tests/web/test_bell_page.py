@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ from services.core.settings import Settings
 from services.knowledge import service as knowledge
 from services.supervision.first_start import prepare_data
 from services.supervision.processes import free_port
-from tests.support import wait_for
+from tests.support import chromium_path, wait_for
 from tests.web.plain_browser import plain_browser
 
 NOWHERE = "http://127.0.0.1:1"
@@ -79,12 +78,7 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if chromium is None and os.environ.get("CI"):
-        pytest.fail("no Chromium on PATH")
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
+    chromium = chromium_path()
     port = free_port()
     values: dict[str, Any] = {"HUIYING_VAR": tmp_path, "database_url": f"sqlite:///{tmp_path / 'town.db'}"}
     values |= {"redis_url": "redis://127.0.0.1:1/0", "secret_keys": "a-secret-key-for-tests-that-is-long-enough"}

@@ -1,7 +1,5 @@
 """The editor's page imports a file: what it says of the rows, in a real browser on a real server."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,7 +21,7 @@ from services.core.web import install_error_handlers
 from services.knowledge import endpoints, service
 from services.supervision.processes import free_port
 from services.web.endpoints import build_router, mount_static
-from tests.support import employ
+from tests.support import chromium_path, employ
 
 NOW = datetime(2026, 10, 12, 2, 0, tzinfo=UTC)
 
@@ -39,12 +37,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def page(database: Database) -> Iterator[Page]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if chromium is None and os.environ.get("CI"):
-        pytest.fail("no Chromium on PATH")
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
+    chromium = chromium_path()
     with database.unit_of_work() as uow:
         token = employ(uow, "writer", "editor", NOW)
         uow.commit()

@@ -1,7 +1,5 @@
 """A one-time password in a real browser: led to its change, and from there to where the person wanted to go."""
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -13,7 +11,7 @@ from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 from services.supervision.processes import free_port
 from tests.integration.accounts.conftest import NOW, PASSWORD
 from tests.integration.accounts.test_http import House, house
-from tests.support import employ
+from tests.support import chromium_path, employ
 
 __all__ = ["house"]
 
@@ -23,12 +21,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 
 @pytest.fixture
 def page(house: House) -> Iterator[Page]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if chromium is None and os.environ.get("CI"):
-        pytest.fail("no Chromium on PATH")
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
+    chromium = chromium_path()
     config = uvicorn.Config(house.client.app, port=free_port(), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -1,7 +1,5 @@
 """The pages in a real browser: their buttons are those of the table, also for a role that is only a row."""
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from services.core.permissions import ROLES, Permission, Role
 from services.supervision.processes import free_port
 from tests.integration.rights.conftest import PASSWORD, World
+from tests.support import chromium_path
 
 MADE_UP = "night_desk"
 NIGHT: list[Permission] = ["account.own", "cases.read", "cases.read_everywhere", "cases.work", "cases.take_over"]
@@ -27,12 +26,7 @@ class Site(NamedTuple):
 @pytest.fixture(scope="module")
 def site(world: World) -> Iterator[Site]:
     """The application on a port, and browsers that nobody has used yet."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
-    if chromium is None and os.environ.get("CI"):
-        pytest.fail("no Chromium on PATH")
-    if chromium is None:
-        pytest.skip("no Chromium on PATH")
+    chromium = chromium_path()
     server = uvicorn.Server(uvicorn.Config(world.app, port=free_port(), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
